@@ -1,0 +1,29 @@
+# What comes from the distribution. `./dev setup` installs all of it on Debian 12.
+
+find_package(PkgConfig REQUIRED)
+
+# extvold_system(NAME PKG): an imported target dep::NAME, or a message that says what to do.
+function(extvold_system name module)
+  pkg_check_modules(EXTVOLD_${name} QUIET IMPORTED_TARGET GLOBAL ${module})
+  if(NOT EXTVOLD_${name}_FOUND)
+    message(FATAL_ERROR "${module}: not found by pkg-config. Install what the build needs with: ./dev setup")
+  endif()
+  add_library(dep::${name} ALIAS PkgConfig::EXTVOLD_${name})
+endfunction()
+
+extvold_system(fmt fmt)
+extvold_system(sqlite3 sqlite3)
+extvold_system(uv libuv)
+extvold_system(curl libcurl)
+extvold_system(simdjson simdjson)
+extvold_system(systemd libsystemd)
+extvold_system(blkid blkid)
+extvold_system(mount mount)
+
+find_package(Threads REQUIRED)
+find_package(tl-expected REQUIRED)    # header only: tl/expected.hpp
+find_package(nlohmann_json REQUIRED)  # header only
+find_package(CLI11 REQUIRED)          # header only
+find_package(tomlplusplus REQUIRED)   # used header only
+find_package(Catch2 2 REQUIRED)       # tests: version 2 is what Debian 12 has
+find_package(rapidcheck REQUIRED)     # tests
