@@ -84,7 +84,7 @@ struct Claim {
   std::int64_t first_seen_sequence = 0;
   std::int64_t user_uid = -1;             // kind operator_: who ordered it
   // In memory only: when its newest event was taken in. A poll is evidence only if sent later.
-  Instant last_event_at;
+  MemoryOnly<Instant> last_event_at;
   bool operator==(const Claim&) const = default;
 };
 

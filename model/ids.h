@@ -59,4 +59,7 @@ struct Generation {
 
 std::string to_text(Generation generation);
 
+// `prefix` + 26 characters of base32 made from `text`: equal input, equal name, on every machine and in every run.
+std::string derived_name(std::string_view prefix, std::string_view text);
+
 }  // namespace extvold

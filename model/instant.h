@@ -34,4 +34,13 @@ struct WallTime {  // nanoseconds since 1970-01-01 UTC
   auto operator<=>(const WallTime&) const = default;
 };
 
+// A field that no row of the ledger holds: it is lost at a restart (T{}: "before this run") and does not count in comparisons.
+template <typename T>
+struct MemoryOnly {
+  T value{};
+  MemoryOnly() = default;
+  MemoryOnly(T v) : value(v) {}  // NOLINT(google-explicit-constructor): it is meant to be assigned to
+  bool operator==(const MemoryOnly&) const { return true; }
+};
+
 }  // namespace extvold

@@ -44,7 +44,7 @@ struct Operation {
   WallTime recorded_at;
   WallTime ended_at;       // 0: still open
   // In memory only, meaningless after a restart (then: 0, "before this run").
-  Instant call_ended_at;   // reply or deadline of the newest call; an observation settles only if it was sent later
+  MemoryOnly<Instant> call_ended_at;   // reply or deadline of the newest call; an observation settles only if it was sent later
 
   bool operator==(const Operation&) const = default;
 };

@@ -1,0 +1,98 @@
+// Change: one committed change of recorded state, as data. The engine makes changes, the Snapshot (memory) and the ledger (SQLite)
+// apply the same ones; that the two agree is tested after every batch.
+//
+// Put<X> replaces the whole row of X's key. The narrow forms exist only on the hot path (task updates). A Batch is one transaction.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "model/cluster.h"
+#include "model/ids.h"
+#include "model/instant.h"
+#include "model/operation.h"
+#include "model/storage.h"
+
+namespace extvold {
+
+// What the ledger keeps of a task. Not held in memory: tasks without volumes leave nothing but this row, and no history.
+struct TaskRow {
+  FrameworkId framework;
+  TaskId task;
+  AgentId agent;
+  ExecutorId executor;
+  std::string name;
+  TaskState state = TaskState::task_other;
+  StatusSource source = StatusSource::source_none;
+  std::string reason;
+  ContainerId container;
+  std::int64_t view_epoch = 0;  // newest view in which it was seen
+  bool operator==(const TaskRow&) const = default;
+};
+
+struct TaskStateChange {  // of a task that may not be in the ledger: then nothing changes and the commit's answer counts it
+  FrameworkId framework;
+  TaskId task;
+  AgentId agent;  // empty: of whatever agent
+  TaskState state = TaskState::task_other;
+  StatusSource source = StatusSource::source_none;
+  std::string reason;
+  ContainerId container;  // empty: keeps what is there
+};
+
+struct ClaimStateChange {
+  ClaimId id;
+  TaskState task_state = TaskState::task_other;
+  bool wanted = false;
+  Liveness liveness = Liveness::unknown;
+  std::string liveness_why;
+  EvidenceId evidence;
+  ContainerId container;
+};
+
+struct DropClaim { ClaimId id; };
+struct DropAttachment { VolumeId volume; HostId host; };
+struct DropMount { VolumeId volume; HostId host; std::string path; };
+struct DropReservations { AgentId agent; };  // before the agent's newest ones are put
+struct EndTasksOfView { std::int64_t view_epoch = 0; };  // the snapshot of this view is whole: tasks not seen in it are dropped
+struct SetMode { Mode mode = Mode::observe; };
+
+// Numbers that are handed out once; written with every batch that used one.
+struct Counters {
+  std::int64_t next_host = 1;
+  std::int64_t next_volume = 1;
+  std::int64_t next_claim = 1;
+  std::int64_t next_evidence = 1;
+  std::int64_t next_generation = 1;
+  bool operator==(const Counters&) const = default;
+};
+
+// One line of history: what changed, what caused it, which rule, which operation, which evidence. Append-only.
+struct HistoryEntry {
+  std::string kind;     // "attachment.attached", "claim.dead", "operation.recorded", ...: subject.verb
+  VolumeId volume;
+  HostId host;
+  FrameworkId framework;
+  TaskId task;
+  OperationId operation;
+  EvidenceId evidence;
+  ClaimId claim;
+  std::string rule;
+  std::string text;     // one sentence for people
+  std::int64_t user_uid = -1;  // who asked, where a person did
+  bool operator==(const HistoryEntry&) const = default;
+};
+
+using Change = std::variant<TaskRow, TaskStateChange, EndTasksOfView, Claim, ClaimStateChange, DropClaim, Host, Agent, Framework,
+                            ReservationRecord, DropReservations, Pool, Volume, Attachment, DropAttachment, Mount, DropMount, Operation,
+                            Evidence, MesosView, SetMode, Counters, HistoryEntry>;
+
+// One transaction. `sequence` is the newest committed one plus one; the ledger refuses any other (somebody else wrote).
+struct Batch {
+  Sequence sequence;
+  WallTime at;
+  std::vector<Change> changes;
+};
+
+}  // namespace extvold

@@ -1,0 +1,56 @@
+// Observations: what a provider (and, through it, a host's node side) says, when it was asked, of what scope, and whether the answer is
+// whole. Plain values. From what is not complete nothing destructive follows.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/ids.h"
+#include "model/instant.h"
+#include "model/storage.h"
+
+namespace extvold {
+
+EXTVOLD_ENUM(TriState, no, yes, unknown)
+
+struct ObservedAttachment {
+  std::string host_identity;  // as the provider names the host
+  std::string device;
+  bool read_only = false;
+  TriState mounted = TriState::unknown;  // only from a node side
+  TriState open = TriState::unknown;     // device opened by anybody on that host; only from a node side
+  std::vector<std::string> mount_paths;
+  bool operator==(const ObservedAttachment&) const = default;
+};
+
+struct ObservedVolume {
+  std::string key;           // our name for it ("xv-..."), or the provider's name of a foreign one
+  std::string provider_ref;
+  std::string ledger_id;     // the tag: which ledger made it; empty: none, not ours
+  std::string pool;
+  std::int64_t size_mb = 0;
+  TriState call_running = TriState::unknown;  // a call of ours for this volume is still at work (capability shows_running_calls)
+  std::vector<ObservedAttachment> attachments;
+  bool operator==(const ObservedVolume&) const = default;
+};
+
+struct ObservedHost {  // from a node side
+  std::string host_identity;
+  std::string boot_id;  // empty: this host does not tell
+  bool operator==(const ObservedHost&) const = default;
+};
+
+struct ProviderObservation {
+  ProviderName provider;
+  std::string volume_key;  // empty: everything of the provider; else a direct inspect of this one
+  bool complete = false;
+  std::string why_incomplete;
+  Instant sent_at;   // before the first request left
+  Instant ended_at;
+  std::vector<ObservedVolume> volumes;  // ordered by key. A direct inspect that finds nothing: empty and complete
+  std::vector<ObservedHost> hosts;
+  std::vector<Pool> pools;
+};
+
+}  // namespace extvold

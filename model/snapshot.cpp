@@ -1,0 +1,310 @@
+#include "model/snapshot.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "model/check.h"
+
+namespace extvold {
+namespace {
+
+// One for each alternative of Change that memory does not hold.
+template <typename... Fs>
+struct Overloaded : Fs... {
+  using Fs::operator()...;
+};
+template <typename... Fs>
+Overloaded(Fs...) -> Overloaded<Fs...>;
+
+template <typename Map, typename Key>
+auto* find_value(Map& map, const Key& key) {
+  const auto it = map.find(key);
+  return it == map.end() ? nullptr : &it->second;
+}
+
+template <typename T>
+void insert_by_id(std::vector<const T*>& list, const T* item) {
+  const auto at = std::lower_bound(list.begin(), list.end(), item, [](const T* a, const T* b) { return a->id < b->id; });
+  if (at == list.end() || *at != item) list.insert(at, item);
+}
+
+template <typename T>
+void erase_item(std::vector<const T*>& list, const T* item) {
+  list.erase(std::remove(list.begin(), list.end(), item), list.end());
+}
+
+}  // namespace
+
+const Attachment* VolumeEntry::attachment(HostId host) const {
+  for (const Attachment& one : attachments) {
+    if (one.host == host) return &one;
+  }
+  return nullptr;
+}
+
+Snapshot::TaskOrder::Key Snapshot::TaskOrder::key(const Claim* claim) {
+  return {claim->framework.value, claim->task.value, claim->id.value};
+}
+
+bool Snapshot::TaskOrder::less(const Key& a, const Key& b) {
+  // Task ids differ early and most often; frameworks are few.
+  if (const int by_task = a.task.compare(b.task); by_task != 0) return by_task < 0;
+  if (const int by_framework = a.framework.compare(b.framework); by_framework != 0) return by_framework < 0;
+  return a.id < b.id;
+}
+
+void Snapshot::apply(const Batch& batch) {
+  EXTVOLD_CHECK(batch.sequence.value == sequence.value + 1);
+  for (const Change& change : batch.changes) apply(change);
+  sequence = batch.sequence;
+}
+
+void Snapshot::apply(const Change& change) {
+  std::visit(Overloaded{
+                 [](const TaskRow&) {},
+                 [](const TaskStateChange&) {},
+                 [](const EndTasksOfView&) {},
+                 [](const HistoryEntry&) {},
+                 [this](const Claim& row) { put(row); },
+                 [this](const ClaimStateChange& row) { this->change(row); },
+                 [this](const DropClaim& row) { drop(row.id); },
+                 [this](const Host& row) { put(row); },
+                 [this](const Agent& row) { agents_[row.id] = row; },
+                 [this](const Framework& row) { frameworks_[row.id] = row; },
+                 [this](const ReservationRecord& row) { put(row); },
+                 [this](const DropReservations& row) { reservations_.erase(row.agent); },
+                 [this](const Pool& row) { pools_[row.name] = row; },
+                 [this](const Volume& row) { put(row); },
+                 [this](const Attachment& row) { put(row); },
+                 [this](const DropAttachment& row) { drop(row); },
+                 [this](const Mount& row) { put(row); },
+                 [this](const DropMount& row) { drop(row); },
+                 [this](const Operation& row) { put(row); },
+                 [this](const Evidence& row) { put(row); },
+                 [this](const MesosView& row) { view = row; },
+                 [this](const SetMode& row) { mode = row.mode; },
+                 [this](const Counters& row) { counters = row; },
+             },
+             change);
+}
+
+void Snapshot::put(const Claim& claim) {
+  const auto [it, fresh] = claims_.try_emplace(claim.id);
+  if (!fresh) unindex(it->second);
+  it->second = claim;
+  index(it->second);
+}
+
+void Snapshot::index(const Claim& claim) {
+  if (claim.volume) {
+    VolumeEntry* entry = find_value(volumes_, claim.volume);
+    EXTVOLD_CHECK(entry != nullptr);
+    insert_by_id(entry->claims, &claim);
+  } else {
+    unresolved_.insert(claim.id);
+  }
+  claims_by_task_.insert(&claim);
+  if (!claim.agent.empty()) claims_by_agent_[claim.agent].insert(claim.id);
+}
+
+void Snapshot::unindex(const Claim& claim) {
+  if (claim.volume) {
+    if (VolumeEntry* entry = find_value(volumes_, claim.volume)) erase_item(entry->claims, &claim);
+  } else {
+    unresolved_.erase(claim.id);
+  }
+  claims_by_task_.erase(&claim);
+  const auto by_agent = claims_by_agent_.find(claim.agent);
+  if (by_agent != claims_by_agent_.end()) {
+    by_agent->second.erase(claim.id);
+    if (by_agent->second.empty()) claims_by_agent_.erase(by_agent);
+  }
+}
+
+void Snapshot::change(const ClaimStateChange& row) {
+  Claim* claim = find_value(claims_, row.id);
+  EXTVOLD_CHECK(claim != nullptr);
+  claim->task_state = row.task_state;
+  claim->wanted = row.wanted;
+  claim->liveness = row.liveness;
+  claim->liveness_why = row.liveness_why;
+  claim->evidence = row.evidence;
+  claim->container = row.container;
+}
+
+void Snapshot::drop(ClaimId id) {
+  const auto it = claims_.find(id);
+  if (it == claims_.end()) return;
+  unindex(it->second);
+  claims_.erase(it);
+}
+
+void Snapshot::put(const Host& host) {
+  const auto it = hosts_.find(host.id);
+  if (it != hosts_.end()) hosts_by_name_.erase(it->second.name);
+  hosts_[host.id] = host;
+  hosts_by_name_[host.name] = host.id;
+}
+
+void Snapshot::put(const ReservationRecord& reservation) { reservations_[reservation.agent].push_back(reservation); }
+
+void Snapshot::put(const Volume& volume) {
+  const auto [it, fresh] = volumes_.try_emplace(volume.id);
+  Volume& row = it->second.volume;
+  if (!fresh) {
+    const auto by_name = volumes_by_name_.find(&row);
+    if (by_name != volumes_by_name_.end() && *by_name == &row) volumes_by_name_.erase(by_name);
+    volumes_by_key_.erase(&row);
+  }
+  row = volume;
+  if (row.state != VolumeState::removed) EXTVOLD_CHECK(volumes_by_name_.insert(&row).second);
+  EXTVOLD_CHECK(volumes_by_key_.insert(&row).second);
+}
+
+void Snapshot::put(const Attachment& attachment) {
+  VolumeEntry* entry = find_value(volumes_, attachment.volume);
+  EXTVOLD_CHECK(entry != nullptr);
+  auto& list = entry->attachments;
+  const auto at = std::lower_bound(list.begin(), list.end(), attachment.host,
+                                   [](const Attachment& one, HostId host) { return one.host < host; });
+  if (at != list.end() && at->host == attachment.host) {
+    *at = attachment;
+  } else {
+    list.insert(at, attachment);
+  }
+}
+
+void Snapshot::drop(const DropAttachment& row) {
+  VolumeEntry* entry = find_value(volumes_, row.volume);
+  EXTVOLD_CHECK(entry != nullptr);
+  std::erase_if(entry->attachments, [&](const Attachment& one) { return one.host == row.host; });
+}
+
+void Snapshot::put(const Mount& mount) {
+  VolumeEntry* entry = find_value(volumes_, mount.volume);
+  EXTVOLD_CHECK(entry != nullptr);
+  if (std::find(entry->mounts.begin(), entry->mounts.end(), mount) == entry->mounts.end()) entry->mounts.push_back(mount);
+  std::sort(entry->mounts.begin(), entry->mounts.end(),
+            [](const Mount& a, const Mount& b) { return std::tie(a.host, a.path) < std::tie(b.host, b.path); });
+}
+
+void Snapshot::drop(const DropMount& row) {
+  VolumeEntry* entry = find_value(volumes_, row.volume);
+  EXTVOLD_CHECK(entry != nullptr);
+  std::erase_if(entry->mounts, [&](const Mount& one) { return one.host == row.host && one.path == row.path; });
+}
+
+void Snapshot::put(const Operation& operation) {
+  VolumeEntry* entry = find_value(volumes_, operation.volume);
+  EXTVOLD_CHECK(entry != nullptr);
+  if (is_open(operation.state)) {
+    // At most one open operation per subject.
+    EXTVOLD_CHECK(entry->open_operation == nullptr || entry->open_operation->id == operation.id);
+    if (entry->open_operation != nullptr) {
+      EXTVOLD_CHECK(operation_may_move(entry->open_operation->state, operation.state));
+      *entry->open_operation = operation;
+    } else {
+      EXTVOLD_CHECK(operation.state == OperationState::recorded || sequence.value == 0);  // a load may begin with any open state
+      entry->open_operation = std::make_unique<Operation>(operation);
+    }
+    return;
+  }
+  if (entry->open_operation != nullptr && entry->open_operation->id == operation.id) entry->open_operation.reset();
+  if (operation.state == OperationState::done) {
+    entry->last_operation.reset();
+  } else {
+    entry->last_operation = std::make_unique<Operation>(operation);
+  }
+}
+
+void Snapshot::put(const Evidence& evidence) {
+  VolumeEntry* entry = find_value(volumes_, evidence.volume);
+  EXTVOLD_CHECK(entry != nullptr);
+  const auto it = evidence_.find(evidence.id);
+  if (!evidence.void_reason.empty()) {
+    if (it == evidence_.end()) return;
+    erase_item(entry->evidence, static_cast<const Evidence*>(&it->second));
+    evidence_.erase(it);
+    return;
+  }
+  const Evidence& kept = evidence_.insert_or_assign(evidence.id, evidence).first->second;
+  insert_by_id(entry->evidence, &kept);
+}
+
+const VolumeEntry* Snapshot::volume(VolumeId id) const { return find_value(volumes_, id); }
+
+const VolumeEntry* Snapshot::volume_by_name(std::string_view name) const {
+  const auto it = volumes_by_name_.find(name);
+  return it == volumes_by_name_.end() ? nullptr : volume((*it)->id);
+}
+
+const VolumeEntry* Snapshot::volume_by_key(std::string_view key) const {
+  const auto it = volumes_by_key_.find(key);
+  return it == volumes_by_key_.end() ? nullptr : volume((*it)->id);
+}
+
+const Host* Snapshot::host(HostId id) const { return find_value(hosts_, id); }
+
+const Host* Snapshot::host_by_name(std::string_view name) const {
+  const auto it = hosts_by_name_.find(name);
+  return it == hosts_by_name_.end() ? nullptr : host(it->second);
+}
+
+const Agent* Snapshot::agent(const AgentId& id) const { return find_value(agents_, id); }
+const Claim* Snapshot::claim(ClaimId id) const { return find_value(claims_, id); }
+const Evidence* Snapshot::evidence(EvidenceId id) const { return find_value(evidence_, id); }
+
+std::vector<const Claim*> Snapshot::claims_of_task(const FrameworkId& framework, const TaskId& task) const {
+  std::vector<const Claim*> out;
+  for (auto it = claims_by_task_.lower_bound(TaskOrder::Key{framework.value, task.value, 0}); it != claims_by_task_.end(); ++it) {
+    if ((*it)->task != task || (*it)->framework != framework) break;
+    out.push_back(*it);
+  }
+  return out;
+}
+
+std::vector<const Claim*> Snapshot::claims_of_agent(const AgentId& agent) const {
+  std::vector<const Claim*> out;
+  if (const auto* ids = find_value(claims_by_agent_, agent)) {
+    for (ClaimId id : *ids) out.push_back(claim(id));
+  }
+  return out;
+}
+
+std::vector<const Claim*> Snapshot::unresolved_claims() const {
+  std::vector<const Claim*> out;
+  for (ClaimId id : unresolved_) out.push_back(claim(id));
+  return out;
+}
+
+void Snapshot::note_claim_event(ClaimId id, Instant at) {
+  if (Claim* claim = find_value(claims_, id)) claim->last_event_at = at;
+}
+
+void Snapshot::note_call_ended(VolumeId volume, Instant at) {
+  VolumeEntry* entry = find_value(volumes_, volume);
+  if (entry != nullptr && entry->open_operation != nullptr) entry->open_operation->call_ended_at = at;
+}
+
+namespace {
+
+bool same(const std::unique_ptr<Operation>& a, const std::unique_ptr<Operation>& b) {
+  return (a == nullptr) == (b == nullptr) && (a == nullptr || *a == *b);
+}
+
+bool same(const VolumeEntry& a, const VolumeEntry& b) {
+  return a.volume == b.volume && a.attachments == b.attachments && a.mounts == b.mounts && same(a.open_operation, b.open_operation) &&
+         same(a.last_operation, b.last_operation);
+}
+
+}  // namespace
+
+bool Snapshot::operator==(const Snapshot& other) const {
+  return sequence == other.sequence && ledger == other.ledger && mode == other.mode && view == other.view &&
+         counters == other.counters && hosts_ == other.hosts_ && agents_ == other.agents_ && frameworks_ == other.frameworks_ &&
+         claims_ == other.claims_ && evidence_ == other.evidence_ && pools_ == other.pools_ && reservations_ == other.reservations_ &&
+         std::equal(volumes_.begin(), volumes_.end(), other.volumes_.begin(), other.volumes_.end(),
+                    [](const auto& a, const auto& b) { return a.first == b.first && same(a.second, b.second); });
+}
+
+}  // namespace extvold
