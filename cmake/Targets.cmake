@@ -114,7 +114,7 @@ function(extvold_test name)
                                              EXTVOLD_BINARY_DIR="${CMAKE_BINARY_DIR}")
   extvold_use_pch(${name} extvold_pch_test)
   catch_discover_tests(${name}
-    TEST_PREFIX "${area}: "
+    TEST_PREFIX "${area}:"
     PROPERTIES TIMEOUT ${arg_TIMEOUT} SKIP_RETURN_CODE 77 LABELS "${area};${arg_LABELS}"
                ENVIRONMENT "${EXTVOLD_TEST_ENVIRONMENT}")
 endfunction()

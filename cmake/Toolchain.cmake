@@ -31,8 +31,7 @@ endif()
 
 # --- release: checks stay on (EXTVOLD_CHECK is never compiled out, nothing uses assert); the usual hardening of a Debian daemon.
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
-  set(CMAKE_POSITION_INDEPENDENT_CODE ON)
-  add_compile_options(-fstack-protector-strong -fstack-clash-protection -fcf-protection -U_FORTIFY_SOURCE
+  add_compile_options(-fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection -U_FORTIFY_SOURCE
                       -D_FORTIFY_SOURCE=2 -D_GLIBCXX_ASSERTIONS)
   add_link_options(-pie -Wl,-z,relro -Wl,-z,now)
 endif()

@@ -27,6 +27,8 @@ int main(int argc, char** argv) {
   if (const int bad_usage = session.applyCommandLine(argc, argv); bad_usage != 0) return bad_usage;
   const bool listing = session.configData().listTests || session.configData().listTestNamesOnly ||
                        session.configData().listTags || session.configData().listReporters;
+  // A name that matches nothing is a failure: a test that did not run must not count as passed.
+  session.configData().warnings = static_cast<Catch::WarnAbout::What>(session.configData().warnings | Catch::WarnAbout::NoTests);
   const int failed = session.run();
   if (listing) return failed;  // Catch2 gives the number of tests here, and its CMake module reads it
   if (failed != 0) return 1;
