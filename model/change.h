@@ -16,6 +16,8 @@
 
 namespace extvold {
 
+EXTVOLD_ENUM(Owner, extvold, provider, host, operator_)  // who must act
+
 // What the ledger keeps of a task. Not held in memory: tasks without volumes leave nothing but this row, and no history.
 struct TaskRow {
   FrameworkId framework;
@@ -50,6 +52,19 @@ struct ClaimStateChange {
   EvidenceId evidence;
   ContainerId container;
 };
+
+// A volume that is not as desired and not in the plan: why, who must act, when it is looked at again. One row per (volume, host).
+struct BlockedRow {
+  VolumeId volume;
+  HostId host;         // the host whose wish or attachment is stuck; none: the volume itself
+  std::string reason;  // stable word for programs: "waits_for_unknown_claim", "attached_elsewhere", ...
+  Owner owner = Owner::operator_;
+  std::string text;    // one sentence for people: the thing, why, and the remedy
+  WallTime since;
+  WallTime next_look;  // when it was written; 0: when something changes
+  bool operator==(const BlockedRow&) const = default;
+};
+struct DropBlocked { VolumeId volume; HostId host; };
 
 struct DropClaim { ClaimId id; };
 struct DropAttachment { VolumeId volume; HostId host; };
@@ -86,7 +101,7 @@ struct HistoryEntry {
 
 using Change = std::variant<TaskRow, TaskStateChange, EndTasksOfView, Claim, ClaimStateChange, DropClaim, Host, Agent, Framework,
                             ReservationRecord, DropReservations, Pool, Volume, Attachment, DropAttachment, Mount, DropMount, Operation,
-                            Evidence, MesosView, SetMode, Counters, HistoryEntry>;
+                            Evidence, BlockedRow, DropBlocked, MesosView, SetMode, Counters, HistoryEntry>;
 
 // One transaction. `sequence` is the newest committed one plus one; the ledger refuses any other (somebody else wrote).
 struct Batch {

@@ -57,6 +57,7 @@ struct Framework {
 // task, executor: Mesos. operator_: `volume attach V HOST`. format: extvold's own, while a format host holds the volume.
 // synthetic: an attachment that nothing explains; somebody may be using it.
 EXTVOLD_ENUM(ClaimKind, task, executor, operator_, format, synthetic)
+constexpr bool is_of_mesos(ClaimKind kind) { return kind == ClaimKind::task || kind == ClaimKind::executor; }
 EXTVOLD_ENUM(Liveness, live, unknown, dead)
 // Why a claim names no volume of ours; `none`: it does.
 EXTVOLD_ENUM(Unresolved, none, unmapped_driver, no_such_volume, not_understood)
@@ -68,7 +69,7 @@ struct Claim {
   ClaimKind kind = ClaimKind::task;
   VolumeId volume;  // none while unresolved
   Unresolved unresolved = Unresolved::none;
-  HostId host;
+  HostId host;            // of a Mesos claim: its agent's, filled in by the Snapshot, none until the agent is known; not a column of it
   AgentId agent;
   FrameworkId framework;
   TaskId task;            // kind operator_: empty

@@ -34,6 +34,12 @@ struct WallTime {  // nanoseconds since 1970-01-01 UTC
   auto operator<=>(const WallTime&) const = default;
 };
 
+// The two faces of one moment, handed to the core together.
+struct Now {
+  Instant at;
+  WallTime wall;
+};
+
 // A field that no row of the ledger holds: it is lost at a restart (T{}: "before this run") and does not count in comparisons.
 template <typename T>
 struct MemoryOnly {

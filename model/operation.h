@@ -5,7 +5,8 @@
 //                          └──────▶ uncertain   it may have happened ──settled by an observation──▶ done | failed
 //
 // A plain value. State moves are checked against operation_may_move() wherever a row changes, and once more by sql/checks.
-// At start-up every `issued` becomes `uncertain`. At most one open operation per subject (a unique index and a CHECK).
+// `issued` lasts until a read-back that was sent after the call ended shows what the call said. `issued` is noted while the call starts, so
+// at start-up every `recorded` and every `issued` becomes `uncertain`. At most one open operation per subject (a unique index and a CHECK).
 #pragma once
 
 #include <string>

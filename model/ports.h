@@ -21,6 +21,7 @@ struct HttpRequest {
   Duration deadline = seconds(30);
   std::size_t response_bytes_max = 64U << 20U;  // more is Errc::exhausted
   bool accept_gzip = false;
+  bool safe_to_repeat = false;  // a POST that only reads: it may use a kept-alive connection, and be sent again if that was dead
 };
 
 struct HttpResponse {

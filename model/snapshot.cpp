@@ -69,7 +69,7 @@ void Snapshot::apply(const Change& change) {
                  [this](const ClaimStateChange& row) { this->change(row); },
                  [this](const DropClaim& row) { drop(row.id); },
                  [this](const Host& row) { put(row); },
-                 [this](const Agent& row) { agents_[row.id] = row; },
+                 [this](const Agent& row) { put(row); },
                  [this](const Framework& row) { frameworks_[row.id] = row; },
                  [this](const ReservationRecord& row) { put(row); },
                  [this](const DropReservations& row) { reservations_.erase(row.agent); },
@@ -81,6 +81,8 @@ void Snapshot::apply(const Change& change) {
                  [this](const DropMount& row) { drop(row); },
                  [this](const Operation& row) { put(row); },
                  [this](const Evidence& row) { put(row); },
+                 [this](const BlockedRow& row) { put(row); },
+                 [this](const DropBlocked& row) { drop(row); },
                  [this](const MesosView& row) { view = row; },
                  [this](const SetMode& row) { mode = row.mode; },
                  [this](const Counters& row) { counters = row; },
@@ -92,7 +94,43 @@ void Snapshot::put(const Claim& claim) {
   const auto [it, fresh] = claims_.try_emplace(claim.id);
   if (!fresh) unindex(it->second);
   it->second = claim;
+  if (is_of_mesos(claim.kind)) {
+    // Where the agent runs; claims may precede their agent.
+    const Agent* its_agent = agent(claim.agent);
+    it->second.host = its_agent == nullptr ? HostId{} : its_agent->host;
+  }
   index(it->second);
+}
+
+void Snapshot::put(const Agent& agent) {
+  Agent& row = agents_[agent.id];
+  const bool moved = row.host != agent.host;
+  row = agent;
+  if (!moved) return;
+  if (const auto* ids = find_value(claims_by_agent_, agent.id)) {
+    for (ClaimId id : *ids) {
+      Claim& claim = claims_.at(id);
+      if (is_of_mesos(claim.kind)) claim.host = agent.host;
+    }
+  }
+}
+
+void Snapshot::put(const BlockedRow& blocked) {
+  VolumeEntry* entry = find_value(volumes_, blocked.volume);
+  EXTVOLD_CHECK(entry != nullptr);
+  const auto at = std::lower_bound(entry->blocked.begin(), entry->blocked.end(), blocked.host,
+                                   [](const BlockedRow& one, HostId host) { return one.host < host; });
+  if (at != entry->blocked.end() && at->host == blocked.host) {
+    *at = blocked;
+  } else {
+    entry->blocked.insert(at, blocked);
+  }
+}
+
+void Snapshot::drop(const DropBlocked& row) {
+  VolumeEntry* entry = find_value(volumes_, row.volume);
+  EXTVOLD_CHECK(entry != nullptr);
+  std::erase_if(entry->blocked, [&](const BlockedRow& one) { return one.host == row.host; });
 }
 
 void Snapshot::index(const Claim& claim) {
@@ -293,7 +331,7 @@ bool same(const std::unique_ptr<Operation>& a, const std::unique_ptr<Operation>&
 }
 
 bool same(const VolumeEntry& a, const VolumeEntry& b) {
-  return a.volume == b.volume && a.attachments == b.attachments && a.mounts == b.mounts && same(a.open_operation, b.open_operation) &&
+  return a.volume == b.volume && a.attachments == b.attachments && a.mounts == b.mounts && a.blocked == b.blocked && same(a.open_operation, b.open_operation) &&
          same(a.last_operation, b.last_operation);
 }
 

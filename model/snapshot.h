@@ -22,6 +22,7 @@ struct VolumeEntry {
   std::vector<Mount> mounts;
   std::vector<const Claim*> claims;       // ordered by id; owned by the Snapshot
   std::vector<const Evidence*> evidence;  // not void ones, ordered by id; owned by the Snapshot
+  std::vector<BlockedRow> blocked;        // ordered by host
   std::unique_ptr<Operation> open_operation;  // at most one
   std::unique_ptr<Operation> last_operation;  // newest that ended otherwise than done: backoff and explain need it
 
@@ -103,10 +104,13 @@ class Snapshot {
   void put(const Evidence& evidence);
   void put(const Volume& volume);
   void put(const Host& host);
+  void put(const Agent& agent);
+  void put(const BlockedRow& blocked);
   void put(const ReservationRecord& reservation);
   void drop(ClaimId id);
   void drop(const DropAttachment& drop);
   void drop(const DropMount& drop);
+  void drop(const DropBlocked& drop);
   void put(const Mount& mount);
   void change(const ClaimStateChange& change);
   void index(const Claim& claim);

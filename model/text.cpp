@@ -22,8 +22,8 @@ std::optional<PoolName> pool_name_from_text(std::string_view text) {
 
 bool operation_may_move(OperationState from, OperationState to) {
   switch (from) {
-    case OperationState::recorded:  // straight to failed: superseded before it was tried
-      return to == OperationState::issued || to == OperationState::failed || to == OperationState::recorded;
+    case OperationState::recorded:  // failed: superseded before it was tried; uncertain: found at start-up, it may have been tried
+      return to == OperationState::issued || to == OperationState::failed || to == OperationState::uncertain;
     case OperationState::issued:
       return to != OperationState::recorded;
     case OperationState::uncertain:  // issued: the same operation tried again under the same id
