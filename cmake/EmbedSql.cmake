@@ -1,8 +1,8 @@
 # sql/**/*.sql becomes one generated source with a sorted table {name, text}: see ledger/sql_files.h.
 #
-# extvold_embed_sql(OUTPUT.cpp). The name is the path below sql/ without its ending: "queries/put_task". Every byte is
-# escaped, so the text in the program is the file, byte for byte. This file is both the function and, run by `cmake -P`,
-# the generator.
+# extvold_embed_sql(OUTPUT.cpp). The name is the path below sql/ without its ending: "queries/put_task". Every
+# byte is escaped, so the text in the program is the file, byte for byte. This file is both the function and,
+# run by `cmake -P`, the generator.
 
 if(CMAKE_SCRIPT_MODE_FILE STREQUAL CMAKE_CURRENT_LIST_FILE)
   file(STRINGS "${LIST}" names)

@@ -1,10 +1,11 @@
-# The helpers that every folder's CMakeLists.txt uses. Sources are found, not listed: drop a file in and build. A folder
-# without sources is no error; its library is then empty and its program is left out.
+# The helpers that every folder's CMakeLists.txt uses. Sources are found, not listed: drop a file in and
+# build. A folder without sources is no error; its library is then empty and its program is left out.
 
-# --- precompiled headers: one for the product, one for the tests. Targets reuse them, which needs identical flags.
+# --- precompiled headers: one for the product, one for the tests. Targets reuse them, which needs identical
+# flags.
 set(EXTVOLD_PCH_HEADERS
-    <algorithm> <array> <cstdint> <functional> <map> <memory> <optional> <set> <span> <string> <string_view> <utility>
-    <variant> <vector> <fmt/format.h> <tl/expected.hpp>)
+    <algorithm> <array> <cstdint> <functional> <map> <memory> <optional> <set> <span> <string> <string_view>
+    <utility> <variant> <vector> <fmt/format.h> <tl/expected.hpp>)
 
 function(extvold_pch name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "HEADERS;DEPS")
@@ -30,10 +31,11 @@ endfunction()
 # extvold_sources(VAR [RECURSE] [EXCLUDE REGEX...]): the *.cpp of this folder.
 function(extvold_sources var)
   cmake_parse_arguments(PARSE_ARGV 1 arg "RECURSE" "" "EXCLUDE")
+  set(here ${CMAKE_CURRENT_SOURCE_DIR})
   if(arg_RECURSE)
-    file(GLOB_RECURSE found CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+    file(GLOB_RECURSE found CONFIGURE_DEPENDS RELATIVE ${here} ${here}/*.cpp)
   else()
-    file(GLOB found CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+    file(GLOB found CONFIGURE_DEPENDS RELATIVE ${here} ${here}/*.cpp)
   endif()
   foreach(pattern IN LISTS arg_EXCLUDE)
     list(FILTER found EXCLUDE REGEX "${pattern}")
@@ -68,7 +70,7 @@ function(extvold_library name)
   endif()
 endfunction()
 
-# extvold_program(NAME SOURCES files... [DEPS libraries...]): left out while no source exists.
+# extvold_program(NAME SOURCES files... [DEPS libraries...]): build/PRESET/NAME, left out without a source.
 function(extvold_program name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPS")
   set(found)
@@ -82,16 +84,20 @@ function(extvold_program name)
     return()
   endif()
   add_executable(${name} ${found})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE ${arg_DEPS})
   extvold_use_pch(${name} extvold_pch)
 endfunction()
 
-# extvold_test(NAME [RECURSE] [EXCLUDE REGEX...] [SOURCES files...] [DEPS libraries...] [TIMEOUT seconds] [LABELS label...])
-# One Catch2 program of this folder's *.cpp (or of SOURCES), one ctest for each of its cases. A case that cannot run here
-# says so with skip_test() of tests/lib/skip.h and counts as skipped, not as passed.
+# extvold_test(NAME [RECURSE] [EXCLUDE REGEX...] [SOURCES files...] [DEPS libraries...] [TIMEOUT seconds]
+#              [MACHINE] [LABELS label...])
+# One Catch2 program of this folder's *.cpp (or of SOURCES), one ctest for each of its cases. A case that
+# cannot run here says so with skip_test() of tests/lib/skip.h and counts as skipped, not as passed. MACHINE: it
+# uses what a machine has only once (loop devices, mounts, fixed ports, our programs), so that no other such test
+# runs beside it. The label `unsanitized` keeps it out of the sanitizer runs of ./dev test.
 function(extvold_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "RECURSE" "TIMEOUT" "EXCLUDE;SOURCES;DEPS;LABELS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "RECURSE;MACHINE" "TIMEOUT" "EXCLUDE;SOURCES;DEPS;LABELS")
   set(recurse)
   if(arg_RECURSE)
     set(recurse RECURSE)
@@ -107,15 +113,28 @@ function(extvold_test name)
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()
+  set(lock)
+  set(programs)
+  if(arg_MACHINE)
+    set(lock RESOURCE_LOCK machine)
+    foreach(program IN ITEMS extvold extvold-replay)
+      if(TARGET ${program})
+        list(APPEND programs ${program})
+      endif()
+    endforeach()
+  endif()
   string(REGEX REPLACE "^test_" "" area ${name})
   add_executable(${name} ${found})
   target_link_libraries(${name} PRIVATE test_main extvold_testlib ${arg_DEPS})
   target_compile_definitions(${name} PRIVATE EXTVOLD_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
                                              EXTVOLD_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  if(programs)
+    add_dependencies(${name} ${programs})
+  endif()
   extvold_use_pch(${name} extvold_pch_test)
   catch_discover_tests(${name}
     TEST_PREFIX "${area}:"
-    PROPERTIES TIMEOUT ${arg_TIMEOUT} SKIP_RETURN_CODE 77 LABELS "${area};${arg_LABELS}"
+    PROPERTIES TIMEOUT ${arg_TIMEOUT} SKIP_RETURN_CODE 77 LABELS "${area};${arg_LABELS}" ${lock}
                ENVIRONMENT "${EXTVOLD_TEST_ENVIRONMENT}")
 endfunction()
 
