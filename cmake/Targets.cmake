@@ -93,9 +93,9 @@ endfunction()
 # extvold_test(NAME [RECURSE] [EXCLUDE REGEX...] [SOURCES files...] [DEPS libraries...] [TIMEOUT seconds]
 #              [MACHINE] [LABELS label...])
 # One Catch2 program of this folder's *.cpp (or of SOURCES), one ctest for each of its cases. A case that
-# cannot run here says so with skip_test() of tests/lib/skip.h and counts as skipped, not as passed. MACHINE: it
-# uses what a machine has only once (loop devices, mounts, fixed ports, our programs), so that no other such test
-# runs beside it. The label `unsanitized` keeps it out of the sanitizer runs of ./dev test.
+# cannot run here says so with skip_test() of tests/lib/skip.h and counts as skipped, not as passed. MACHINE:
+# it uses what a machine has only once (loop devices, mounts, fixed ports, our programs), so that no other
+# such test runs beside it. The label `unsanitized` keeps it out of the sanitizer runs of ./dev test.
 function(extvold_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "RECURSE;MACHINE" "TIMEOUT" "EXCLUDE;SOURCES;DEPS;LABELS")
   set(recurse)
