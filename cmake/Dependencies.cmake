@@ -19,6 +19,8 @@ extvold_system(simdjson simdjson)
 extvold_system(systemd libsystemd)
 extvold_system(blkid blkid)
 extvold_system(mount mount)
+extvold_system(microhttpd libmicrohttpd)
+extvold_system(zlib zlib)
 
 find_package(Threads REQUIRED)
 find_package(tl-expected REQUIRED)    # header only: tl/expected.hpp
