@@ -92,8 +92,9 @@ class Snapshot {
   struct TextOrder {
     using is_transparent = void;
     bool operator()(const Volume* a, const Volume* b) const { return a->*Member < b->*Member; }
-    bool operator()(const Volume* a, std::string_view b) const { return a->*Member < b; }
-    bool operator()(std::string_view a, const Volume* b) const { return a < b->*Member; }
+    // Views on both sides: clang 14 cannot compare a string with a view inside a template.
+    bool operator()(const Volume* a, std::string_view b) const { return std::string_view(a->*Member) < b; }
+    bool operator()(std::string_view a, const Volume* b) const { return a < std::string_view(b->*Member); }
   };
   using NameOrder = TextOrder<&Volume::name>;
   using KeyOrder = TextOrder<&Volume::key>;
