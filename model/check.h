@@ -1,5 +1,6 @@
-// EXTVOLD_CHECK: for bugs, always compiled in. It prints what and where, and aborts; the ledger is consistent at the
-// next start because every change is one transaction. Never for bad input: that is an Error (result.h).
+// EXTVOLD_CHECK: for bugs, always compiled in. It prints what and where, and aborts; the ledger is consistent
+// at the next start because every change is one transaction. Never for bad input: that is an Error
+// (result.h).
 #pragma once
 
 namespace extvold {
@@ -8,9 +9,9 @@ namespace extvold {
 
 }  // namespace extvold
 
-#define EXTVOLD_CHECK(expr)                                             \
-  do {                                                                  \
-    if (!(expr)) ::extvold::check_failed(#expr, __FILE__, __LINE__);    \
+#define EXTVOLD_CHECK(expr)                                          \
+  do {                                                               \
+    if (!(expr)) ::extvold::check_failed(#expr, __FILE__, __LINE__); \
   } while (false)
 
 #define EXTVOLD_UNREACHABLE() ::extvold::check_failed("unreachable", __FILE__, __LINE__)

@@ -1,4 +1,5 @@
-// Hosts, agents, frameworks, claims, evidence: who uses a volume, and what proves that nobody does. One row of the ledger each.
+// Hosts, agents, frameworks, claims, evidence: who uses a volume, and what proves that nobody does. One row
+// of the ledger each.
 #pragma once
 
 #include <string>
@@ -23,9 +24,9 @@ struct Host {
   bool operator==(const Host&) const = default;
 };
 
-// registered: in the master's list of this epoch. recovered: known to the master from its registry, not back yet.
-// absent: was known, is in no list of the present view; unreachable, gone and removed look alike without the registry.
-// removed: AGENT_REMOVED was seen. None of them but `registered` says anything about processes.
+// registered: in the master's list of this epoch. recovered: known to the master from its registry, not back
+// yet. absent: was known, is in no list of the present view; unreachable, gone and removed look alike without
+// the registry. removed: AGENT_REMOVED was seen. None of them but `registered` says anything about processes.
 EXTVOLD_ENUM(AgentState, registered, recovered, absent, removed)
 
 struct Agent {
@@ -54,22 +55,23 @@ struct Framework {
   bool operator==(const Framework&) const = default;
 };
 
-// task, executor: Mesos. operator_: `volume attach V HOST`. format: extvold's own, while a format host holds the volume.
-// synthetic: an attachment that nothing explains; somebody may be using it.
+// task, executor: Mesos. operator_: `volume attach V HOST`. format: extvold's own, while a format host holds
+// the volume. synthetic: an attachment that nothing explains; somebody may be using it.
 EXTVOLD_ENUM(ClaimKind, task, executor, operator_, format, synthetic)
 constexpr bool is_of_mesos(ClaimKind kind) { return kind == ClaimKind::task || kind == ClaimKind::executor; }
 EXTVOLD_ENUM(Liveness, live, unknown, dead)
 // Why a claim names no volume of ours; `none`: it does.
 EXTVOLD_ENUM(Unresolved, none, unmapped_driver, no_such_volume, not_understood)
 
-// The wish derived from one task, executor or order: this volume, on this host. Follows the root container of its framework and
-// executor, not the task, where these differ.
+// The wish derived from one task, executor or order: this volume, on this host. Follows the root container of
+// its framework and executor, not the task, where these differ.
 struct Claim {
   ClaimId id;
   ClaimKind kind = ClaimKind::task;
   VolumeId volume;  // none while unresolved
   Unresolved unresolved = Unresolved::none;
-  HostId host;            // of a Mesos claim: its agent's, filled in by the Snapshot, none until the agent is known; not a column of it
+  HostId host;  // of a Mesos claim: its agent's, filled in by the Snapshot, none until the agent is known;
+                // not a column of it
   AgentId agent;
   FrameworkId framework;
   TaskId task;            // kind operator_: empty
@@ -79,17 +81,19 @@ struct Claim {
   VolumeReference reference;
   TaskState task_state = TaskState::task_other;
   bool wanted = false;                    // Mesos' latest word
-  Liveness liveness = Liveness::unknown;  // live: runs or may run. unknown: nobody can tell. dead: evidence exists, or the order was withdrawn
+  Liveness liveness = Liveness::unknown;  // live: runs or may run. unknown: nobody can tell. dead: evidence
+                                          // exists, or the order was withdrawn
   std::string liveness_why;               // one sentence for people, with the rule's name
   EvidenceId evidence;                    // what made it dead
   std::int64_t first_seen_sequence = 0;
-  std::int64_t user_uid = -1;             // kind operator_: who ordered it
+  std::int64_t user_uid = -1;  // kind operator_: who ordered it
   // In memory only: when its newest event was taken in. A poll is evidence only if sent later.
   MemoryOnly<Instant> last_event_at;
   bool operator==(const Claim&) const = default;
 };
 
-// Recorded proof that a host cannot use a volume any more; DESIGN.md section 4. operator_ is spelled "operator".
+// Recorded proof that a host cannot use a volume any more; DESIGN.md section 4. operator_ is spelled
+// "operator".
 EXTVOLD_ENUM(EvidenceKind, fenced, host_unmounted, host_rebooted, agent_clean, agent_gone, operator_)
 
 struct Evidence {
@@ -99,14 +103,14 @@ struct Evidence {
   HostId host;
   Generation attachment_generation;  // of the attachment it speaks of
   AgentId agent;
-  ClaimId claim;                     // none: all claims on (volume, host)
+  ClaimId claim;  // none: all claims on (volume, host)
   ContainerId container;
-  std::int64_t view_epoch = 0;       // the Mesos view it was taken in
+  std::int64_t view_epoch = 0;  // the Mesos view it was taken in
   WallTime request_sent_at;
-  std::int64_t user_uid = -1;        // operator: the socket peer's uid
-  std::string detail;                // what was seen, for people
-  bool assumption = false;           // accepted on weaker grounds by an operator's policy
-  std::string void_reason;           // empty: still counts
+  std::int64_t user_uid = -1;  // operator: the socket peer's uid
+  std::string detail;          // what was seen, for people
+  bool assumption = false;     // accepted on weaker grounds by an operator's policy
+  std::string void_reason;     // empty: still counts
   bool operator==(const Evidence&) const = default;
 };
 
@@ -119,7 +123,8 @@ struct LedgerIdentity {
   bool operator==(const LedgerIdentity&) const = default;
 };
 
-// The Mesos view; only `epoch` and the master's identity are kept in the ledger, a start begins with an incomplete view.
+// The Mesos view; only `epoch` and the master's identity are kept in the ledger, a start begins with an
+// incomplete view.
 struct MesosView {
   std::int64_t epoch = 0;  // counts subscriptions of this ledger; a new SUBSCRIBED is a new epoch
   std::string master_id;

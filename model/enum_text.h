@@ -1,7 +1,10 @@
-// EXTVOLD_ENUM(Name, a, b, c): an enum class whose enumerators are spelled in C++ exactly as in SQL, JSON and logs.
+// EXTVOLD_ENUM(Name, a, b, c): an enum class whose enumerators are spelled in C++ exactly as in SQL, JSON and
+// logs.
 //
-// An enumerator that would be a C++ keyword carries a trailing underscore, which the text does not have (operator_ → "operator").
-//   to_text(Name::a) == "a"        from_text<Name>("a") == Name::a        from_text<Name>("zzz") == std::nullopt
+// An enumerator that would be a C++ keyword carries a trailing underscore, which the text does not have
+// (operator_ → "operator").
+//   to_text(Name::a) == "a"        from_text<Name>("a") == Name::a        from_text<Name>("zzz") ==
+//   std::nullopt
 #pragma once
 
 #include <array>
@@ -35,11 +38,11 @@ constexpr std::array<std::string_view, N> split_enumerators(std::string_view lis
 
 }  // namespace extvold
 
-#define EXTVOLD_ENUM(Name, ...)                                                                        \
-  enum class Name : std::uint8_t { __VA_ARGS__ };                                                      \
-  inline constexpr auto Name##_texts =                                                                 \
-      ::extvold::split_enumerators<::extvold::count_enumerators(#__VA_ARGS__)>(#__VA_ARGS__);          \
-  constexpr std::span<const std::string_view> enum_texts(Name) { return Name##_texts; }                \
+#define EXTVOLD_ENUM(Name, ...)                                                               \
+  enum class Name : std::uint8_t { __VA_ARGS__ };                                             \
+  inline constexpr auto Name##_texts =                                                        \
+      ::extvold::split_enumerators<::extvold::count_enumerators(#__VA_ARGS__)>(#__VA_ARGS__); \
+  constexpr std::span<const std::string_view> enum_texts(Name) { return Name##_texts; }       \
   constexpr std::string_view to_text(Name v) { return Name##_texts[static_cast<std::size_t>(v)]; }
 
 namespace extvold {

@@ -1,5 +1,5 @@
-// Strong identifiers. Values; ordered; printable. Mesos' ids are texts and die with what they name; ours are numbers that the
-// ledger hands out once and never again (generation.h says what a generation adds).
+// Strong identifiers. Values; ordered; printable. Mesos' ids are texts and die with what they name; ours are
+// numbers that the ledger hands out once and never again (generation.h says what a generation adds).
 #pragma once
 
 #include <compare>
@@ -35,7 +35,8 @@ using FrameworkId = TextId<struct FrameworkTag>;  // Mesos' id of a framework
 using TaskId = TextId<struct TaskTag>;            // unique only within a framework, and not over time
 using ExecutorId = TextId<struct ExecutorTag>;    // unique within (framework, agent)
 using ContainerId = TextId<struct ContainerTag>;  // the root container unless said otherwise
-using OperationId = TextId<struct OperationTag>;  // derived, see operation_id(); the provider's idempotency key
+using OperationId =
+    TextId<struct OperationTag>;  // derived, see operation_id(); the provider's idempotency key
 using ProviderName = TextId<struct ProviderTag>;  // type~instance, as in "local~laptop"
 
 using HostId = NumberId<struct HostTag>;
@@ -59,7 +60,8 @@ struct Generation {
 
 std::string to_text(Generation generation);
 
-// `prefix` + 26 characters of base32 made from `text`: equal input, equal name, on every machine and in every run.
+// `prefix` + 26 characters of base32 made from `text`: equal input, equal name, on every machine and in every
+// run.
 std::string derived_name(std::string_view prefix, std::string_view text);
 
 }  // namespace extvold

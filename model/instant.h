@@ -1,7 +1,8 @@
 // Time as values. The core never reads a clock: every instant is handed in.
 //
-// Instant orders things and times things out; it is monotonic and means nothing outside this run of the process (except that
-// two processes on one boot share it: CLOCK_BOOTTIME). WallTime is for people and records only: no decision compares it.
+// Instant orders things and times things out; it is monotonic and means nothing outside this run of the
+// process (except that two processes on one boot share it: CLOCK_BOOTTIME). WallTime is for people and
+// records only: no decision compares it.
 #pragma once
 
 #include <compare>
@@ -40,7 +41,8 @@ struct Now {
   WallTime wall;
 };
 
-// A field that no row of the ledger holds: it is lost at a restart (T{}: "before this run") and does not count in comparisons.
+// A field that no row of the ledger holds: it is lost at a restart (T{}: "before this run") and does not
+// count in comparisons.
 template <typename T>
 struct MemoryOnly {
   T value{};

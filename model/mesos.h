@@ -1,7 +1,8 @@
-// What Mesos says, typed: records that were decoded and accepted, not yet believed to be the truth about any host.
+// What Mesos says, typed: records that were decoded and accepted, not yet believed to be the truth about any
+// host.
 //
-// Plain values. Produced by daemon/ingest (the only place that knows the JSON), consumed by reconcilers/engine. Field facts: Mesos
-// 1.11 operator API. Secrets and `status.data` never get this far.
+// Plain values. Produced by daemon/ingest (the only place that knows the JSON), consumed by
+// reconcilers/engine. Field facts: Mesos 1.11 operator API. Secrets and `status.data` never get this far.
 #pragma once
 
 #include <optional>
@@ -15,19 +16,23 @@
 
 namespace extvold {
 
-// v1 TaskState. `task_other`: a state that this version does not know (counted, treated as alive and unknown).
-EXTVOLD_ENUM(TaskState, task_staging, task_starting, task_running, task_killing, task_finished, task_failed, task_killed, task_error,
-             task_lost, task_dropped, task_unreachable, task_gone, task_gone_by_operator, task_unknown, task_other)
+// v1 TaskState. `task_other`: a state that this version does not know (counted, treated as alive and
+// unknown).
+EXTVOLD_ENUM(TaskState, task_staging, task_starting, task_running, task_killing, task_finished, task_failed,
+             task_killed, task_error, task_lost, task_dropped, task_unreachable, task_gone,
+             task_gone_by_operator, task_unknown, task_other)
 
-// Mesos' own meaning of terminal (TASK_LOST is, TASK_UNREACHABLE is not): about its bookkeeping, never about the container.
+// Mesos' own meaning of terminal (TASK_LOST is, TASK_UNREACHABLE is not): about its bookkeeping, never about
+// the container.
 bool is_terminal(TaskState state);
 
 EXTVOLD_ENUM(StatusSource, source_none, source_master, source_agent, source_executor)
 EXTVOLD_ENUM(Containerizer, mesos, docker)
 
-// How a task named a volume. The rarer spellings (issue 3) get their enumerators here and a row in the resolver's table.
-EXTVOLD_ENUM(ReferenceSpelling, docker_volume, docker_parameter, docker_volume_driver, csi_volume, persistent_volume, dvdi_variable,
-             label)
+// How a task named a volume. The rarer spellings (issue 3) get their enumerators here and a row in the
+// resolver's table.
+EXTVOLD_ENUM(ReferenceSpelling, docker_volume, docker_parameter, docker_volume_driver, csi_volume,
+             persistent_volume, dvdi_variable, label)
 
 struct VolumeReference {
   ReferenceSpelling spelling = ReferenceSpelling::docker_volume;
@@ -39,7 +44,8 @@ struct VolumeReference {
 };
 
 struct TaskStatus {
-  TaskState state = TaskState::task_other;  // of this update, which need not be the task's (reference section 2.4)
+  TaskState state =
+      TaskState::task_other;  // of this update, which need not be the task's (reference section 2.4)
   StatusSource source = StatusSource::source_none;
   std::string reason;   // REASON_* as sent; empty: none
   std::string message;  // at most 256 bytes of it are kept; enough for the prefix that decides
@@ -70,7 +76,8 @@ struct ExecutorRecord {
   ExecutorId executor;
   AgentId agent;
   Containerizer containerizer = Containerizer::mesos;
-  std::vector<VolumeReference> volumes;  // of ExecutorInfo.container; with the agent's API also DVDI_VOLUME_* of the command
+  std::vector<VolumeReference>
+      volumes;  // of ExecutorInfo.container; with the agent's API also DVDI_VOLUME_* of the command
   bool operator==(const ExecutorRecord&) const = default;
 };
 
@@ -83,7 +90,7 @@ struct AgentRecord {
   bool deactivated = false;
   std::string drain_state;                                      // DRAINING, DRAINED; empty: none
   std::vector<std::pair<std::string, std::string>> attributes;  // TEXT and SCALAR, as text, in the order sent
-  std::uint64_t resources_hash = 0;                             // of total_resources as sent: "something changed"
+  std::uint64_t resources_hash = 0;  // of total_resources as sent: "something changed"
   bool operator==(const AgentRecord&) const = default;
 };
 
@@ -101,10 +108,10 @@ struct FrameworkRecord {
 struct ReservationRecord {
   AgentId agent;
   std::string role;
-  std::string resource;  // "disk", "ext-storage-inst1", ...
+  std::string resource;        // "disk", "ext-storage-inst1", ...
   std::string persistence_id;  // empty: not a persistent volume
   std::string container_path;
-  std::string disk_source;  // "TYPE vendor id profile", as far as set
+  std::string disk_source;        // "TYPE vendor id profile", as far as set
   std::int64_t amount_milli = 0;  // Mesos scalars have three decimals
   std::vector<std::pair<std::string, std::string>> labels;
   bool operator==(const ReservationRecord&) const = default;
@@ -114,7 +121,8 @@ struct ReservationRecord {
 EXTVOLD_ENUM(ElementOrigin, snapshot, event, poll)
 EXTVOLD_ENUM(TaskList, tasks, unreachable_tasks, completed_tasks)
 
-// ---- Events: one per accepted element, in arrival order. ------------------------------------------------------------------------
+// ---- Events: one per accepted element, in arrival order.
+// ------------------------------------------------------------------------
 
 struct SubscriptionOpened {  // HTTP 200 to SUBSCRIBE; the snapshot follows
   std::string master;        // host:port that answered
@@ -159,7 +167,8 @@ struct ExecutorSeen {  // master's GET_EXECUTORS or the snapshot
   ExecutorRecord executor;
   ElementOrigin origin = ElementOrigin::snapshot;
 };
-// The whole of a polled list arrived; elements of it came before, between PollBegan and PollEnded of the same call.
+// The whole of a polled list arrived; elements of it came before, between PollBegan and PollEnded of the same
+// call.
 EXTVOLD_ENUM(MasterCall, get_agents, get_tasks, get_executors, get_master, metrics)
 struct PollBegan {
   MasterCall call = MasterCall::get_agents;
@@ -178,12 +187,13 @@ struct MasterSeen {  // GET_MASTER: the epoch
   std::string elected_time;  // as sent, a number in text
   std::string version;
 };
-struct MasterMetricsSeen {  // the authorisation self-check compares these with what the view holds
+struct MasterMetricsSeen {          // the authorisation self-check compares these with what the view holds
   std::int64_t tasks_running = -1;  // -1: not in the answer
   std::int64_t agents_active = -1;
 };
 
-// One round of an agent's own API: GET_AGENT, GET_CONTAINERS (nested and standalone shown), GET_EXECUTORS, GET_AGENT, and metrics.
+// One round of an agent's own API: GET_AGENT, GET_CONTAINERS (nested and standalone shown), GET_EXECUTORS,
+// GET_AGENT, and metrics.
 struct AgentContainer {
   ContainerId container;
   ContainerId parent;  // empty: a root container
@@ -199,8 +209,9 @@ struct AgentApiRead {
   std::vector<AgentContainer> containers;
   std::vector<ExecutorRecord> executors;            // running
   std::vector<ExecutorRecord> completed_executors;  // framework, executor, agent and containerizer only
-  std::optional<std::int64_t> container_destroy_errors;  // containerizer/mesos/container_destroy_errors; unset: could not be read
-  Instant first_sent_at;  // when the first of the calls was sent
+  std::optional<std::int64_t>
+      container_destroy_errors;  // containerizer/mesos/container_destroy_errors; unset: could not be read
+  Instant first_sent_at;         // when the first of the calls was sent
   Instant ended_at;
 };
 struct AgentApiFailed {
@@ -212,9 +223,9 @@ struct UnknownSkipped {  // an event type or element that this version does not 
   std::string what;
 };
 
-using MesosEvent =
-    std::variant<SubscriptionOpened, SubscriptionClosed, SnapshotBegan, SnapshotEnded, HeartbeatSeen, TaskSeen, TaskUpdated, AgentSeen,
-                 AgentRemoved, FrameworkSeen, FrameworkRemoved, ExecutorSeen, PollBegan, PollEnded, PollFailed, MasterSeen,
-                 MasterMetricsSeen, AgentApiRead, AgentApiFailed, UnknownSkipped>;
+using MesosEvent = std::variant<SubscriptionOpened, SubscriptionClosed, SnapshotBegan, SnapshotEnded,
+                                HeartbeatSeen, TaskSeen, TaskUpdated, AgentSeen, AgentRemoved, FrameworkSeen,
+                                FrameworkRemoved, ExecutorSeen, PollBegan, PollEnded, PollFailed, MasterSeen,
+                                MasterMetricsSeen, AgentApiRead, AgentApiFailed, UnknownSkipped>;
 
 }  // namespace extvold

@@ -1,5 +1,5 @@
-// Observations: what a provider (and, through it, a host's node side) says, when it was asked, of what scope, and whether the answer is
-// whole. Plain values. From what is not complete nothing destructive follows.
+// Observations: what a provider (and, through it, a host's node side) says, when it was asked, of what scope,
+// and whether the answer is whole. Plain values. From what is not complete nothing destructive follows.
 #pragma once
 
 #include <optional>
@@ -25,12 +25,13 @@ struct ObservedAttachment {
 };
 
 struct ObservedVolume {
-  std::string key;           // our name for it ("xv-..."), or the provider's name of a foreign one
+  std::string key;  // our name for it ("xv-..."), or the provider's name of a foreign one
   std::string provider_ref;
-  std::string ledger_id;     // the tag: which ledger made it; empty: none, not ours
+  std::string ledger_id;  // the tag: which ledger made it; empty: none, not ours
   std::string pool;
   std::int64_t size_mb = 0;
-  TriState call_running = TriState::unknown;  // a call of ours for this volume is still at work (capability shows_running_calls)
+  TriState call_running =
+      TriState::unknown;  // a call of ours for this volume is still at work (capability shows_running_calls)
   std::vector<ObservedAttachment> attachments;
   bool operator==(const ObservedVolume&) const = default;
 };
@@ -46,9 +47,10 @@ struct ProviderObservation {
   std::string volume_key;  // empty: everything of the provider; else a direct inspect of this one
   bool complete = false;
   std::string why_incomplete;
-  Instant sent_at;   // before the first request left
+  Instant sent_at;  // before the first request left
   Instant ended_at;
-  std::vector<ObservedVolume> volumes;  // ordered by key. A direct inspect that finds nothing: empty and complete
+  std::vector<ObservedVolume>
+      volumes;  // ordered by key. A direct inspect that finds nothing: empty and complete
   std::vector<ObservedHost> hosts;
   std::vector<Pool> pools;
 };

@@ -1,5 +1,6 @@
-// The ports through which providers reach the world. daemon/ implements them (libcurl, libuv); the simulator and tests
-// implement them too. Loop thread only. Each call ends in exactly one callback, never from inside the call itself.
+// The ports through which providers reach the world. daemon/ implements them (libcurl, libuv); the simulator
+// and tests implement them too. Loop thread only. Each call ends in exactly one callback, never from inside
+// the call itself.
 #pragma once
 
 #include <functional>
@@ -21,22 +22,23 @@ struct HttpRequest {
   Duration deadline = seconds(30);
   std::size_t response_bytes_max = 64U << 20U;  // more is Errc::exhausted
   bool accept_gzip = false;
-  bool safe_to_repeat = false;  // a POST that only reads: it may use a kept-alive connection, and be sent again if that was dead
+  bool safe_to_repeat = false;  // a POST that only reads: it may use a kept-alive connection, and be sent
+                                // again if that was dead
 };
 
 struct HttpResponse {
   int status = 0;
   std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
   std::string body;
-  Instant sent_at;     // just before the request could leave: what a read-back is judged by
+  Instant sent_at;  // just before the request could leave: what a read-back is judged by
   Instant ended_at;
 };
 
 class HttpClient {
  public:
   virtual ~HttpClient() = default;
-  // An answer of any status is a value. Errors: unavailable (never connected: nothing happened), uncertain (sent, no
-  // whole answer before the deadline), exhausted (answer too large), invalid (bad url).
+  // An answer of any status is a value. Errors: unavailable (never connected: nothing happened), uncertain
+  // (sent, no whole answer before the deadline), exhausted (answer too large), invalid (bad url).
   virtual void request(HttpRequest request, std::function<void(Result<HttpResponse>)> done) = 0;
 };
 
@@ -44,8 +46,9 @@ struct ProcessRequest {
   std::vector<std::string> argv;  // argv[0] is an absolute path; no shell, no PATH
   std::vector<std::string> env;   // the whole environment; LC_ALL=C is always added
   std::string standard_input;
-  std::string lock_file;  // if set: created, flock(LOCK_EX) without waiting, and inherited by the child, so that the lock lives as
-                          // long as any process that the child left behind. Held by another: Errc::busy, nothing started
+  std::string lock_file;  // if set: created, flock(LOCK_EX) without waiting, and inherited by the child, so
+                          // that the lock lives as long as any process that the child left behind. Held by
+                          // another: Errc::busy, nothing started
   Duration deadline = seconds(30);
   std::size_t output_bytes_max = 4U << 20U;  // per stream; the rest is dropped and `truncated` set
 };
@@ -62,8 +65,8 @@ struct ProcessResult {
 class ProcessRunner {
  public:
   virtual ~ProcessRunner() = default;
-  // Errors: not_found / permission (could not start: nothing happened), busy (lock_file is held), uncertain (killed at the
-  // deadline: it may have done its work, or still be stuck in the kernel).
+  // Errors: not_found / permission (could not start: nothing happened), busy (lock_file is held), uncertain
+  // (killed at the deadline: it may have done its work, or still be stuck in the kernel).
   virtual void run(ProcessRequest request, std::function<void(Result<ProcessResult>)> done) = 0;
 };
 

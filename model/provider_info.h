@@ -1,4 +1,5 @@
-// What a configured provider can and cannot promise. Told to the planner as data; providers/provider.h explains each in prose.
+// What a configured provider can and cannot promise. Told to the planner as data; providers/provider.h
+// explains each in prose.
 #pragma once
 
 #include <optional>
@@ -18,8 +19,9 @@ struct Capabilities {
   bool detach_enforced = false;   // after a detach the host's I/O fails, or a detach is refused while in use
   bool exclusive_attach = false;  // refuses a second host by itself
   bool fence_verifiable = false;
-  bool shows_running_calls = false;  // an inspect tells whether a call of ours for that volume is still at work
-  bool host_reports = false;         // reports boot id, mounts and openers of its hosts (a node side)
+  bool shows_running_calls =
+      false;                  // an inspect tells whether a call of ours for that volume is still at work
+  bool host_reports = false;  // reports boot id, mounts and openers of its hosts (a node side)
   bool operator==(const Capabilities&) const = default;
 };
 
@@ -27,12 +29,12 @@ struct ProviderInfo {
   ProviderName name;
   Capabilities capabilities;
   std::vector<std::string> pools;
-  bool reach_all = false;              // configuration says that every host reaches it; else an agent's attribute must
-  std::string format_host;             // host name where new volumes are formatted; empty: cannot format
+  bool reach_all = false;   // configuration says that every host reaches it; else an agent's attribute must
+  std::string format_host;  // host name where new volumes are formatted; empty: cannot format
   Duration settle_time = seconds(60);  // how late a call may still take effect after it was given up
   std::int64_t size_step_mb = 1;
   std::int64_t size_min_mb = 1;
-  int calls_max = 4;                   // calls at the provider at once, per lane (attach, detach)
+  int calls_max = 4;  // calls at the provider at once, per lane (attach, detach)
 };
 
 }  // namespace extvold

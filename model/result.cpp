@@ -5,8 +5,9 @@
 namespace extvold {
 namespace {
 
-constexpr std::array<std::string_view, 10> kErrcText = {"invalid",     "not_found", "conflict",  "permission", "exhausted",
-                                                        "unavailable", "busy",      "uncertain", "corrupt",    "internal"};
+constexpr std::array<std::string_view, 10> kErrcText = {"invalid",   "not_found",   "conflict", "permission",
+                                                        "exhausted", "unavailable", "busy",     "uncertain",
+                                                        "corrupt",   "internal"};
 
 }  // namespace
 

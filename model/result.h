@@ -1,8 +1,9 @@
 // Result<T>: how everything that can fail in a correct program reports it.
 //
-// Values, copied freely, any thread. An Error has a code for programs and a message for people; the message names the
-// thing, the place and, where there is one, the remedy. Errors are wrapped once per layer with the object they concern
-// and logged once, by whoever decides to go on. Bugs are not errors: they are EXTVOLD_CHECK (check.h).
+// Values, copied freely, any thread. An Error has a code for programs and a message for people; the message
+// names the thing, the place and, where there is one, the remedy. Errors are wrapped once per layer with the
+// object they concern and logged once, by whoever decides to go on. Bugs are not errors: they are
+// EXTVOLD_CHECK (check.h).
 #pragma once
 
 #include <fmt/format.h>
@@ -64,14 +65,14 @@ tl::unexpected<Error> wrap(const Error& error, std::string_view context);
 
 // TRY(expr): hand an error on to the caller.
 #define TRY(expr) EXTVOLD_TRY_IMPL(EXTVOLD_CONCAT(extvold_try_, __COUNTER__), expr)
-#define EXTVOLD_TRY_IMPL(tmp, expr)                                          \
-  do {                                                                       \
+#define EXTVOLD_TRY_IMPL(tmp, expr)                                                  \
+  do {                                                                               \
     if (auto tmp = (expr); !tmp) return tl::make_unexpected(std::move(tmp).error()); \
   } while (false)
 
 // ASSIGN(auto x, expr): bind the value, or hand the error on to the caller.
 #define ASSIGN(decl, expr) EXTVOLD_ASSIGN_IMPL(EXTVOLD_CONCAT(extvold_assign_, __COUNTER__), decl, expr)
-#define EXTVOLD_ASSIGN_IMPL(tmp, decl, expr)                        \
-  auto tmp = (expr);                                                \
-  if (!tmp) return tl::make_unexpected(std::move(tmp).error());     \
+#define EXTVOLD_ASSIGN_IMPL(tmp, decl, expr)                    \
+  auto tmp = (expr);                                            \
+  if (!tmp) return tl::make_unexpected(std::move(tmp).error()); \
   decl = std::move(*tmp)

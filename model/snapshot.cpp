@@ -24,7 +24,8 @@ auto* find_value(Map& map, const Key& key) {
 
 template <typename T>
 void insert_by_id(std::vector<const T*>& list, const T* item) {
-  const auto at = std::lower_bound(list.begin(), list.end(), item, [](const T* a, const T* b) { return a->id < b->id; });
+  const auto at =
+      std::lower_bound(list.begin(), list.end(), item, [](const T* a, const T* b) { return a->id < b->id; });
   if (at == list.end() || *at != item) list.insert(at, item);
 }
 
@@ -184,7 +185,9 @@ void Snapshot::put(const Host& host) {
   hosts_by_name_[host.name] = host.id;
 }
 
-void Snapshot::put(const ReservationRecord& reservation) { reservations_[reservation.agent].push_back(reservation); }
+void Snapshot::put(const ReservationRecord& reservation) {
+  reservations_[reservation.agent].push_back(reservation);
+}
 
 void Snapshot::put(const Volume& volume) {
   const auto [it, fresh] = volumes_.try_emplace(volume.id);
@@ -221,15 +224,18 @@ void Snapshot::drop(const DropAttachment& row) {
 void Snapshot::put(const Mount& mount) {
   VolumeEntry* entry = find_value(volumes_, mount.volume);
   EXTVOLD_CHECK(entry != nullptr);
-  if (std::find(entry->mounts.begin(), entry->mounts.end(), mount) == entry->mounts.end()) entry->mounts.push_back(mount);
-  std::sort(entry->mounts.begin(), entry->mounts.end(),
-            [](const Mount& a, const Mount& b) { return std::tie(a.host, a.path) < std::tie(b.host, b.path); });
+  if (std::find(entry->mounts.begin(), entry->mounts.end(), mount) == entry->mounts.end())
+    entry->mounts.push_back(mount);
+  std::sort(entry->mounts.begin(), entry->mounts.end(), [](const Mount& a, const Mount& b) {
+    return std::tie(a.host, a.path) < std::tie(b.host, b.path);
+  });
 }
 
 void Snapshot::drop(const DropMount& row) {
   VolumeEntry* entry = find_value(volumes_, row.volume);
   EXTVOLD_CHECK(entry != nullptr);
-  std::erase_if(entry->mounts, [&](const Mount& one) { return one.host == row.host && one.path == row.path; });
+  std::erase_if(entry->mounts,
+                [&](const Mount& one) { return one.host == row.host && one.path == row.path; });
 }
 
 void Snapshot::put(const Operation& operation) {
@@ -242,12 +248,14 @@ void Snapshot::put(const Operation& operation) {
       EXTVOLD_CHECK(operation_may_move(entry->open_operation->state, operation.state));
       *entry->open_operation = operation;
     } else {
-      EXTVOLD_CHECK(operation.state == OperationState::recorded || sequence.value == 0);  // a load may begin with any open state
+      EXTVOLD_CHECK(operation.state == OperationState::recorded ||
+                    sequence.value == 0);  // a load may begin with any open state
       entry->open_operation = std::make_unique<Operation>(operation);
     }
     return;
   }
-  if (entry->open_operation != nullptr && entry->open_operation->id == operation.id) entry->open_operation.reset();
+  if (entry->open_operation != nullptr && entry->open_operation->id == operation.id)
+    entry->open_operation.reset();
   if (operation.state == OperationState::done) {
     entry->last_operation.reset();
   } else {
@@ -294,7 +302,8 @@ const Evidence* Snapshot::evidence(EvidenceId id) const { return find_value(evid
 
 std::vector<const Claim*> Snapshot::claims_of_task(const FrameworkId& framework, const TaskId& task) const {
   std::vector<const Claim*> out;
-  for (auto it = claims_by_task_.lower_bound(TaskOrder::Key{framework.value, task.value, 0}); it != claims_by_task_.end(); ++it) {
+  for (auto it = claims_by_task_.lower_bound(TaskOrder::Key{framework.value, task.value, 0});
+       it != claims_by_task_.end(); ++it) {
     if ((*it)->task != task || (*it)->framework != framework) break;
     out.push_back(*it);
   }
@@ -331,7 +340,8 @@ bool same(const std::unique_ptr<Operation>& a, const std::unique_ptr<Operation>&
 }
 
 bool same(const VolumeEntry& a, const VolumeEntry& b) {
-  return a.volume == b.volume && a.attachments == b.attachments && a.mounts == b.mounts && a.blocked == b.blocked && same(a.open_operation, b.open_operation) &&
+  return a.volume == b.volume && a.attachments == b.attachments && a.mounts == b.mounts &&
+         a.blocked == b.blocked && same(a.open_operation, b.open_operation) &&
          same(a.last_operation, b.last_operation);
 }
 
@@ -339,10 +349,12 @@ bool same(const VolumeEntry& a, const VolumeEntry& b) {
 
 bool Snapshot::operator==(const Snapshot& other) const {
   return sequence == other.sequence && ledger == other.ledger && mode == other.mode && view == other.view &&
-         counters == other.counters && hosts_ == other.hosts_ && agents_ == other.agents_ && frameworks_ == other.frameworks_ &&
-         claims_ == other.claims_ && evidence_ == other.evidence_ && pools_ == other.pools_ && reservations_ == other.reservations_ &&
-         std::equal(volumes_.begin(), volumes_.end(), other.volumes_.begin(), other.volumes_.end(),
-                    [](const auto& a, const auto& b) { return a.first == b.first && same(a.second, b.second); });
+         counters == other.counters && hosts_ == other.hosts_ && agents_ == other.agents_ &&
+         frameworks_ == other.frameworks_ && claims_ == other.claims_ && evidence_ == other.evidence_ &&
+         pools_ == other.pools_ && reservations_ == other.reservations_ &&
+         std::equal(
+             volumes_.begin(), volumes_.end(), other.volumes_.begin(), other.volumes_.end(),
+             [](const auto& a, const auto& b) { return a.first == b.first && same(a.second, b.second); });
 }
 
 }  // namespace extvold

@@ -1,7 +1,9 @@
-// Snapshot: all recorded state that decisions need, as one value in memory: the image of the ledger that the planner reads.
+// Snapshot: all recorded state that decisions need, as one value in memory: the image of the ledger that the
+// planner reads.
 //
-// Loop thread only. Changed only by apply(), with the very changes that the ledger commits; Ledger::load() builds an equal one. Tasks and
-// history are not in it. Move-only (it has inner indexes); iteration order of everything is defined. Cost: see bench_planning.
+// Loop thread only. Changed only by apply(), with the very changes that the ledger commits; Ledger::load()
+// builds an equal one. Tasks and history are not in it. Move-only (it has inner indexes); iteration order of
+// everything is defined. Cost: see bench_planning.
 #pragma once
 
 #include <map>
@@ -20,11 +22,12 @@ struct VolumeEntry {
   Volume volume;
   std::vector<Attachment> attachments;  // ordered by host
   std::vector<Mount> mounts;
-  std::vector<const Claim*> claims;       // ordered by id; owned by the Snapshot
-  std::vector<const Evidence*> evidence;  // not void ones, ordered by id; owned by the Snapshot
-  std::vector<BlockedRow> blocked;        // ordered by host
+  std::vector<const Claim*> claims;           // ordered by id; owned by the Snapshot
+  std::vector<const Evidence*> evidence;      // not void ones, ordered by id; owned by the Snapshot
+  std::vector<BlockedRow> blocked;            // ordered by host
   std::unique_ptr<Operation> open_operation;  // at most one
-  std::unique_ptr<Operation> last_operation;  // newest that ended otherwise than done: backoff and explain need it
+  std::unique_ptr<Operation>
+      last_operation;  // newest that ended otherwise than done: backoff and explain need it
 
   const Attachment* attachment(HostId host) const;
 };
@@ -63,15 +66,17 @@ class Snapshot {
   const Agent* agent(const AgentId& id) const;
   const Claim* claim(ClaimId id) const;
   const Evidence* evidence(EvidenceId id) const;
-  std::vector<const Claim*> claims_of_task(const FrameworkId& framework, const TaskId& task) const;  // ordered by id
-  std::vector<const Claim*> claims_of_agent(const AgentId& agent) const;                             // ordered by id
-  std::vector<const Claim*> unresolved_claims() const;                                               // ordered by id
+  std::vector<const Claim*> claims_of_task(const FrameworkId& framework,
+                                           const TaskId& task) const;     // ordered by id
+  std::vector<const Claim*> claims_of_agent(const AgentId& agent) const;  // ordered by id
+  std::vector<const Claim*> unresolved_claims() const;                    // ordered by id
 
   // Memory-only fields of a claim that no row holds.
   void note_claim_event(ClaimId id, Instant at);
   void note_call_ended(VolumeId volume, Instant at);
 
-  bool operator==(const Snapshot& other) const;  // memory-only fields count only as far as operator== of the rows does
+  bool operator==(
+      const Snapshot& other) const;  // memory-only fields count only as far as operator== of the rows does
 
  private:
   struct TaskOrder {

@@ -11,9 +11,12 @@
 
 namespace extvold {
 
-EXTVOLD_ENUM(AccessMode, rw, ro, shared)  // rw: single writer; ro: many readers; shared: the filesystem itself allows several writers
+EXTVOLD_ENUM(
+    AccessMode, rw, ro,
+    shared)  // rw: single writer; ro: many readers; shared: the filesystem itself allows several writers
 EXTVOLD_ENUM(Filesystem, none, ext4, xfs)
-EXTVOLD_ENUM(HoldState, inherit, held, released)  // of a host or a volume: as the ledger's mode says, or overruled by an operator
+EXTVOLD_ENUM(HoldState, inherit, held,
+             released)  // of a host or a volume: as the ledger's mode says, or overruled by an operator
 
 // planned:  recorded, not made yet        available: the provider has it
 // trashed:  `volume remove` was accepted; kept at the provider until purge_after
@@ -44,35 +47,37 @@ struct Pool {
 
 struct Volume {
   VolumeId id;
-  std::string name;          // the operators'; unique among volumes that are not removed
-  std::string key;           // "xv-" + 26 characters: the name at the provider and the key of its creation; never reused
+  std::string name;  // the operators'; unique among volumes that are not removed
+  std::string
+      key;  // "xv-" + 26 characters: the name at the provider and the key of its creation; never reused
   std::string provider_ref;  // the provider's own id; empty until known
   PoolName pool;
-  std::int64_t size_mb = 0;          // asked for; after creation: granted
+  std::int64_t size_mb = 0;  // asked for; after creation: granted
   std::int64_t iops = 0;
   Filesystem filesystem = Filesystem::none;
   AccessMode access = AccessMode::rw;
-  std::string mount_point;   // where a host is to mount it; empty: it is only attached
+  std::string mount_point;  // where a host is to mount it; empty: it is only attached
   VolumeOrigin origin = VolumeOrigin::created;
   VolumeState state = VolumeState::planned;
   FormatState format = FormatState::not_wanted;
   HoldState hold = HoldState::inherit;
-  VolumeId source;           // --from
+  VolumeId source;                // --from
   Generation created_generation;  // (incarnation that made it, 1)
   WallTime created_at;
-  WallTime purge_after;      // of a trashed volume
+  WallTime purge_after;  // of a trashed volume
   bool operator==(const Volume&) const = default;
 };
 
-// One host at a time. Counts hosts, not tasks; a second read-only host is refused too (ext4 replays its journal), unless the volume
-// itself is read-only for everybody.
+// One host at a time. Counts hosts, not tasks; a second read-only host is refused too (ext4 replays its
+// journal), unless the volume itself is read-only for everybody.
 constexpr bool is_single_writer(AccessMode mode) { return mode == AccessMode::rw; }
 
 EXTVOLD_ENUM(AttachmentState, attaching, attached, detaching, detached, uncertain)
 // extvold: our attach operation. found: the provider showed it and no operation of ours explains it.
 EXTVOLD_ENUM(AttachmentOrigin, extvold, found)
 
-// Volume V is (or was, or may be) reachable from host H. One row per (volume, host); `detached` only after a read-back.
+// Volume V is (or was, or may be) reachable from host H. One row per (volume, host); `detached` only after a
+// read-back.
 struct Attachment {
   VolumeId volume;
   HostId host;
@@ -80,11 +85,12 @@ struct Attachment {
   AttachmentOrigin origin = AttachmentOrigin::extvold;
   Generation generation;
   bool read_only = false;
-  bool mounted = false;          // by our order, at the volume's mount_point
-  std::string device;            // as the host names it
-  std::string host_identity;     // the provider's name of the host, recorded when attaching; what a fence will name
-  std::string boot_id;           // of the host when attaching; empty: not known there, then never evidence
-  bool read_back = false;        // state `detached`: a direct inspect sent after the call ended showed it gone
+  bool mounted = false;  // by our order, at the volume's mount_point
+  std::string device;    // as the host names it
+  std::string
+      host_identity;       // the provider's name of the host, recorded when attaching; what a fence will name
+  std::string boot_id;     // of the host when attaching; empty: not known there, then never evidence
+  bool read_back = false;  // state `detached`: a direct inspect sent after the call ended showed it gone
   WallTime changed_at;
   bool operator==(const Attachment&) const = default;
 };

@@ -1,0 +1,82 @@
+// Command: an operator's order, as the query API hands it to the engine. Each is answered once, after what it
+// changed is committed.
+#pragma once
+
+#include <string>
+#include <variant>
+
+#include "model/ids.h"
+#include "model/storage.h"
+
+namespace extvold {
+
+struct CreateVolume {
+  std::string name;
+  PoolName pool;
+  std::int64_t size_mb = 0;
+  Filesystem filesystem = Filesystem::none;
+  AccessMode access = AccessMode::rw;
+  std::int64_t iops = 0;
+  std::string from;         // name of the volume to clone; empty: blank
+  std::string mount_point;  // absolute; empty: only attached
+};
+struct RemoveVolume {
+  std::string name;
+  std::string typed_name;  // the operator typed the name once more; must be equal
+};
+struct RestoreVolume {
+  std::string name;
+};
+struct PurgeVolume {
+  std::string name;
+  std::string typed_name;
+  bool now = false;  // before the trash's days are over
+};
+struct AttachVolume {
+  std::string name;
+  std::string host;
+};
+struct DetachVolume {
+  std::string name;
+  std::string host;
+};
+// A volume that exists at the provider and is not ours yet: by its own name there.
+struct AdoptVolume {
+  std::string name;
+  PoolName pool;
+  std::string provider_key;
+  Filesystem filesystem = Filesystem::none;
+  AccessMode access = AccessMode::rw;
+};
+struct ForceFormat {  // sets a refused format back to wanted; the probe is made again all the same
+  std::string name;
+  std::string typed_name;
+  std::string reason;
+};
+struct Hold {
+  std::string target;
+};  // host or volume; empty: everything
+struct Release {
+  std::string target;
+};  // host or volume; empty: everything
+struct FenceConfirm {
+  std::string host;
+  std::string typed_host;
+  std::string reason;
+};
+struct FenceRelease {  // ends a quarantine
+  std::string host;
+  std::string reason;
+};
+struct ReconcileNow {};  // looks at everything at once; forgets backoffs
+
+using Order = std::variant<CreateVolume, RemoveVolume, RestoreVolume, PurgeVolume, AttachVolume, DetachVolume,
+                           AdoptVolume, ForceFormat, Hold, Release, FenceConfirm, FenceRelease, ReconcileNow>;
+
+struct Command {
+  std::int64_t request = 0;    // names the answer
+  std::int64_t user_uid = -1;  // the socket peer's
+  Order order;
+};
+
+}  // namespace extvold

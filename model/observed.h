@@ -1,0 +1,81 @@
+// Observed: what is known of the outer world in this run, beside the ledger: how complete the Mesos view is,
+// what each provider last said of each volume, and since when. Memory only: a start begins with nothing
+// observed, and nothing destructive follows from that.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "model/ids.h"
+#include "model/instant.h"
+#include "model/observation.h"
+
+namespace extvold {
+
+// One agent in the present view of the master.
+struct AgentView {
+  bool registered = false;   // in this epoch
+  Instant added_at;          // newest AGENT_ADDED or listing that said so
+  Instant api_read_sent_at;  // newest good round of its own API; 0: none in this run
+  std::string api_error;     // of the newest round, if it failed
+  bool operator==(const AgentView&) const = default;
+
+  // Its own API was read after the last AGENT_ADDED.
+  bool complete() const { return registered && api_read_sent_at > added_at; }
+};
+
+struct AttachmentView {
+  HostId host;
+  TriState mounted = TriState::unknown;
+  TriState open = TriState::unknown;
+  bool operator==(const AttachmentView&) const = default;
+};
+
+// What its provider last said of one volume, and what the engine remembers about it.
+struct VolumeView {
+  Instant sent_at;     // of the newest complete observation of it; 0: none in this run
+  Instant acted_at;    // end of the newest call of ours; older observations say nothing
+  Instant idle_since;  // since when nothing wants it where it is attached; 0: wanted, or not attached
+  Instant retry_at;    // not before, after a failure
+  int failures = 0;    // in a row
+  bool present = false;
+  TriState call_running = TriState::unknown;
+  std::vector<AttachmentView> attachments;  // ordered by host
+  bool operator==(const VolumeView&) const = default;
+
+  const AttachmentView* attachment(HostId host) const {
+    for (const AttachmentView& one : attachments) {
+      if (one.host == host) return &one;
+    }
+    return nullptr;
+  }
+};
+
+struct ProviderView {
+  Instant listed_at;           // sent_at of the newest complete list; 0: none in this run
+  std::string why_incomplete;  // of the newest list; empty: it was complete
+  int volumes_listed = 0;
+  bool operator==(const ProviderView&) const = default;
+};
+
+struct Observed {
+  bool view_complete = false;  // subscribed, snapshot whole, authorisation self-check not failed
+  std::string view_incomplete_why = "not subscribed yet";
+  bool detach_storm = false;  // the guard has tripped; a person must release it
+  std::map<AgentId, AgentView> agents;
+  std::map<VolumeId, VolumeView> volumes;
+  std::map<ProviderName, ProviderView> providers;
+  bool operator==(const Observed&) const = default;
+
+  const AgentView* agent(const AgentId& id) const {
+    const auto it = agents.find(id);
+    return it == agents.end() ? nullptr : &it->second;
+  }
+  const VolumeView* volume(VolumeId id) const {
+    const auto it = volumes.find(id);
+    return it == volumes.end() ? nullptr : &it->second;
+  }
+};
+
+}  // namespace extvold

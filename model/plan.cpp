@@ -1,0 +1,64 @@
+#include "model/plan.h"
+
+#include <fmt/format.h>
+
+#include "model/snapshot.h"
+
+namespace extvold {
+namespace {
+
+std::string volume_name(const Snapshot& snapshot, VolumeId id) {
+  const VolumeEntry* entry = snapshot.volume(id);
+  return entry == nullptr ? fmt::format("#{}", id.value) : entry->volume.name;
+}
+
+std::string host_name(const Snapshot& snapshot, HostId id) {
+  const Host* host = snapshot.host(id);
+  return host == nullptr ? fmt::format("#{}", id.value) : host->name;
+}
+
+}  // namespace
+
+std::string describe(const Operation& operation, const Snapshot& snapshot) {
+  const std::string volume = volume_name(snapshot, operation.volume);
+  switch (operation.kind) {
+    case OperationKind::create: {
+      const VolumeEntry* entry = snapshot.volume(operation.volume);
+      if (entry == nullptr) return fmt::format("create volume {}", volume);
+      return fmt::format("create volume {} of {} MB in {}", volume, entry->volume.size_mb,
+                         to_text(entry->volume.pool));
+    }
+    case OperationKind::format:
+      return fmt::format("format volume {} on {}", volume, host_name(snapshot, operation.host));
+    case OperationKind::attach:
+      return fmt::format("attach volume {} to {}", volume, host_name(snapshot, operation.host));
+    case OperationKind::detach:
+      return fmt::format("detach volume {} from {}", volume, host_name(snapshot, operation.host));
+    case OperationKind::remove:
+      return fmt::format("remove volume {}", volume);
+  }
+  return {};
+}
+
+std::string to_text(const Plan& plan, const Snapshot& snapshot, Instant now) {
+  std::string out;
+  for (std::size_t i = 0; i < plan.operations.size(); ++i) {
+    const PlannedOperation& one = plan.operations[i];
+    out += fmt::format("{} {} ({})", i + 1, describe(one.operation, snapshot), one.operation.cause);
+    for (std::size_t k = 0; k < one.after.size(); ++k)
+      out += fmt::format("{}{}", k == 0 ? " after " : ", ", one.after[k] + 1);
+    if (!one.waits_for.empty()) out += fmt::format(" waits for {}", one.waits_for);
+    out += '\n';
+  }
+  for (const BlockedRow& one : plan.blocked) {
+    out += fmt::format("blocked {}", volume_name(snapshot, one.volume));
+    if (one.host) out += fmt::format(" on {}", host_name(snapshot, one.host));
+    out += fmt::format(" [{}; {} must act]: {}\n", one.reason, to_text(one.owner), one.text);
+  }
+  if (plan.operations.empty() && plan.blocked.empty()) out += "nothing to do\n";
+  if (plan.next_look != kNever)
+    out += fmt::format("next look in {} ms\n", (plan.next_look - now).ns / 1'000'000);
+  return out;
+}
+
+}  // namespace extvold

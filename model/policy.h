@@ -1,0 +1,58 @@
+// Policy: everything that configuration decides and planning needs, as values. Never changes while a plan is
+// made.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/enum_text.h"
+#include "model/instant.h"
+#include "model/provider_info.h"
+#include "model/storage.h"
+
+namespace extvold {
+
+EXTVOLD_ENUM(AttachBy, extvold, plugin)
+
+// What a driver name in a task means here: [drivers.NAME] of the configuration.
+struct DriverMapping {
+  std::string driver;
+  ProviderName provider;
+  AttachBy attach_by = AttachBy::extvold;
+  // accept = ["executor_terminal+10m"]: an operator lets a terminal SOURCE_EXECUTOR status count this long
+  // after it came. Never the default.
+  std::optional<Duration> accept_executor_terminal_after;
+};
+
+struct Policy {
+  std::vector<ProviderInfo> providers;
+  std::vector<DriverMapping> drivers;
+
+  // Facts about the agents that no API tells and without which `agent_gone` is no evidence (DESIGN.md section
+  // 4): the operator states them.
+  bool agents_use_linux_launcher = false;
+  bool agents_api_unfiltered = false;
+
+  Duration detach_linger = seconds(5);   // a restarting task does not pay twice
+  Duration agent_poll_min = seconds(1);  // between two rounds of one agent's API
+  Duration agent_poll_max = seconds(60);
+  Duration master_poll = seconds(60);           // GET_AGENTS, GET_TASKS, GET_EXECUTORS, GET_MASTER, metrics
+  Duration provider_list = seconds(30);         // between two lists of one provider
+  Duration observation_age_max = seconds(300);  // older ones are not complete any more
+  Duration audit = seconds(600);                // full sweep
+  Duration retry_min = seconds(1);              // after a failed operation
+  Duration retry_max = seconds(60);
+  Duration operation_deadline = seconds(120);
+
+  // More attachments to be detached in the window than both, and a person is asked.
+  int detach_storm_max = 20;
+  int detach_storm_percent = 20;
+  Duration detach_storm_window = seconds(600);
+
+  const ProviderInfo* provider(const ProviderName& name) const;
+  const DriverMapping* driver(std::string_view name) const;
+};
+
+}  // namespace extvold

@@ -1,0 +1,231 @@
+// Attach: a claim that is wanted and live, on a host that may have the volume. What permits it stands in
+// DESIGN.md section 4; every rule that refuses is one block below with its reason. "First" is the host that
+// holds an attachment, else the lowest ledger sequence.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <tuple>
+
+#include "reconcilers/reconcilers.h"
+
+namespace extvold::reconcilers {
+namespace {
+
+struct Candidate {
+  HostId host;
+  const Claim* claim = nullptr;  // the earliest on that host
+};
+
+bool asks_for_attach(const Claim& claim) {
+  return claim.wanted && claim.liveness == Liveness::live && claim.host;
+}
+
+// One candidate a host, the earliest claim first.
+std::vector<Candidate> candidates_of(const VolumeEntry& entry) {
+  std::vector<Candidate> out;
+  for (const Claim* claim : entry.claims) {
+    if (!asks_for_attach(*claim)) continue;
+    const auto same =
+        std::find_if(out.begin(), out.end(), [&](const Candidate& one) { return one.host == claim->host; });
+    if (same == out.end()) {
+      out.push_back({claim->host, claim});
+    } else if (claim->first_seen_sequence < same->claim->first_seen_sequence) {
+      same->claim = claim;
+    }
+  }
+  std::sort(out.begin(), out.end(), [](const Candidate& a, const Candidate& b) {
+    return std::tie(a.claim->first_seen_sequence, a.claim->id) <
+           std::tie(b.claim->first_seen_sequence, b.claim->id);
+  });
+  return out;
+}
+
+// Nothing about this attachment stands against another host: DESIGN.md section 4, (i) to (iv).
+bool released(const VolumeLook& look, const Attachment& attachment, EvidenceId& evidence) {
+  const auto fenced = [](EvidenceKind kind) { return kind == EvidenceKind::fenced; };
+  if (const Evidence* fence = evidence_for(look.entry, attachment, fenced)) {
+    evidence = fence->id;
+    return true;
+  }
+  if (attachment.state != AttachmentState::detached || !attachment.read_back) return false;
+  if (look.provider.capabilities.detach_enforced) return true;
+  if (const Evidence* strong = evidence_for(look.entry, attachment, permits_attach_elsewhere)) {
+    evidence = strong->id;
+    return true;
+  }
+  return false;
+}
+
+bool reaches(const VolumeLook& look, HostId host) {
+  if (look.provider.reach_all) return true;
+  const Snapshot& snapshot = look.look.snapshot;
+  if (host_name(snapshot, host) == look.provider.format_host) return true;
+  const std::string pool = to_text(look.volume().pool);
+  for (const auto& [id, agent] : snapshot.agents()) {
+    if (agent.host == host && agent.attributes.find(":" + pool + "\n") != std::string::npos) return true;
+  }
+  return false;
+}
+
+// What stands against attaching to this host, apart from other hosts. False: blocked, and said so.
+bool host_may(const VolumeLook& look, const Candidate& candidate, VolumePlan& out) {
+  const Volume& volume = look.volume();
+  const Host* host = look.look.snapshot.host(candidate.host);
+  const std::string who = claim_text(look.look.snapshot, *candidate.claim);
+  const auto refuse = [&](std::string_view reason, Owner owner, std::string text) {
+    out.block(volume.id, candidate.host, reason, owner, std::move(text));
+    return false;
+  };
+  if (candidate.claim->kind != ClaimKind::format && volume.format != FormatState::formatted &&
+      volume.format != FormatState::not_wanted) {
+    return refuse(
+        volume.format == FormatState::refused ? "format_refused" : "not_formatted_yet",
+        volume.format == FormatState::refused ? Owner::operator_ : Owner::extvold,
+        fmt::format("{} waits: volume {} is not formatted ({})", who, volume.name, to_text(volume.format)));
+  }
+  if (host->quarantined) {
+    return refuse(
+        "host_quarantined", Owner::operator_,
+        fmt::format(
+            "{} waits: host {} is quarantined ({}); `extvold fence release {}` when its leftovers are gone",
+            who, host->name, host->quarantine_reason, host->name));
+  }
+  if (!look.provider.capabilities.attach_to_named_host) {
+    return refuse("cannot_attach", Owner::operator_,
+                  fmt::format("{} waits: provider {} cannot attach to a named host; attach {} there by hand",
+                              who, look.provider.name.value, volume.name));
+  }
+  if (is_of_mesos(candidate.claim->kind)) {
+    const DriverMapping* driver = look.look.policy.driver(candidate.claim->reference.driver);
+    if (driver != nullptr && driver->attach_by == AttachBy::plugin) {
+      return refuse(
+          "plugin_attaches", Owner::host,
+          fmt::format("{}: the plugin of driver {} on {} attaches volume {} by itself; not enforced", who,
+                      driver->driver, host->name, volume.name));
+    }
+  }
+  if (!reaches(look, candidate.host)) {
+    return refuse(
+        "not_connected", Owner::operator_,
+        fmt::format("{} waits: no agent of {} has an attribute that says {}, so it does not reach volume {}",
+                    who, host->name, to_text(volume.pool), volume.name));
+  }
+  return true;
+}
+
+// Everything else that must hold before an attach, as the reason to wait. Empty: ready.
+std::string must_wait(const VolumeLook& look, const Candidate& candidate, VolumePlan& out) {
+  if (std::string order = standing_order(look.look, look.volume(), candidate.host); !order.empty())
+    return order;
+  if (candidate.claim->kind == ClaimKind::task || candidate.claim->kind == ClaimKind::executor) {
+    if (!look.look.observed.view_complete) {
+      return fmt::format("a complete Mesos view: {}", look.look.observed.view_incomplete_why);
+    }
+    const AgentView* agent = look.look.observed.agent(candidate.claim->agent);
+    if (agent == nullptr || !agent->registered)
+      return fmt::format("agent {} to be registered", candidate.claim->agent.value);
+  }
+  if (!look.freshly_observed()) {
+    out.wish_volume(look.volume().id);
+    return fmt::format("a complete observation by {}", look.provider.name.value);
+  }
+  return {};
+}
+
+void add_attach(const VolumeLook& look, const Candidate& candidate, EvidenceId evidence,
+                std::vector<std::size_t> after, VolumePlan& out) {
+  PlannedOperation planned;
+  planned.operation.kind = OperationKind::attach;
+  planned.operation.volume = look.volume().id;
+  planned.operation.host = candidate.host;
+  planned.operation.claim = candidate.claim->id;
+  planned.operation.evidence = evidence;
+  planned.operation.rule =
+      candidate.claim->kind == ClaimKind::format ? "attach.to_format" : "attach.wanted_claim";
+  planned.operation.cause = fmt::format("wanted by {}", claim_text(look.look.snapshot, *candidate.claim));
+  planned.waits_for = must_wait(look, candidate, out);
+  planned.after = std::move(after);
+  if (planned.waits_for.empty() && !planned.after.empty())
+    planned.waits_for = "the detach before it, read back";
+  out.operations.push_back(std::move(planned));
+}
+
+void block_second_host(const VolumeLook& look, const Candidate& second, HostId first, VolumePlan& out) {
+  out.block(
+      look.volume().id, second.host, "attached_elsewhere", Owner::operator_,
+      fmt::format(
+          "{} on {} waits: single-writer volume {} belongs to {} first, which wants it too; stop one of them",
+          claim_text(look.look.snapshot, *second.claim), host_name(look.look.snapshot, second.host),
+          look.volume().name, host_name(look.look.snapshot, first)));
+}
+
+void plan_single_writer(const VolumeLook& look, const std::vector<Candidate>& candidates, VolumePlan& out) {
+  const auto candidate_on = [&](HostId host) {
+    return std::find_if(candidates.begin(), candidates.end(),
+                        [&](const Candidate& one) { return one.host == host; });
+  };
+  // The host that holds it, if it is still wanted there.
+  for (const Attachment& one : look.entry.attachments) {
+    if (one.state != AttachmentState::attached) continue;
+    const auto holder = candidate_on(one.host);
+    if (holder == candidates.end()) continue;
+    for (const Candidate& other : candidates) {
+      if (other.host != one.host) block_second_host(look, other, one.host, out);
+    }
+    return;
+  }
+  const Candidate& first = candidates.front();
+  for (std::size_t i = 1; i < candidates.size(); ++i) block_second_host(look, candidates[i], first.host, out);
+  EvidenceId evidence;
+  std::vector<std::size_t> after;
+  for (const Attachment& one : look.entry.attachments) {
+    if (one.host == first.host || released(look, one, evidence)) continue;
+    const PlannedOperation* detach = out.detach_of(one.host);
+    if (detach != nullptr && look.provider.capabilities.detach_enforced) {
+      after.push_back(static_cast<std::size_t>(detach - out.operations.data()));
+      continue;
+    }
+    // reconcile_fence says who must act for what
+    return;
+  }
+  if (host_may(look, first, out)) add_attach(look, first, evidence, std::move(after), out);
+}
+
+void plan_several_hosts(const VolumeLook& look, const std::vector<Candidate>& candidates, VolumePlan& out) {
+  for (const Candidate& one : candidates) {
+    const Attachment* attachment = look.entry.attachment(one.host);
+    if (attachment != nullptr && attachment->state == AttachmentState::attached) continue;
+    if (host_may(look, one, out)) add_attach(look, one, {}, {}, out);
+    return;  // one open operation a volume
+  }
+}
+
+}  // namespace
+
+void reconcile_attach(const VolumeLook& look, VolumePlan& out) {
+  // The common case first and without allocation: one attachment, wanted where it is, and nobody else wants
+  // it.
+  bool settled = true;
+  bool any = false;
+  for (const Claim* claim : look.entry.claims) {
+    if (!claim->wanted) continue;
+    if (!claim->host) {
+      out.block(look.volume().id, {}, "agent_unknown", Owner::extvold,
+                fmt::format("{} waits: its agent {} is not known yet", claim_text(look.look.snapshot, *claim),
+                            claim->agent.value));
+    }
+    if (!asks_for_attach(*claim)) continue;
+    any = true;
+    const Attachment* attachment = look.entry.attachment(claim->host);
+    settled = settled && attachment != nullptr && attachment->state == AttachmentState::attached;
+  }
+  if (!any || settled) return;
+  const std::vector<Candidate> candidates = candidates_of(look.entry);
+  if (is_single_writer(look.volume().access)) {
+    plan_single_writer(look, candidates, out);
+  } else {
+    plan_several_hosts(look, candidates, out);
+  }
+}
+
+}  // namespace extvold::reconcilers

@@ -1,0 +1,324 @@
+// Claims: wanted, liveness, evidence. The three questions of DESIGN.md section 4, kept apart: what Mesos last
+// said, whether anything may still run, and what is proven. Rows of the table in the reference (section 3)
+// that are stricter there are as DESIGN.md says.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "reconcilers/engine.h"
+
+namespace extvold::reconcilers {
+namespace {
+
+// Reasons with which an agent reports a terminal state after the containerizer's wait returned: processes
+// killed, isolators cleaned up. Mesos 1.11, reference section 3.
+constexpr std::array<std::string_view, 10> kCleanReasons = {"REASON_EXECUTOR_TERMINATED",
+                                                            "REASON_CONTAINER_LIMITATION",
+                                                            "REASON_CONTAINER_LIMITATION_DISK",
+                                                            "REASON_CONTAINER_LIMITATION_MEMORY",
+                                                            "REASON_CONTAINER_PREEMPTED",
+                                                            "REASON_EXECUTOR_PREEMPTED",
+                                                            "REASON_EXECUTOR_REREGISTRATION_TIMEOUT",
+                                                            "REASON_CONTAINER_LIMITATION_NETWORK",
+                                                            "REASON_CONTAINER_LIMITATION_TASK",
+                                                            "REASON_CONTAINER_LIMITATION_CPU"};
+
+// The destroy failed: processes or mounts may have been left behind.
+constexpr std::string_view kAbnormal = "Abnormal executor termination:";
+
+bool is_clean_agent_status(const Claim& claim, TaskState state, const TaskStatus& status) {
+  return status.state == state && status.source == StatusSource::source_agent &&
+         claim.containerizer == Containerizer::mesos &&
+         std::find(kCleanReasons.begin(), kCleanReasons.end(), status.reason) != kCleanReasons.end() &&
+         !std::string_view(status.message).starts_with(kAbnormal);
+}
+
+std::string why_unproven(TaskState state, const TaskStatus* status) {
+  if (status == nullptr)
+    return fmt::format("{} stands in a list, which proves nothing about its container", to_text(state));
+  switch (status->source) {
+    case StatusSource::source_master:
+      return fmt::format("{} is the master's bookkeeping ({}), not the container's end", to_text(state),
+                         status->reason);
+    case StatusSource::source_executor:
+      return fmt::format("{} is the executor's word; its container and mount still exist", to_text(state));
+    case StatusSource::source_agent:
+      return fmt::format("{} by the agent with {} does not say that everything was cleaned up",
+                         to_text(state), status->reason);
+    case StatusSource::source_none:
+      break;
+  }
+  return fmt::format("{} came without a source", to_text(state));
+}
+
+std::string_view executor_name(const Claim& claim) {
+  return claim.executor.empty() ? claim.task.value : claim.executor.value;
+}
+
+}  // namespace
+
+Engine::Verdict Engine::judge(const Claim& claim, TaskState state, const TaskStatus* status) const {
+  Verdict out;
+  if (!is_terminal(state)) {
+    out.wanted = true;
+    const bool told = state != TaskState::task_unreachable && state != TaskState::task_unknown;
+    out.liveness = told ? Liveness::live : Liveness::unknown;
+    out.why = told ? fmt::format("Mesos says {}", to_text(state))
+                   : fmt::format("{}: nobody can tell whether it still runs", to_text(state));
+    return out;
+  }
+  out.wanted = false;
+  out.liveness = Liveness::unknown;
+  if (status != nullptr && is_clean_agent_status(claim, state, *status)) {
+    out.proven = true;
+    out.evidence = EvidenceKind::agent_clean;
+  }
+  out.why = why_unproven(state, status);
+  return out;
+}
+
+// Writes what changed of a claim, and nothing if nothing did. Whatever is dead stays so until its evidence is
+// void or it is seen alive.
+void Engine::move_claim(const Claim& claim, TaskState state, const Verdict& verdict,
+                        const ContainerId& container, Now) {
+  if (claim.liveness == Liveness::dead && !verdict.wanted) return;
+  ClaimStateChange row;
+  row.id = claim.id;
+  row.task_state = state;
+  row.wanted = verdict.wanted;
+  row.liveness = verdict.liveness;
+  row.liveness_why = verdict.why;
+  row.container = container.empty() ? claim.container : container;
+  const bool moved = claim.wanted != row.wanted || claim.liveness != row.liveness;
+  if (!moved && claim.task_state == row.task_state && claim.container == row.container &&
+      claim.liveness_why == row.liveness_why)
+    return;
+  if (moved && claim.volume) {
+    history(
+        {.kind = "claim.moved",
+         .volume = claim.volume,
+         .host = claim.host,
+         .framework = claim.framework,
+         .task = claim.task,
+         .claim = claim.id,
+         .rule = "judge",
+         .text = fmt::format("{}: {}, {} ({})", claim_text(snapshot_, claim),
+                             row.wanted ? "wanted" : "not wanted", to_text(row.liveness), row.liveness_why)});
+  }
+  touch(claim.volume);
+  change(std::move(row));
+}
+
+void Engine::prove_dead(const Claim& claim, EvidenceKind kind, std::string detail, bool assumption,
+                        WallTime sent_at, Now now) {
+  assumptions_due_.erase(claim.id);
+  ClaimStateChange row;
+  row.id = claim.id;
+  row.task_state = claim.task_state;
+  row.wanted = false;
+  row.liveness = Liveness::dead;
+  row.liveness_why = fmt::format("{}{}: {}", assumption ? "assumed, " : "", to_text(kind), detail);
+  row.container = claim.container;
+  const VolumeEntry* entry = claim.volume ? snapshot_.volume(claim.volume) : nullptr;
+  const Attachment* attachment = entry == nullptr ? nullptr : entry->attachment(claim.host);
+  if (attachment != nullptr && attachment->state != AttachmentState::detached) {
+    Evidence evidence;
+    evidence.id = {snapshot_.counters.next_evidence++};
+    counters_used_ = true;
+    evidence.kind = kind;
+    evidence.volume = claim.volume;
+    evidence.host = claim.host;
+    evidence.attachment_generation = attachment->generation;
+    evidence.agent = claim.agent;
+    evidence.claim = claim.id;
+    evidence.container = claim.container;
+    evidence.view_epoch = snapshot_.view.epoch;
+    evidence.request_sent_at = sent_at;
+    evidence.detail = std::move(detail);
+    evidence.assumption = assumption;
+    row.evidence = evidence.id;
+    history({.kind = assumption ? "evidence.assumed" : "evidence.recorded",
+             .volume = claim.volume,
+             .host = claim.host,
+             .framework = claim.framework,
+             .task = claim.task,
+             .evidence = evidence.id,
+             .claim = claim.id,
+             .rule = std::string(to_text(kind)),
+             .text = fmt::format("{} is gone from {}: {}", claim_text(snapshot_, claim),
+                                 host_name(snapshot_, claim.host), evidence.detail)});
+    change(std::move(evidence));
+  }
+  if (claim.volume) observed_.volumes[claim.volume].idle_since = now.at;
+  touch(claim.volume);
+  change(std::move(row));
+}
+
+// Evidence on (volume, host) stops counting; claims that it had ended are open questions again.
+void Engine::void_evidence(const VolumeEntry& entry, HostId host, bool keep_fenced, const std::string& why) {
+  std::vector<Evidence> ended;
+  for (const Evidence* one : entry.evidence) {
+    if (one->host == host && !(keep_fenced && one->kind == EvidenceKind::fenced)) ended.push_back(*one);
+  }
+  std::vector<ClaimStateChange> reopened;
+  for (const Claim* claim : entry.claims) {
+    if (claim->liveness != Liveness::dead || claim->host != host || !claim->evidence) continue;
+    const bool hit = std::any_of(ended.begin(), ended.end(),
+                                 [&](const Evidence& one) { return one.id == claim->evidence; });
+    if (hit)
+      reopened.push_back({claim->id, claim->task_state, false, Liveness::unknown, why, {}, claim->container});
+  }
+  for (ClaimStateChange& row : reopened) change(std::move(row));
+  for (Evidence& one : ended) {
+    one.void_reason = why;
+    history({.kind = "evidence.void",
+             .volume = one.volume,
+             .host = one.host,
+             .evidence = one.id,
+             .claim = one.claim,
+             .rule = std::string(to_text(one.kind)),
+             .text = why});
+    change(std::move(one));
+  }
+  if (!ended.empty()) touch(entry.volume.id);
+}
+
+// `agent_gone`: GET_AGENT, GET_CONTAINERS, GET_EXECUTORS, GET_AGENT, all sent after the claim's last event,
+// the agent itself both times; the root container (and any container of that framework and executor) not
+// listed, its executor among the completed ones.
+void Engine::judge_agent_read(const AgentApiRead& read, Now now) {
+  const auto listed = [&](const Claim& claim) {
+    return std::any_of(read.containers.begin(), read.containers.end(), [&](const AgentContainer& one) {
+      const bool same_container =
+          !claim.container.empty() && (one.container == claim.container || one.parent == claim.container);
+      return same_container ||
+             (one.framework == claim.framework && one.executor.value == executor_name(claim));
+    });
+  };
+  const auto among = [](const std::vector<ExecutorRecord>& executors, const Claim& claim) {
+    return std::any_of(executors.begin(), executors.end(), [&](const ExecutorRecord& one) {
+      return one.framework == claim.framework && one.executor.value == executor_name(claim);
+    });
+  };
+  for (const Claim* claim : snapshot_.claims_of_agent(read.expected)) {
+    if (!is_of_mesos(claim->kind)) continue;
+    const bool there = listed(*claim) || among(read.executors, *claim);
+    if (claim->liveness == Liveness::dead) {
+      if (there && claim->volume)
+        void_evidence(*snapshot_.volume(claim->volume), claim->host, /*keep_fenced=*/true,
+                      "its agent lists it again");
+      continue;
+    }
+    const bool question =
+        !claim->wanted || claim->liveness == Liveness::unknown || claim->kind == ClaimKind::executor;
+    if (there || !question || !among(read.completed_executors, *claim)) continue;
+    if (!policy_.agents_use_linux_launcher || !policy_.agents_api_unfiltered) continue;
+    if (claim->containerizer != Containerizer::mesos || read.first_sent_at <= claim->last_event_at.value)
+      continue;
+    if (read.container_destroy_errors.value_or(0) != 0) continue;
+    const WallTime sent{now.wall.ns - (now.at - read.first_sent_at).ns};
+    prove_dead(
+        *claim, EvidenceKind::agent_gone,
+        fmt::format("agent {} lists neither container {} nor its executor, which it counts as completed",
+                    read.expected.value,
+                    claim->container.empty() ? std::string("(never named)") : claim->container.value),
+        /*assumption=*/false, sent, now);
+  }
+}
+
+// A claim that is over, on a host that has nothing of the volume any more, protects nothing.
+void Engine::drop_idle_claims(VolumeId volume) {
+  const VolumeEntry* entry = snapshot_.volume(volume);
+  if (entry == nullptr || entry->claims.empty()) return;
+  bool any_over = false;
+  for (const Claim* claim : entry->claims) any_over = any_over || !claim->wanted;
+  if (!any_over) return;
+  std::vector<ClaimId> idle;
+  for (const Claim* claim : entry->claims) {
+    if (claim->wanted) continue;
+    const bool protects =
+        std::any_of(entry->attachments.begin(), entry->attachments.end(), [&](const Attachment& one) {
+          return one.state != AttachmentState::detached && (one.host == claim->host || !claim->host);
+        });
+    if (!protects) idle.push_back(claim->id);
+  }
+  for (ClaimId id : idle) {
+    std::vector<Evidence> spent;
+    for (const Evidence* one : entry->evidence) {
+      if (one->claim == id &&
+          (one->kind == EvidenceKind::agent_clean || one->kind == EvidenceKind::agent_gone))
+        spent.push_back(*one);
+    }
+    for (Evidence& one : spent) {
+      one.void_reason = "its claim ended: the volume is detached there";
+      change(std::move(one));
+    }
+    assumptions_due_.erase(id);
+    change(DropClaim{id});
+  }
+}
+
+// Somebody may be using what nothing explains.
+void Engine::ensure_synthetic(const Attachment& attachment, Now now) {
+  const VolumeEntry& entry = *snapshot_.volume(attachment.volume);
+  const bool explained = std::any_of(entry.claims.begin(), entry.claims.end(),
+                                     [&](const Claim* claim) { return claim->host == attachment.host; });
+  if (explained) return;
+  Claim claim;
+  claim.id = {snapshot_.counters.next_claim++};
+  counters_used_ = true;
+  claim.kind = ClaimKind::synthetic;
+  claim.volume = attachment.volume;
+  claim.host = attachment.host;
+  claim.liveness = Liveness::unknown;
+  claim.liveness_why = "the volume was found attached there and nothing says who uses it";
+  claim.first_seen_sequence = snapshot_.sequence.value + 1;
+  claim.last_event_at = now.at;
+  history({.kind = "claim.synthetic",
+           .volume = claim.volume,
+           .host = claim.host,
+           .claim = claim.id,
+           .rule = "synthetic",
+           .text = fmt::format("attached to {} without a claim", host_name(snapshot_, claim.host))});
+  change(std::move(claim));
+  touch(attachment.volume);
+}
+
+// A task that was resolved explains an attachment only after its agent's own API was read, and there is one
+// to explain it.
+void Engine::replace_synthetic(HostId host, Now) {
+  std::vector<ClaimId> replaced;
+  for (const auto& [id, agent] : snapshot_.agents()) {
+    if (agent.host != host) continue;
+    for (const Claim* known : snapshot_.claims_of_agent(id)) {
+      if (!known->volume || !is_of_mesos(known->kind)) continue;
+      for (const Claim* claim : snapshot_.volume(known->volume)->claims) {
+        if (claim->kind == ClaimKind::synthetic && claim->host == host) replaced.push_back(claim->id);
+      }
+    }
+  }
+  for (ClaimId id : replaced) {
+    if (snapshot_.claim(id) != nullptr) change(DropClaim{id});
+  }
+}
+
+// accept = ["executor_terminal+10m"]: weaker grounds that an operator chose; each says that it was an
+// assumption.
+void Engine::apply_assumptions(Now now) {
+  std::vector<ClaimId> due;
+  for (const auto& [id, at] : assumptions_due_) {
+    if (at <= now.at) due.push_back(id);
+  }
+  for (ClaimId id : due) {
+    assumptions_due_.erase(id);
+    const Claim* claim = snapshot_.claim(id);
+    if (claim == nullptr || claim->wanted || claim->liveness == Liveness::dead || !observed_.view_complete)
+      continue;
+    prove_dead(*claim, EvidenceKind::agent_clean,
+               "its executor said that it ended, and the configuration accepts that after a while",
+               /*assumption=*/true, now.wall, now);
+  }
+}
+
+}  // namespace extvold::reconcilers

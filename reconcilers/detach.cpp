@@ -1,0 +1,188 @@
+// Detach: when it had a claim on that host, none is wanted any more, and there is evidence for each
+// (DESIGN.md sections 3 and 4).
+#include <fmt/format.h>
+
+#include "reconcilers/reconcilers.h"
+
+namespace extvold::reconcilers {
+namespace {
+
+struct HostClaims {
+  int count = 0;
+  int wanted = 0;
+  const Claim* not_dead = nullptr;  // a claim that is not wanted and not proven dead
+  EvidenceId evidence;              // the newest that made one of them dead
+  bool only_withdrawn = true;       // every claim was our own or an operator's, and given up
+};
+
+HostClaims claims_on(const VolumeEntry& entry, HostId host) {
+  HostClaims out;
+  for (const Claim* claim : entry.claims) {
+    if (claim->host != host) continue;
+    ++out.count;
+    if (claim->wanted) ++out.wanted;
+    if (is_withdrawn(*claim)) continue;
+    out.only_withdrawn = false;
+    if (claim->liveness == Liveness::dead) {
+      if (out.evidence < claim->evidence) out.evidence = claim->evidence;
+    } else if (!claim->wanted && out.not_dead == nullptr) {
+      out.not_dead = claim;
+    }
+  }
+  return out;
+}
+
+bool wanted_elsewhere(const VolumeEntry& entry, HostId host) {
+  for (const Claim* claim : entry.claims) {
+    if (claim->host != host && claim->wanted && claim->liveness == Liveness::live) return true;
+  }
+  return false;
+}
+
+// A claim that is over for Mesos, but nothing proves it: what could, and who must bring it about.
+void block_for_evidence(const VolumeLook& look, const Attachment& attachment, const Claim& claim,
+                        VolumePlan& out) {
+  const Snapshot& snapshot = look.look.snapshot;
+  const Policy& policy = look.look.policy;
+  const std::string host = host_name(snapshot, attachment.host);
+  const std::string who = claim_text(snapshot, claim);
+  const VolumeId id = look.volume().id;
+  const std::string confirm =
+      fmt::format("see that {} cannot write to it any more, then `extvold fence confirm {}`", host, host);
+  if (claim.kind == ClaimKind::synthetic) {
+    out.block(id, attachment.host, "unexplained_attachment", Owner::operator_,
+              fmt::format("volume {} is attached to {} and nothing says who uses it there; {}",
+                          look.volume().name, host, confirm));
+    return;
+  }
+  if (claim.containerizer == Containerizer::docker) {
+    out.block(
+        id, attachment.host, "no_evidence_possible", Owner::operator_,
+        fmt::format(
+            "volume {} stays at {}: {} ran under the Docker containerizer, whose end no agent proves; {}",
+            look.volume().name, host, who, confirm));
+    return;
+  }
+  if (!policy.agents_use_linux_launcher || !policy.agents_api_unfiltered) {
+    out.block(id, attachment.host, "agents_not_trusted", Owner::operator_,
+              fmt::format("volume {} stays at {}: the agents' own word is no evidence before [mesos.agents] "
+                          "says launcher = \"linux\" and "
+                          "api = \"unfiltered\"; or {}",
+                          look.volume().name, host, confirm));
+    return;
+  }
+  const AgentView* agent = look.look.observed.agent(claim.agent);
+  if (agent == nullptr || !agent->registered) {
+    out.block(id, attachment.host, "agent_not_registered", Owner::operator_,
+              fmt::format("volume {} stays at {}: agent {} is not registered with the master, so nobody can "
+                          "tell whether {} still writes; {}",
+                          look.volume().name, host, claim.agent.value, who, confirm));
+    out.wish_agent(claim.agent);  // it may answer all the same
+    return;
+  }
+  out.wish_agent(claim.agent);
+  out.block(id, attachment.host, "waits_for_agent", Owner::extvold,
+            fmt::format("volume {} stays at {} until its agent shows that {} is gone{}{}", look.volume().name,
+                        host, who, agent->api_error.empty() ? "" : "; its API: ", agent->api_error));
+}
+
+// The host's part of the view must be whole: another claim could be hidden in what was not read.
+bool host_view_complete(const VolumeLook& look, const Attachment& attachment, VolumePlan& out) {
+  bool complete = true;
+  for (const Claim* claim : look.entry.claims) {
+    if (claim->host != attachment.host || !is_of_mesos(claim->kind)) continue;
+    const AgentView* agent = look.look.observed.agent(claim->agent);
+    if (agent != nullptr && agent->complete()) continue;
+    if (const Evidence* strong = evidence_for(look.entry, attachment, permits_attach_elsewhere);
+        strong != nullptr)
+      continue;
+    out.wish_agent(claim->agent);
+    out.block(
+        look.volume().id, attachment.host, "host_view_incomplete", Owner::extvold,
+        fmt::format("volume {} stays at {} until agent {} is registered and its own API was read since",
+                    look.volume().name, host_name(look.look.snapshot, attachment.host), claim->agent.value));
+    complete = false;
+  }
+  return complete;
+}
+
+const Claim* unresolved_on(const VolumeLook& look, HostId host) {
+  for (const Claim* claim : look.look.snapshot.unresolved_claims()) {
+    if (claim->host == host && claim->unresolved == Unresolved::not_understood &&
+        claim->liveness != Liveness::dead)
+      return claim;
+  }
+  return nullptr;
+}
+
+void plan_one(const VolumeLook& look, const Attachment& attachment, VolumePlan& out) {
+  const Volume& volume = look.volume();
+  const HostClaims claims = claims_on(look.entry, attachment.host);
+  if (claims.wanted > 0) return;
+  if (claims.count == 0) return;  // reconcile_orphan says so
+  if (claims.not_dead != nullptr) return block_for_evidence(look, attachment, *claims.not_dead, out);
+  if (!claims.only_withdrawn && evidence_for(look.entry, attachment, permits_detach) == nullptr) {
+    out.block(volume.id, attachment.host, "evidence_void", Owner::extvold,
+              fmt::format("volume {} stays at {}: what proved its users gone does not count any more",
+                          volume.name, host_name(look.look.snapshot, attachment.host)));
+    return;
+  }
+  if (!look.look.observed.view_complete) {
+    out.block(
+        volume.id, attachment.host, "view_incomplete", Owner::extvold,
+        fmt::format("volume {} stays at {} while the Mesos view is incomplete: {}", volume.name,
+                    host_name(look.look.snapshot, attachment.host), look.look.observed.view_incomplete_why));
+    return;
+  }
+  if (!claims.only_withdrawn && !host_view_complete(look, attachment, out)) return;
+  if (const Claim* unresolved = unresolved_on(look, attachment.host)) {
+    out.block(volume.id, attachment.host, "unresolved_reference", Owner::operator_,
+              fmt::format("volume {} stays at {}: {} there names a volume in a way that is not understood "
+                          "(\"{} {}\") and could mean it",
+                          volume.name, host_name(look.look.snapshot, attachment.host),
+                          claim_text(look.look.snapshot, *unresolved), unresolved->reference.driver,
+                          unresolved->reference.name));
+    return;
+  }
+  if (!look.freshly_observed()) {
+    out.wish_volume(volume.id);
+    out.block(volume.id, attachment.host, "not_observed", Owner::provider,
+              fmt::format("volume {} stays at {} until {} was asked about it again", volume.name,
+                          host_name(look.look.snapshot, attachment.host), look.provider.name.value));
+    return;
+  }
+  PlannedOperation planned;
+  planned.operation.kind = OperationKind::detach;
+  planned.operation.volume = volume.id;
+  planned.operation.host = attachment.host;
+  planned.operation.evidence = claims.evidence;
+  planned.operation.rule = claims.only_withdrawn ? "detach.order_withdrawn" : "detach.no_wanted_claim";
+  const Evidence* ground = look.look.snapshot.evidence(claims.evidence);
+  planned.operation.cause = ground == nullptr ? std::string("its order was withdrawn")
+                                              : fmt::format("nothing wants it there; {}{}: {}",
+                                                            ground->assumption ? "assumption " : "",
+                                                            to_text(ground->kind), ground->detail);
+  planned.waits_for = standing_order(look.look, volume, attachment.host);
+  const bool hurry = claims.only_withdrawn || wanted_elsewhere(look.entry, attachment.host);
+  const Instant due = look.view->idle_since + look.look.policy.detach_linger;
+  if (planned.waits_for.empty() && !hurry && due > look.look.now) {
+    planned.waits_for = "the linger: a restarting task does not pay twice";
+    out.wake(due);
+  }
+  if (planned.waits_for.empty() && look.look.observed.detach_storm) {
+    planned.waits_for =
+        "a person: too many attachments were to be detached at once; `extvold release --all` if that is "
+        "right";
+  }
+  out.operations.push_back(std::move(planned));
+}
+
+}  // namespace
+
+void reconcile_detach(const VolumeLook& look, VolumePlan& out) {
+  for (const Attachment& attachment : look.entry.attachments) {
+    if (attachment.state == AttachmentState::attached) plan_one(look, attachment, out);
+  }
+}
+
+}  // namespace extvold::reconcilers

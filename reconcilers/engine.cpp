@@ -1,0 +1,448 @@
+#include "reconcilers/engine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "model/check.h"
+#include "reconcilers/reconcilers.h"
+
+namespace extvold::reconcilers {
+
+Engine::Engine(Snapshot snapshot, Policy policy)
+    : snapshot_(std::move(snapshot)), policy_(std::move(policy)) {}
+Engine::~Engine() = default;
+
+std::vector<Effect> Engine::step(Now now, Input input) {
+  effects_.clear();
+  if (halted_) return {};
+  if (!started_) start(now);
+  if (auto* events = std::get_if<EventsArrived>(&input)) {
+    for (MesosEvent& event : events->events) {
+      ++counts_.events;
+      std::visit([&](auto& one) { on(one, now); }, event);
+    }
+  } else if (auto* committed = std::get_if<Committed>(&input)) {
+    if (committed->unknown_tasks) master_polls_[MasterCall::get_tasks].wanted = true;
+    begin_calls(committed->upto, now);
+  } else if (auto* failed = std::get_if<CommitFailed>(&input)) {
+    halted_ = true;
+    return {Stop{failed->error}};
+  } else if (auto* arrived = std::get_if<ObservationArrived>(&input)) {
+    on_observation(std::move(arrived->observation), now);
+  } else if (auto* ended = std::get_if<OperationEnded>(&input)) {
+    on_result(std::move(ended->result), now);
+  } else if (auto* command = std::get_if<CommandArrived>(&input)) {
+    on_command(std::move(command->command), now);
+  } else if (std::holds_alternative<StopRequested>(input)) {
+    stopping_ = true;
+  }
+  apply_assumptions(now);
+  look_at_dirty(now);
+  request_polls(now);
+  finish_step(now);
+  return std::move(effects_);
+}
+
+// What a crash may have left: calls that may have happened, evidence of a view that is gone.
+void Engine::start(Now now) {
+  started_ = true;
+  for (const auto& [id, entry] : snapshot_.volumes()) {
+    touch(id);
+    const Operation* open = entry.open_operation.get();
+    if (open == nullptr) continue;
+    Operation operation = *open;
+    const ProviderInfo* provider = policy_.provider(entry.volume.pool.provider);
+    const bool can_tell = provider != nullptr && provider->capabilities.shows_running_calls;
+    const Instant ended = can_tell ? now.at : now.at + policy_.operation_deadline;
+    if (operation.state != OperationState::uncertain) {
+      operation.state = OperationState::uncertain;
+      operation.error_code = Errc::uncertain;
+      operation.error = "extvold was started again while it was under way";
+      change(operation);
+      history({.kind = "operation.uncertain",
+               .volume = id,
+               .host = operation.host,
+               .operation = operation.id,
+               .rule = "start",
+               .text = operation.error});
+    }
+    snapshot_.note_call_ended(id, ended);
+    observed_.volumes[id].acted_at = ended;
+  }
+  interrupt_view("extvold was started", now);
+  next_audit_ = now.at + policy_.audit;
+}
+
+void Engine::change(Change change) {
+  snapshot_.apply(change);
+  changes_.push_back(std::move(change));
+}
+
+void Engine::history(HistoryEntry entry) { changes_.push_back(std::move(entry)); }
+
+void Engine::touch(VolumeId volume) {
+  if (volume) dirty_.insert(volume);
+}
+
+void Engine::touch_all() {
+  for (const auto& [id, entry] : snapshot_.volumes()) dirty_.insert(dirty_.end(), id);
+}
+
+void Engine::look_at_dirty(Now now) {
+  while (!wakes_.empty() && wakes_.begin()->first <= now.at) {
+    const VolumeId volume = wakes_.begin()->second;
+    wakes_.erase(wakes_.begin());
+    wake_of_.erase(volume);
+    touch(volume);
+  }
+  if (now.at >= next_audit_) {
+    next_audit_ = now.at + policy_.audit;
+    ++counts_.sweeps;
+    touch_all();
+  }
+  // A look may touch its own volume again (a claim that is dropped); it is bounded by what can still change.
+  for (int round = 0; round < 4 && !dirty_.empty(); ++round) {
+    const std::set<VolumeId> turn = std::move(dirty_);
+    dirty_.clear();
+    for (VolumeId id : turn) {
+      drop_idle_claims(id);
+      const VolumeEntry* entry = snapshot_.volume(id);
+      if (entry == nullptr) continue;
+      look_at(*entry, now, scratch_);
+      carry_out(*entry, scratch_, now);
+    }
+  }
+}
+
+void Engine::look_at(const VolumeEntry& entry, Now now, VolumePlan& out) {
+  ++counts_.looks;
+  out.clear();
+  plan_volume(Look{snapshot_, observed_, policy_, now.at}, entry, out);
+}
+
+void Engine::carry_out(const VolumeEntry& entry, VolumePlan& plan, Now now) {
+  const VolumeId id = entry.volume.id;
+  for (const ObserveWish& wish : plan.observe) {
+    if (wish.volume) {
+      inspect_not_before_.try_emplace(wish.volume, Instant{0});
+    } else {
+      agent_polls_[wish.agent].wanted = true;
+    }
+  }
+  update_blocked(entry, plan, now);
+  if (!plan.operations.empty() && !stopping_) {
+    const ProviderInfo* provider = policy_.provider(entry.volume.pool.provider);
+    for (PlannedOperation& planned : plan.operations) {
+      if (!planned.waits_for.empty() || !planned.after.empty()) continue;
+      const Lane lane = lane_of(planned.operation.kind);
+      if (planned.operation.kind == OperationKind::detach && detach_storm_guard(now)) break;
+      if (take_lane(*provider, lane, id, planned.operation.host)) record(std::move(planned), now);
+      break;  // one open operation a volume
+    }
+  }
+  const auto known = wake_of_.find(id);
+  if (known != wake_of_.end()) {
+    wakes_.erase({known->second, id});
+    wake_of_.erase(known);
+  }
+  if (plan.next_look != kNever) {
+    wakes_.insert({plan.next_look, id});
+    wake_of_[id] = plan.next_look;
+  }
+}
+
+void Engine::update_blocked(const VolumeEntry& entry, const VolumePlan& plan, Now now) {
+  if (plan.blocked.empty() && entry.blocked.empty() && plan.operations.empty()) return;
+  std::vector<BlockedRow> rows = plan.blocked;
+  for (const PlannedOperation& planned : plan.operations) {
+    if (planned.waits_for.empty()) continue;
+    const HostId host = planned.operation.host;
+    const bool said =
+        std::any_of(rows.begin(), rows.end(), [&](const BlockedRow& row) { return row.host == host; });
+    if (said) continue;
+    const bool person =
+        !standing_order({snapshot_, observed_, policy_, now.at}, entry.volume, host).empty() ||
+        observed_.detach_storm;
+    rows.push_back({entry.volume.id,
+                    host,
+                    "planned_waits",
+                    person ? Owner::operator_ : Owner::extvold,
+                    fmt::format("{} waits for {}", describe(planned.operation, snapshot_), planned.waits_for),
+                    {},
+                    {}});
+  }
+  std::vector<Change> changes;
+  for (BlockedRow& row : rows) {
+    const auto old = std::find_if(entry.blocked.begin(), entry.blocked.end(),
+                                  [&](const BlockedRow& one) { return one.host == row.host; });
+    const bool same_reason = old != entry.blocked.end() && old->reason == row.reason;
+    if (same_reason && old->text == row.text && old->owner == row.owner) continue;
+    row.since = same_reason ? old->since : now.wall;
+    if (plan.next_look != kNever) row.next_look = {now.wall.ns + (plan.next_look - now.at).ns};
+    if (!same_reason) {
+      history({.kind = "volume.blocked",
+               .volume = row.volume,
+               .host = row.host,
+               .rule = row.reason,
+               .text = row.text});
+    }
+    changes.emplace_back(row);
+  }
+  for (const BlockedRow& old : entry.blocked) {
+    const bool stays =
+        std::any_of(rows.begin(), rows.end(), [&](const BlockedRow& row) { return row.host == old.host; });
+    if (!stays) changes.emplace_back(DropBlocked{old.volume, old.host});
+  }
+  for (Change& one : changes) change(std::move(one));
+}
+
+// Intent first: the operation and the attachment that it is about become one commit; the call starts when
+// that commit is durable.
+void Engine::record(PlannedOperation planned, Now now) {
+  give_identity(planned, snapshot_.ledger, snapshot_.counters.next_generation++);
+  counters_used_ = true;
+  Operation& operation = planned.operation;
+  operation.recorded_at = now.wall;
+  const VolumeEntry& entry = *snapshot_.volume(operation.volume);
+  if (operation.kind == OperationKind::attach) {
+    Attachment row;
+    row.volume = operation.volume;
+    row.host = operation.host;
+    row.state = AttachmentState::attaching;
+    row.generation = operation.generation;
+    row.read_only = entry.volume.access == AccessMode::ro;
+    row.changed_at = now.wall;
+    if (const Attachment* before = entry.attachment(operation.host)) row.read_back = before->read_back;
+    void_evidence(entry, operation.host, /*keep_fenced=*/false, "a new attachment of that host begins");
+    change(row);
+  } else if (operation.kind == OperationKind::detach) {
+    Attachment row = *entry.attachment(operation.host);
+    row.state = AttachmentState::detaching;
+    row.changed_at = now.wall;
+    change(row);
+    recent_detaches_.push_back(now.at);
+  } else if (operation.kind == OperationKind::format) {
+    Volume row = entry.volume;
+    row.format = FormatState::intended;
+    change(row);
+  }
+  change(operation);
+  history({.kind = "operation.recorded",
+           .volume = operation.volume,
+           .host = operation.host,
+           .operation = operation.id,
+           .evidence = operation.evidence,
+           .claim = operation.claim,
+           .rule = operation.rule,
+           .text = fmt::format("{}: {}", describe(operation, snapshot_), operation.cause)});
+  awaiting_[{snapshot_.sequence.value + 1}].calls.emplace_back(operation.id, operation.volume);
+}
+
+void Engine::begin_calls(Sequence upto, Now now) {
+  while (!awaiting_.empty() && awaiting_.begin()->first <= upto) {
+    AwaitingCommit waiting = std::move(awaiting_.begin()->second);
+    awaiting_.erase(awaiting_.begin());
+    for (const auto& [operation, volume] : waiting.calls) begin_call(operation, volume, now);
+    for (Reply& reply : waiting.replies) effects_.emplace_back(std::move(reply));
+  }
+}
+
+void Engine::begin_call(const OperationId& id, VolumeId volume, Now now) {
+  const VolumeEntry& entry = *snapshot_.volume(volume);
+  if (entry.open_operation == nullptr || entry.open_operation->id != id) return;
+  Operation operation = *entry.open_operation;
+  if (operation.state != OperationState::recorded) return;
+  if (!still_permitted(operation)) {
+    end_operation(operation, OperationState::failed, Outcome::none,
+                  {Errc::conflict, "superseded: what permitted it changed before it was started"}, now);
+    leave_lane(entry.volume.pool.provider, lane_of(operation.kind));
+    return;
+  }
+  operation.state = OperationState::issued;
+  change(operation);
+  OperationCall call;
+  call.operation = operation;
+  call.ledger_id = snapshot_.ledger.id;
+  call.volume = entry.volume;
+  call.deadline = policy_.operation_deadline;
+  call.host_name = operation.host ? host_name(snapshot_, operation.host) : std::string();
+  if (const Attachment* attachment = entry.attachment(operation.host)) {
+    call.host_identity = attachment->host_identity;
+    call.device = attachment->device;
+    call.read_only = attachment->read_only;
+  }
+  if (const VolumeEntry* source = snapshot_.volume(entry.volume.source))
+    call.source_ref = source->volume.provider_ref;
+  calling_[id] = volume;
+  effects_.emplace_back(Execute{std::move(call)});
+}
+
+// Evidence, claims, holds and the other hosts once more, now that the intent is durable and the call is about
+// to start.
+bool Engine::still_permitted(const Operation& operation) const {
+  const VolumeEntry& entry = *snapshot_.volume(operation.volume);
+  const Look look{snapshot_, observed_, policy_, {}};
+  if (stopping_ || !standing_order(look, entry.volume, operation.host).empty()) return false;
+  if (operation.evidence && snapshot_.evidence(operation.evidence) == nullptr) return false;
+  switch (operation.kind) {
+    case OperationKind::create:
+      return entry.volume.state == VolumeState::planned;
+    case OperationKind::remove:
+      return entry.volume.state == VolumeState::removing;
+    case OperationKind::format:
+      return entry.volume.format == FormatState::intended;
+    case OperationKind::detach:
+      return observed_.view_complete &&
+             std::none_of(entry.claims.begin(), entry.claims.end(), [&](const Claim* claim) {
+               return claim->host == operation.host && (claim->wanted || claim->liveness == Liveness::live);
+             });
+    case OperationKind::attach: {
+      const Claim* claim = snapshot_.claim(operation.claim);
+      if (claim == nullptr || !claim->wanted || claim->liveness != Liveness::live ||
+          claim->host != operation.host)
+        return false;
+      if (is_of_mesos(claim->kind) && !observed_.view_complete) return false;
+      if (!is_single_writer(entry.volume.access)) return true;
+      return std::all_of(entry.attachments.begin(), entry.attachments.end(), [&](const Attachment& one) {
+        return one.host == operation.host || one.state == AttachmentState::detached ||
+               evidence_for(entry, one, [](EvidenceKind kind) { return kind == EvidenceKind::fenced; }) !=
+                   nullptr;
+      });
+    }
+  }
+  return false;
+}
+
+bool Engine::take_lane(const ProviderInfo& provider, Lane lane, VolumeId volume, HostId host) {
+  LaneState& state = lanes_[{provider.name, lane}];
+  if (state.calls < provider.calls_max) {
+    ++state.calls;
+    return true;
+  }
+  std::vector<VolumeId>& queue = state.waiting[host];
+  if (std::find(queue.begin(), queue.end(), volume) == queue.end()) queue.push_back(volume);
+  return false;
+}
+
+// A place is free: the next host's oldest waiting volume is looked at again.
+void Engine::leave_lane(const ProviderName& provider, Lane lane) {
+  LaneState& state = lanes_[{provider, lane}];
+  if (state.calls > 0) --state.calls;
+  if (state.waiting.empty()) return;
+  auto next = state.waiting.upper_bound(state.last_host);
+  if (next == state.waiting.end()) next = state.waiting.begin();
+  state.last_host = next->first;
+  touch(next->second.front());
+  next->second.erase(next->second.begin());
+  if (next->second.empty()) state.waiting.erase(next);
+}
+
+bool Engine::detach_storm_guard(Now now) {
+  std::erase_if(recent_detaches_, [&](Instant at) { return at + policy_.detach_storm_window <= now.at; });
+  const auto share =
+      static_cast<std::int64_t>(snapshot_.volumes().size()) * policy_.detach_storm_percent / 100;
+  const std::int64_t limit = std::max<std::int64_t>(policy_.detach_storm_max, share);
+  if (static_cast<std::int64_t>(recent_detaches_.size()) < limit) return observed_.detach_storm;
+  if (!observed_.detach_storm) {
+    observed_.detach_storm = true;
+    history(
+        {.kind = "guard.detach_storm",
+         .rule = "detach_storm",
+         .text = fmt::format("{} detaches in the window: no more until a person says `extvold release --all`",
+                             recent_detaches_.size())});
+    touch_all();
+  }
+  return true;
+}
+
+void Engine::request_polls(Now now) {
+  Instant next = kNever;
+  if (subscribed_ && !stopping_) {
+    for (MasterCall call : {MasterCall::get_master, MasterCall::metrics, MasterCall::get_agents,
+                            MasterCall::get_tasks, MasterCall::get_executors}) {
+      PollState& poll = master_polls_[call];
+      if (poll.asked) continue;
+      const Instant due = poll.wanted ? std::min(poll.not_before, now.at) : poll.not_before;
+      if (snapshot_whole_ && due <= now.at) {
+        poll = {.asked = true, .wanted = false, .not_before = {}, .backoff = {}};
+        effects_.emplace_back(PollMaster{call});
+      } else {
+        next = std::min(next, due);
+      }
+    }
+    int asked = 0;
+    for (const auto& [id, poll] : agent_polls_) asked += poll.asked ? 1 : 0;
+    for (auto& [id, poll] : agent_polls_) {
+      if (poll.asked || !poll.wanted) continue;
+      const Agent* agent = snapshot_.agent(id);
+      if (agent == nullptr || agent->address.empty()) continue;
+      if (poll.not_before > now.at) {
+        next = std::min(next, poll.not_before);
+        continue;
+      }
+      constexpr int kAgentReadsMax = 16;
+      if (asked >= kAgentReadsMax) break;  // the next answer comes back here
+      ++asked;
+      poll.asked = true;
+      poll.wanted = false;
+      effects_.emplace_back(ReadAgent{id, agent->address});
+    }
+  }
+  for (const ProviderInfo& provider : policy_.providers) {
+    PollState& poll = provider_polls_[provider.name];
+    if (poll.asked || stopping_) continue;
+    if (poll.not_before <= now.at) {
+      poll.asked = true;
+      effects_.emplace_back(ObserveProvider{provider.name, {}});
+    } else {
+      next = std::min(next, poll.not_before);
+    }
+  }
+  for (auto it = inspect_not_before_.begin(); it != inspect_not_before_.end();) {
+    const VolumeEntry* entry = snapshot_.volume(it->first);
+    if (entry == nullptr || policy_.provider(entry->volume.pool.provider) == nullptr) {
+      it = inspect_not_before_.erase(it);
+      continue;
+    }
+    if (!inspecting_.contains(it->first) && it->second <= now.at) {
+      inspecting_.insert(it->first);
+      effects_.emplace_back(ObserveProvider{entry->volume.pool.provider, entry->volume.key});
+      it = inspect_not_before_.erase(it);
+      continue;
+    }
+    if (!inspecting_.contains(it->first)) next = std::min(next, it->second);
+    ++it;
+  }
+  if (!wakes_.empty()) next = std::min(next, wakes_.begin()->first);
+  for (const auto& [claim, due] : assumptions_due_) next = std::min(next, due);
+  next = std::min(next, next_audit_);
+  if (next != announced_wake_ || announced_wake_ <= now.at) {
+    announced_wake_ = next;
+    effects_.emplace_back(WakeAt{next});
+  }
+}
+
+void Engine::finish_step(Now now) {
+  if (!changes_.empty()) {
+    if (counters_used_) changes_.emplace_back(snapshot_.counters);
+    counters_used_ = false;
+    Batch batch;
+    batch.sequence = {snapshot_.sequence.value + 1};
+    batch.at = now.wall;
+    batch.changes = std::move(changes_);
+    changes_.clear();
+    snapshot_.sequence = batch.sequence;
+    ++counts_.commits;
+    if (!replies_.empty())
+      std::move(replies_.begin(), replies_.end(), std::back_inserter(awaiting_[batch.sequence].replies));
+    effects_.insert(effects_.begin(), Commit{std::move(batch)});
+  } else if (!awaiting_.empty()) {
+    std::move(replies_.begin(), replies_.end(), std::back_inserter(awaiting_.rbegin()->second.replies));
+  } else {
+    for (Reply& reply : replies_) effects_.emplace_back(std::move(reply));
+  }
+  replies_.clear();
+}
+
+}  // namespace extvold::reconcilers

@@ -1,0 +1,297 @@
+// Engine: the whole daemon as a pure machine. Input in, effects out; no clock, no file, no thread, no chance.
+//
+// Loop thread only; owned by the driver (or the simulator, or a test). What it knows is one Snapshot, the
+// image of the ledger plus what is being committed (the tentative state), and one Observed, what was seen in
+// this run. Each step ends in at most one Commit with everything that changed: events, state, history and the
+// intents that follow.
+//
+// Rules that the shape keeps:
+//   - Execute is emitted only while handling the Committed that holds its intent.
+//   - Evidence is checked when the intent is written and again when the call starts; void by then: `failed
+//   (superseded)`.
+//   - A Reply leaves only after the commit that it speaks of.
+//   - After CommitFailed the engine is done: memory is ahead of the ledger. The driver makes a new one from
+//   what the ledger holds.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "model/call.h"
+#include "model/command.h"
+#include "model/mesos.h"
+#include "reconcilers/look.h"
+#include "reconcilers/planner.h"
+
+namespace extvold::reconcilers {
+
+// ---- Inputs
+struct EventsArrived {
+  std::vector<MesosEvent> events;
+};
+struct Committed {
+  Sequence upto;
+  bool unknown_tasks = false;  // an update spoke of a task that the ledger does not have
+};
+struct CommitFailed {
+  Error error;
+};
+struct ObservationArrived {
+  ProviderObservation observation;
+};
+struct OperationEnded {
+  OperationResult result;
+};
+struct CommandArrived {
+  Command command;
+};
+struct TimerFired {};
+struct StopRequested {};
+using Input = std::variant<EventsArrived, Committed, CommitFailed, ObservationArrived, OperationEnded,
+                           CommandArrived, TimerFired, StopRequested>;
+
+// ---- Effects
+struct Commit {
+  Batch batch;
+};
+struct ObserveProvider {
+  ProviderName provider;
+  std::string volume_key;  // empty: list everything
+};
+struct ReadAgent {  // one round of its own API
+  AgentId agent;
+  std::string address;
+};
+struct PollMaster {
+  MasterCall call = MasterCall::get_agents;
+};
+struct Execute {
+  OperationCall call;
+};
+struct Reply {
+  std::int64_t request = 0;
+  Status status;
+  std::string text;  // one sentence for people
+};
+struct WakeAt {
+  Instant at;
+};  // replaces the one before
+struct Stop {
+  Error why;
+};
+using Effect = std::variant<Commit, ObserveProvider, ReadAgent, PollMaster, Execute, Reply, WakeAt, Stop>;
+
+struct EngineCounts {  // for status and metrics
+  std::int64_t events = 0;
+  std::int64_t unknown_skipped = 0;
+  std::int64_t looks = 0;   // volumes planned
+  std::int64_t sweeps = 0;  // full audits
+  std::int64_t commits = 0;
+};
+
+class Engine {
+ public:
+  // `snapshot` as the ledger holds it. The first step settles what a crash left: open operations become
+  // uncertain, evidence is void.
+  Engine(Snapshot snapshot, Policy policy);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  std::vector<Effect> step(Now now, Input input);
+
+  const Snapshot& snapshot() const { return snapshot_; }
+  const Observed& observed() const { return observed_; }
+  const Policy& policy() const { return policy_; }
+  const EngineCounts& counts() const { return counts_; }
+  bool halted() const { return halted_; }  // after CommitFailed
+
+ private:
+  // Each group lives in the file that its comment names.
+
+  // engine.cpp: the step itself
+  void start(Now now);
+  void change(Change change);
+  void history(HistoryEntry entry);
+  void touch(VolumeId volume);
+  void touch_all();
+  void look_at_dirty(Now now);
+  void look_at(VolumeEntry const& entry, Now now, VolumePlan& out);
+  void carry_out(const VolumeEntry& entry, VolumePlan& plan, Now now);
+  void record(PlannedOperation planned, Now now);
+  void update_blocked(const VolumeEntry& entry, const VolumePlan& plan, Now now);
+  void begin_calls(Sequence upto, Now now);
+  void begin_call(const OperationId& id, VolumeId volume, Now now);
+  bool still_permitted(const Operation& operation) const;
+  void finish_step(Now now);
+  void request_polls(Now now);
+  bool take_lane(const ProviderInfo& provider, Lane lane, VolumeId volume, HostId host);
+  void leave_lane(const ProviderName& provider, Lane lane);
+  bool detach_storm_guard(Now now);
+
+  // intake.cpp: what Mesos says
+  void on(SubscriptionOpened& event, Now now);
+  void on(SubscriptionClosed& event, Now now);
+  void on(SnapshotBegan& event, Now now);
+  void on(SnapshotEnded& event, Now now);
+  void on(HeartbeatSeen&, Now) {}
+  void on(TaskSeen& event, Now now);
+  void on(TaskUpdated& event, Now now);
+  void on(AgentSeen& event, Now now);
+  void on(AgentRemoved& event, Now now);
+  void on(FrameworkSeen& event, Now now);
+  void on(FrameworkRemoved& event, Now now);
+  void on(ExecutorSeen& event, Now now);
+  void on(PollBegan& event, Now now);
+  void on(PollEnded& event, Now now);
+  void on(PollFailed& event, Now now);
+  void on(MasterSeen& event, Now now);
+  void on(MasterMetricsSeen& event, Now now);
+  void on(AgentApiRead& event, Now now);
+  void on(AgentApiFailed& event, Now now);
+  void on(UnknownSkipped& event, Now now);
+  void interrupt_view(const std::string& why, Now now);
+  void see_claim(Claim claim, Now now);
+  void see_task_claims(const TaskRecord& task, Now now);
+  void see_executor_claims(const ExecutorRecord& executor, Now now);
+  void end_absent_agents(Instant asked_at, Now now);
+  void end_absent_executors(Instant asked_at, Now now);
+  void put_agent(const AgentRecord& record, AgentState state, HostId host);
+  void put_reservations(const AgentId& agent, std::vector<ReservationRecord> reservations);
+  bool stale_poll(const Claim& claim, ElementOrigin origin, MasterCall call) const;
+  HostId host_of_agent(const AgentRecord& agent, Now now);
+  HostId host_named(const std::string& name);
+  void resolve(Claim& claim) const;
+  void resolve_again(std::string_view name, Now now);
+  void check_authorisation(Now now);
+
+  // claims.cpp: wanted, liveness, evidence
+  struct Verdict {
+    bool wanted = false;
+    Liveness liveness = Liveness::unknown;
+    std::string why;
+    EvidenceKind evidence = EvidenceKind::agent_clean;
+    bool proven = false;
+    bool assumption = false;
+  };
+  Verdict judge(const Claim& claim, TaskState state, const TaskStatus* status) const;
+  void move_claim(const Claim& claim, TaskState state, const Verdict& verdict, const ContainerId& container,
+                  Now now);
+  void prove_dead(const Claim& claim, EvidenceKind kind, std::string detail, bool assumption,
+                  WallTime sent_at, Now now);
+  void void_evidence(const VolumeEntry& entry, HostId host, bool keep_fenced, const std::string& why);
+  void judge_agent_read(const AgentApiRead& read, Now now);
+  void drop_idle_claims(VolumeId volume);
+  void ensure_synthetic(const Attachment& attachment, Now now);
+  void replace_synthetic(HostId host, Now now);
+  void apply_assumptions(Now now);
+
+  // settle.cpp: what providers say
+  void on_observation(ProviderObservation observation, Now now);
+  void on_result(OperationResult result, Now now);
+  bool plausible(const ProviderObservation& observation, ProviderView& view) const;
+  void observe_volume(const VolumeEntry& entry, const ObservedVolume* seen,
+                      const ProviderObservation& observation, Now now);
+  void settle_operation(const VolumeEntry& entry, const ObservedVolume* seen,
+                        const ProviderObservation& observation, Now now);
+  void settle_attachments(const VolumeEntry& entry, const ObservedVolume* seen,
+                          const ProviderObservation& observation, Now now);
+  void host_evidence(const VolumeEntry& entry, const ObservedVolume& seen,
+                     const ProviderObservation& observation, Now now);
+  void see_lost_volume(const ObservedVolume& seen, const ProviderObservation& observation, Now now);
+  void end_operation(Operation operation, OperationState state, Outcome outcome, Error error, Now now);
+  void apply_outcome(const Operation& operation, const VolumeEntry& entry, Now now);
+  void withdraw_format_claim(const VolumeEntry& entry, std::string why, Now now);
+
+  // orders.cpp: what operators order
+  void on_command(Command command, Now now);
+  Result<std::string> obey(const CreateVolume& order, const Command& command, Now now);
+  Result<std::string> obey(const RemoveVolume& order, const Command& command, Now now);
+  Result<std::string> obey(const RestoreVolume& order, const Command& command, Now now);
+  Result<std::string> obey(const PurgeVolume& order, const Command& command, Now now);
+  Result<std::string> obey(const AttachVolume& order, const Command& command, Now now);
+  Result<std::string> obey(const DetachVolume& order, const Command& command, Now now);
+  Result<std::string> obey(const AdoptVolume& order, const Command& command, Now now);
+  Result<std::string> obey(const ForceFormat& order, const Command& command, Now now);
+  Result<std::string> obey(const Hold& order, const Command& command, Now now);
+  Result<std::string> obey(const Release& order, const Command& command, Now now);
+  Result<std::string> obey(const FenceConfirm& order, const Command& command, Now now);
+  Result<std::string> obey(const FenceRelease& order, const Command& command, Now now);
+  Result<std::string> obey(const ReconcileNow& order, const Command& command, Now now);
+  Result<std::string> set_hold(const std::string& target, HoldState hold, const Command& command);
+
+  Snapshot snapshot_;
+  Observed observed_;
+  Policy policy_;
+  EngineCounts counts_;
+  bool started_ = false;
+  bool halted_ = false;
+  bool stopping_ = false;
+
+  // This step.
+  std::vector<Change> changes_;
+  std::vector<Effect> effects_;
+  std::vector<Reply> replies_;  // of this step's commit
+  bool counters_used_ = false;
+
+  // Waiting for a commit.
+  struct AwaitingCommit {
+    std::vector<std::pair<OperationId, VolumeId>> calls;
+    std::vector<Reply> replies;
+  };
+  std::map<Sequence, AwaitingCommit> awaiting_;
+  std::map<OperationId, VolumeId> calling_;  // handed to a provider and not answered
+
+  // Looking.
+  std::set<VolumeId> dirty_;
+  std::set<std::pair<Instant, VolumeId>> wakes_;
+  std::map<VolumeId, Instant> wake_of_;
+  Instant next_audit_;
+  Instant announced_wake_ = kNever;
+  VolumePlan scratch_;
+
+  // Lanes: calls at work, and who waits, in turn by host.
+  struct LaneState {
+    int calls = 0;
+    std::map<HostId, std::vector<VolumeId>> waiting;
+    HostId last_host;
+  };
+  std::map<std::pair<ProviderName, Lane>, LaneState> lanes_;
+  std::vector<Instant> recent_detaches_;
+
+  // Polling: what was asked and not answered, when it may be asked again.
+  struct PollState {
+    bool asked = false;
+    bool wanted = false;  // an event asks for it
+    Instant not_before;
+    Duration backoff;
+  };
+  std::map<MasterCall, PollState> master_polls_;
+  std::map<AgentId, PollState> agent_polls_;
+  std::map<ProviderName, PollState> provider_polls_;
+  std::set<VolumeId> inspecting_;
+  std::map<VolumeId, Instant> inspect_not_before_;
+
+  // The view that is being built.
+  bool subscribed_ = false;
+  bool snapshot_whole_ = false;
+  std::string authorisation_problem_;
+  int authorisation_misses_ = 0;
+  std::set<AgentId> agents_of_view_;
+  std::set<AgentId> agents_of_poll_;
+  std::set<ClaimId> executors_of_poll_;
+  std::map<MasterCall, Instant> poll_sent_at_;
+  std::int64_t tasks_running_in_poll_ = 0;
+  std::int64_t tasks_running_seen_ = -1;  // in the newest whole list of tasks
+  std::set<ClaimId> claims_seen_;         // in the snapshot of this view
+  std::set<ClaimId> claims_seen_alive_;   // among them
+  std::map<std::pair<ProviderName, std::string>, ObservedVolume> foreign_;  // for adoption; bounded
+  std::map<ClaimId, Instant> assumptions_due_;
+};
+
+}  // namespace extvold::reconcilers

@@ -1,0 +1,596 @@
+// Intake: what Mesos says, taken into the snapshot. Facts and traps: Mesos 1.11 operator API, reference
+// sections 2 and 3. Nothing here follows from silence: what is missing from a list becomes `unknown`, never
+// gone.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "reconcilers/engine.h"
+
+namespace extvold::reconcilers {
+
+void Engine::on(SubscriptionOpened& event, Now now) {
+  if (subscribed_) interrupt_view("another subscription took its place", now);
+  subscribed_ = true;
+  snapshot_whole_ = false;
+  MesosView view = snapshot_.view;
+  ++view.epoch;
+  view.master_id.clear();
+  view.elected_time.clear();
+  change(view);
+  observed_.view_complete = false;
+  observed_.view_incomplete_why = fmt::format("the snapshot of {} is not whole yet", event.master);
+  agents_of_view_.clear();
+  claims_seen_.clear();
+  claims_seen_alive_.clear();
+  tasks_running_in_poll_ = 0;
+  poll_sent_at_.clear();
+  for (auto& [call, poll] : master_polls_) poll = {};
+  history({.kind = "view.opened",
+           .rule = "subscription",
+           .text = fmt::format("subscribed to {}, epoch {}", event.master, view.epoch)});
+}
+
+void Engine::on(SubscriptionClosed& event, Now now) { interrupt_view(event.why, now); }
+
+// No evidence but a fence survives an interruption of the view (DESIGN.md section 4).
+void Engine::interrupt_view(const std::string& why, Now now) {
+  const bool was_open = subscribed_;
+  subscribed_ = false;
+  snapshot_whole_ = false;
+  observed_.view_complete = false;
+  observed_.view_incomplete_why = fmt::format("not subscribed: {}", why);
+  for (auto& [id, agent] : observed_.agents) agent.registered = false;
+  for (const auto& [id, entry] : snapshot_.volumes()) {
+    if (entry.evidence.empty() && entry.claims.empty()) continue;
+    for (const Attachment& attachment : entry.attachments)
+      void_evidence(entry, attachment.host, /*keep_fenced=*/true, "the Mesos view was interrupted");
+    touch(id);
+  }
+  if (was_open) history({.kind = "view.closed", .rule = "subscription", .text = why});
+  announced_wake_ = now.at;  // the next step says anew when to wake
+}
+
+void Engine::on(SnapshotBegan&, Now) {}
+
+void Engine::on(SnapshotEnded&, Now now) {
+  snapshot_whole_ = true;
+  change(EndTasksOfView{snapshot_.view.epoch});
+  std::vector<Agent> absent;
+  for (const auto& [id, agent] : snapshot_.agents()) {
+    const bool listed = agents_of_view_.contains(id);
+    if (!listed && agent.state != AgentState::absent && agent.state != AgentState::removed)
+      absent.push_back(agent);
+  }
+  for (Agent& agent : absent) {
+    agent.state = AgentState::absent;
+    change(agent);
+  }
+  std::vector<const Claim*> missing;
+  for (const auto& [id, claim] : snapshot_.claims()) {
+    if (is_of_mesos(claim.kind) && claim.liveness != Liveness::dead && !claims_seen_.contains(id))
+      missing.push_back(&claim);
+  }
+  for (const Claim* claim : missing) {
+    if (claim->liveness == Liveness::unknown && claim->task_state == TaskState::task_unknown) continue;
+    move_claim(*claim, TaskState::task_unknown,
+               {.wanted = claim->wanted,
+                .liveness = Liveness::unknown,
+                .why = "it is not in the master's snapshot, which proves nothing"},
+               {}, now);
+  }
+  claims_seen_.clear();
+  claims_seen_alive_.clear();
+  tasks_running_seen_ = tasks_running_in_poll_;
+  observed_.view_complete = authorisation_problem_.empty();
+  observed_.view_incomplete_why = authorisation_problem_;
+  for (MasterCall call : {MasterCall::get_master, MasterCall::metrics}) master_polls_[call].wanted = true;
+  for (MasterCall call : {MasterCall::get_agents, MasterCall::get_tasks, MasterCall::get_executors}) {
+    master_polls_[call].not_before = now.at + policy_.master_poll;
+  }
+  history({.kind = "view.complete",
+           .rule = "subscription",
+           .text = fmt::format("snapshot of epoch {} is whole", snapshot_.view.epoch)});
+  touch_all();
+}
+
+bool Engine::stale_poll(const Claim& claim, ElementOrigin origin, MasterCall call) const {
+  if (origin != ElementOrigin::poll) return false;
+  const auto sent = poll_sent_at_.find(call);
+  return sent == poll_sent_at_.end() || claim.last_event_at.value >= sent->second;
+}
+
+void Engine::on(TaskSeen& event, Now now) {
+  const TaskRecord& task = event.task;
+  if (task.state == TaskState::task_running && event.list == TaskList::tasks) ++tasks_running_in_poll_;
+  if (event.origin != ElementOrigin::poll || !task.volumes.empty()) {
+    TaskRow row;
+    row.framework = task.framework;
+    row.task = task.task;
+    row.agent = task.agent;
+    row.executor = task.executor;
+    row.name = task.name;
+    row.state = task.state;
+    if (task.last_status) {
+      row.source = task.last_status->source;
+      row.reason = task.last_status->reason;
+      row.container = task.last_status->parent_container.empty() ? task.last_status->container
+                                                                 : task.last_status->parent_container;
+    }
+    row.view_epoch = snapshot_.view.epoch;
+    changes_.emplace_back(std::move(row));
+  }
+  if (event.origin == ElementOrigin::event) {
+    // An executor or an agent that nobody has heard of; DVDI variables are only in the agent's own answer.
+    if (!task.executor.empty()) master_polls_[MasterCall::get_executors].wanted = true;
+    PollState& poll = agent_polls_[task.agent];
+    if (!poll.wanted) {
+      poll.wanted = true;
+      poll.not_before = std::max(poll.not_before, now.at + policy_.agent_poll_min);
+    }
+    if (snapshot_.agent(task.agent) == nullptr) master_polls_[MasterCall::get_agents].wanted = true;
+  }
+  const bool over = is_terminal(task.state) || event.list == TaskList::completed_tasks;
+  for (const Claim* claim : snapshot_.claims_of_task(task.framework, task.task)) {
+    if (claim->agent != task.agent || stale_poll(*claim, event.origin, MasterCall::get_tasks)) continue;
+    if (event.origin == ElementOrigin::snapshot) {
+      claims_seen_.insert(claim->id);
+      if (over && claims_seen_alive_.contains(claim->id)) continue;  // it also stands there alive
+      if (!over) claims_seen_alive_.insert(claim->id);
+    }
+    if (!over) continue;  // see_task_claims
+    // A terminal status out of a list is Mesos' latest word, but not evidence: only the stream's own update
+    // is.
+    Verdict verdict = judge(*claim, is_terminal(task.state) ? task.state : TaskState::task_unknown, nullptr);
+    verdict.wanted = false;
+    move_claim(*claim, task.state, verdict, {}, now);
+  }
+  if (!over && !task.volumes.empty()) see_task_claims(task, now);
+}
+
+void Engine::see_task_claims(const TaskRecord& task, Now now) {
+  for (const VolumeReference& reference : task.volumes) {
+    Claim claim;
+    claim.kind = ClaimKind::task;
+    claim.agent = task.agent;
+    claim.framework = task.framework;
+    claim.task = task.task;
+    claim.executor = task.executor;
+    claim.containerizer = task.containerizer;
+    claim.reference = reference;
+    claim.task_state = task.state;
+    if (task.last_status) {
+      claim.container = task.last_status->parent_container.empty() ? task.last_status->container
+                                                                   : task.last_status->parent_container;
+    }
+    see_claim(std::move(claim), now);
+  }
+}
+
+// A claim that Mesos says is alive (or cannot tell about): a new one, or one that came back.
+void Engine::see_claim(Claim claim, Now now) {
+  const Claim* known = nullptr;
+  for (const Claim* one : snapshot_.claims_of_task(claim.framework, claim.task)) {
+    if (one->agent == claim.agent && one->kind == claim.kind && one->executor == claim.executor &&
+        one->reference == claim.reference)
+      known = one;
+  }
+  if (known == nullptr) {
+    resolve(claim);
+    const Verdict verdict = judge(claim, claim.task_state, nullptr);
+    claim.id = {snapshot_.counters.next_claim++};
+    counters_used_ = true;
+    claim.wanted = verdict.wanted;
+    claim.liveness = verdict.liveness;
+    claim.liveness_why = verdict.why;
+    claim.first_seen_sequence = snapshot_.sequence.value + 1;
+    const ClaimId id = claim.id;
+    change(std::move(claim));
+    known = snapshot_.claim(id);
+    if (known->volume) {
+      history(
+          {.kind = "claim.seen",
+           .volume = known->volume,
+           .host = known->host,
+           .framework = known->framework,
+           .task = known->task,
+           .claim = id,
+           .rule = "claim.seen",
+           .text = fmt::format("{} {} names volume {} \"{}\"", claim_text(snapshot_, *known),
+                               to_text(known->task_state), known->reference.driver, known->reference.name)});
+      if (known->host)
+        void_evidence(*snapshot_.volume(known->volume), known->host, /*keep_fenced=*/true,
+                      "a newer claim was seen there");
+    }
+  } else {
+    Verdict verdict = judge(*known, claim.task_state, nullptr);
+    if (known->liveness == Liveness::dead || !known->wanted) {
+      if (known->volume && known->host) {
+        void_evidence(*snapshot_.volume(known->volume), known->host, /*keep_fenced=*/true,
+                      "its task is alive again");
+      }
+    }
+    move_claim(*known, claim.task_state, verdict, claim.container, now);
+  }
+  snapshot_.note_claim_event(known->id, now.at);
+  if (!snapshot_whole_ && subscribed_) {
+    claims_seen_.insert(known->id);
+    claims_seen_alive_.insert(known->id);
+  }
+  touch(known->volume);
+}
+
+void Engine::on(TaskUpdated& event, Now now) {
+  const TaskStatus& status = event.status;
+  const ContainerId& root = status.parent_container.empty() ? status.container : status.parent_container;
+  const std::vector<const Claim*> claims = snapshot_.claims_of_task(event.framework, event.task);
+  for (const Claim* claim : claims) {
+    if (!status.agent.empty() && claim->agent != status.agent) continue;
+    const Verdict verdict = judge(*claim, event.state, &status);
+    snapshot_.note_claim_event(claim->id, now.at);
+    const auto driver = policy_.driver(claim->reference.driver);
+    if (!verdict.wanted && !verdict.proven && status.source == StatusSource::source_executor &&
+        driver != nullptr && driver->accept_executor_terminal_after) {
+      assumptions_due_[claim->id] = now.at + *driver->accept_executor_terminal_after;
+    }
+    const ClaimId id = claim->id;
+    move_claim(*claim, event.state, verdict, root, now);
+    if (verdict.proven) {
+      if (const Claim* still = snapshot_.claim(id)) {
+        prove_dead(
+            *still, verdict.evidence,
+            fmt::format("{} by {} with {}", to_text(status.state), to_text(status.source), status.reason),
+            verdict.assumption, now.wall, now);
+      }
+    }
+  }
+  if (is_terminal(event.state) && !status.agent.empty()) {
+    // The agent's own answer is what proves the end; ask for it when there is something to prove there.
+    if (!claims.empty()) {
+      PollState& poll = agent_polls_[status.agent];
+      poll.wanted = true;
+      poll.backoff = {};
+      poll.not_before = now.at;
+    }
+  }
+  TaskStateChange row;
+  row.framework = std::move(event.framework);
+  row.task = std::move(event.task);
+  row.agent = status.agent;
+  row.state = event.state;
+  row.source = status.source;
+  row.reason = status.reason;
+  row.container = root;
+  changes_.emplace_back(std::move(row));
+}
+
+HostId Engine::host_named(const std::string& name) {
+  if (const Host* host = snapshot_.host_by_name(name)) return host->id;
+  Host host;
+  host.id = {snapshot_.counters.next_host++};
+  counters_used_ = true;
+  host.name = name;
+  change(host);
+  return host.id;
+}
+
+// Rules by ip and attribute are the next issue's; a hostname is what agents and operators both use.
+HostId Engine::host_of_agent(const AgentRecord& agent, Now) {
+  if (agent.hostname.empty()) {
+    const Agent* known = snapshot_.agent(agent.agent);
+    return known == nullptr ? HostId{} : known->host;
+  }
+  return host_named(agent.hostname);
+}
+
+void Engine::put_agent(const AgentRecord& record, AgentState state, HostId host) {
+  Agent row;
+  row.id = record.agent;
+  row.host = host;
+  row.hostname = record.hostname;
+  row.address = record.address;
+  row.version = record.version;
+  row.state = state;
+  row.active = record.active;
+  row.deactivated = record.deactivated;
+  row.drain_state = record.drain_state;
+  row.resources_hash = record.resources_hash;
+  for (const auto& [name, value] : record.attributes) row.attributes += fmt::format("{}:{}\n", name, value);
+  const Agent* known = snapshot_.agent(record.agent);
+  if (known != nullptr) {
+    // AgentInfo in recovered_agents has no pid, and an event has no resources: what is not said does not
+    // change.
+    if (row.address.empty()) row.address = known->address;
+    if (row.version.empty()) row.version = known->version;
+    if (row.resources_hash == 0) row.resources_hash = known->resources_hash;
+    if (*known == row) return;
+  }
+  change(std::move(row));
+}
+
+void Engine::put_reservations(const AgentId& agent, std::vector<ReservationRecord> reservations) {
+  const auto known = snapshot_.reservations().find(agent);
+  if (known == snapshot_.reservations().end() ? reservations.empty() : known->second == reservations) return;
+  change(DropReservations{agent});
+  for (ReservationRecord& one : reservations) change(std::move(one));
+}
+
+void Engine::on(AgentSeen& event, Now now) {
+  const AgentRecord& record = event.agent;
+  const HostId host = host_of_agent(record, now);
+  const Agent* known = snapshot_.agent(record.agent);
+  const bool host_is_new = known == nullptr || known->host != host;
+  const bool came = !event.recovered && (known == nullptr || known->state != AgentState::registered);
+  put_agent(record, event.recovered ? AgentState::recovered : AgentState::registered, host);
+  if (event.origin != ElementOrigin::event) put_reservations(record.agent, std::move(event.reservations));
+  AgentView& view = observed_.agents[record.agent];
+  if (event.origin != ElementOrigin::poll || (!event.recovered && !view.registered)) view.added_at = now.at;
+  view.registered = !event.recovered;
+  agents_of_view_.insert(record.agent);
+  agents_of_poll_.insert(record.agent);
+  if (event.origin == ElementOrigin::poll && !host_is_new && !came) return;
+  if (!event.recovered) {
+    PollState& poll = agent_polls_[record.agent];
+    poll.wanted = true;  // completeness of its host
+    poll.not_before = now.at;
+    poll.backoff = {};
+  }
+  for (const Claim* claim : snapshot_.claims_of_agent(record.agent)) {
+    if (!claim->volume) continue;
+    if (host_is_new && claim->liveness == Liveness::live) {
+      void_evidence(*snapshot_.volume(claim->volume), host, /*keep_fenced=*/true,
+                    "a newer claim was seen there");
+    }
+    touch(claim->volume);
+  }
+}
+
+// Neither this event nor its absence says anything about processes: agents unregister before they kill their
+// executors.
+void Engine::on(AgentRemoved& event, Now) {
+  const Agent* known = snapshot_.agent(event.agent);
+  if (known != nullptr) {
+    Agent row = *known;
+    row.state = AgentState::removed;
+    change(row);
+  }
+  observed_.agents[event.agent].registered = false;
+  for (const Claim* claim : snapshot_.claims_of_agent(event.agent)) touch(claim->volume);
+}
+
+void Engine::on(FrameworkSeen& event, Now) {
+  Framework row;
+  row.id = event.framework.framework;
+  row.name = event.framework.name;
+  row.principal = event.framework.principal;
+  row.active = event.framework.active;
+  row.connected = event.framework.connected;
+  row.checkpoint = event.framework.checkpoint;
+  row.removed = event.completed;
+  const auto known = snapshot_.frameworks().find(row.id);
+  if (known == snapshot_.frameworks().end() || !(known->second == row)) change(row);
+}
+
+// The kill has not even been sent yet; its tasks' own updates came before this.
+void Engine::on(FrameworkRemoved& event, Now) {
+  const auto known = snapshot_.frameworks().find(event.framework);
+  if (known == snapshot_.frameworks().end()) return;
+  Framework row = known->second;
+  row.removed = true;
+  change(row);
+}
+
+void Engine::on(ExecutorSeen& event, Now now) { see_executor_claims(event.executor, now); }
+
+void Engine::see_executor_claims(const ExecutorRecord& executor, Now now) {
+  for (const VolumeReference& reference : executor.volumes) {
+    // A command task's generated executor repeats the task's own volumes.
+    const std::vector<const Claim*> same_name =
+        snapshot_.claims_of_task(executor.framework, TaskId(executor.executor.value));
+    const bool repeated = std::any_of(same_name.begin(), same_name.end(), [&](const Claim* claim) {
+      return claim->agent == executor.agent && claim->reference.driver == reference.driver &&
+             claim->reference.name == reference.name;
+    });
+    if (repeated) continue;
+    Claim claim;
+    claim.kind = ClaimKind::executor;
+    claim.agent = executor.agent;
+    claim.framework = executor.framework;
+    claim.executor = executor.executor;
+    claim.containerizer = executor.containerizer;
+    claim.reference = reference;
+    claim.task_state = TaskState::task_running;
+    see_claim(std::move(claim), now);
+  }
+  for (const Claim* claim : snapshot_.claims_of_task(executor.framework, TaskId{})) {
+    if (claim->kind == ClaimKind::executor && claim->executor == executor.executor &&
+        claim->agent == executor.agent) {
+      executors_of_poll_.insert(claim->id);
+    }
+  }
+}
+
+void Engine::on(PollBegan& event, Now) {
+  poll_sent_at_[event.call] = event.sent_at;
+  if (event.call == MasterCall::get_agents) agents_of_poll_.clear();
+  if (event.call == MasterCall::get_executors) executors_of_poll_.clear();
+  if (event.call == MasterCall::get_tasks) tasks_running_in_poll_ = 0;
+}
+
+void Engine::on(PollEnded& event, Now now) {
+  PollState& poll = master_polls_[event.call];
+  poll.asked = false;
+  poll.backoff = {};
+  poll.not_before = now.at + policy_.master_poll;
+  if (event.call == MasterCall::get_agents) end_absent_agents(event.sent_at, now);
+  if (event.call == MasterCall::get_executors) end_absent_executors(event.sent_at, now);
+  if (event.call == MasterCall::get_tasks) tasks_running_seen_ = tasks_running_in_poll_;
+}
+
+void Engine::on(PollFailed& event, Now now) {
+  PollState& poll = master_polls_[event.call];
+  poll.asked = false;
+  poll.backoff = std::min(std::max(poll.backoff * 2, seconds(1)), policy_.master_poll);
+  poll.not_before = now.at + poll.backoff;
+}
+
+// Unreachable and gone agents vanish from the list without any event (reference section 0).
+void Engine::end_absent_agents(Instant asked_at, Now) {
+  std::vector<Agent> absent;
+  for (const auto& [id, agent] : snapshot_.agents()) {
+    if (agent.state != AgentState::registered || agents_of_poll_.contains(id)) continue;
+    if (const AgentView* view = observed_.agent(id); view != nullptr && view->added_at >= asked_at) continue;
+    absent.push_back(agent);
+  }
+  for (Agent& agent : absent) {
+    agent.state = AgentState::absent;
+    observed_.agents[agent.id].registered = false;
+    for (const Claim* claim : snapshot_.claims_of_agent(agent.id)) touch(claim->volume);
+    change(std::move(agent));
+  }
+}
+
+void Engine::end_absent_executors(Instant asked_at, Now now) {
+  std::vector<const Claim*> over;
+  for (const auto& [id, claim] : snapshot_.claims()) {
+    if (claim.kind != ClaimKind::executor || !claim.wanted || executors_of_poll_.contains(id)) continue;
+    if (claim.last_event_at.value >= asked_at) continue;
+    // The master does not list the executors that agents generate for command tasks; the agent does.
+    const Agent* agent = snapshot_.agent(claim.agent);
+    if (agent != nullptr && agent->state == AgentState::registered) continue;
+    over.push_back(&claim);
+  }
+  for (const Claim* claim : over) {
+    move_claim(*claim, claim->task_state,
+               {.wanted = claim->wanted,
+                .liveness = Liveness::unknown,
+                .why = "its executor is in no list of the master"},
+               {}, now);
+  }
+}
+
+void Engine::on(MasterSeen& event, Now now) {
+  PollState& poll = master_polls_[MasterCall::get_master];
+  poll = {.asked = false, .wanted = false, .not_before = now.at + policy_.master_poll, .backoff = {}};
+  MesosView view = snapshot_.view;
+  view.master_id = event.master_id;
+  view.elected_time = event.elected_time;
+  view.master_version = event.version;
+  if (!(view == snapshot_.view)) change(view);
+}
+
+void Engine::on(MasterMetricsSeen& event, Now now) {
+  PollState& poll = master_polls_[MasterCall::metrics];
+  poll = {.asked = false, .wanted = false, .not_before = now.at + policy_.master_poll, .backoff = {}};
+  // A principal that may not see tasks gets a healthy, empty world. Counts differ for a moment in good health
+  // too: one miss is tolerated.
+  const std::int64_t told = event.tasks_running;
+  const bool hidden = told >= 0 && tasks_running_seen_ >= 0 &&
+                      tasks_running_seen_ < told - std::max<std::int64_t>(2, told / 50);
+  const bool all_hidden = told > 0 && tasks_running_seen_ == 0;
+  authorisation_misses_ = hidden || all_hidden ? authorisation_misses_ + 1 : 0;
+  if (authorisation_misses_ == 1) {
+    master_polls_[MasterCall::get_tasks].wanted = true;
+    master_polls_[MasterCall::metrics].not_before = now.at + seconds(2);
+  }
+  const std::string problem = authorisation_misses_ < 2
+                                  ? std::string()
+                                  : fmt::format(
+                                        "the master counts {} running tasks but shows {}: the principal may "
+                                        "not see them all (VIEW_TASK, VIEW_FRAMEWORK)",
+                                        told, tasks_running_seen_);
+  if (problem == authorisation_problem_) return;
+  authorisation_problem_ = problem;
+  observed_.view_complete = snapshot_whole_ && problem.empty();
+  if (snapshot_whole_) observed_.view_incomplete_why = problem;
+  history({.kind = "view.authorisation",
+           .rule = "self_check",
+           .text = problem.empty() ? "the counts agree again" : problem});
+  touch_all();
+}
+
+void Engine::on(AgentApiRead& event, Now now) {
+  PollState& poll = agent_polls_[event.expected];
+  poll.asked = false;
+  // Asked again for the same thing it is asked less and less often; news about it (an event) begins anew.
+  poll.backoff = std::min(std::max(poll.backoff * 2, policy_.agent_poll_min), policy_.agent_poll_max);
+  poll.not_before = now.at + poll.backoff;
+  const bool itself = event.first_answer == event.expected && event.second_answer == event.expected;
+  AgentView& view = observed_.agents[event.expected];
+  view.api_error = itself
+                       ? std::string()
+                       : fmt::format("{} answered as agent \"{}\"", event.address, event.second_answer.value);
+  if (itself) {
+    view.api_read_sent_at = event.first_sent_at;
+    for (ExecutorRecord executor : event.executors) {
+      executor.agent = event.expected;
+      see_executor_claims(executor, now);
+    }
+    judge_agent_read(event, now);
+    if (const Agent* agent = snapshot_.agent(event.expected)) replace_synthetic(agent->host, now);
+  }
+  for (const Claim* claim : snapshot_.claims_of_agent(event.expected)) touch(claim->volume);
+}
+
+void Engine::on(AgentApiFailed& event, Now now) {
+  PollState& poll = agent_polls_[event.agent];
+  poll.asked = false;
+  poll.wanted = true;
+  poll.backoff = std::min(std::max(poll.backoff * 2, policy_.agent_poll_min), policy_.agent_poll_max);
+  poll.not_before = now.at + poll.backoff;
+  AgentView& view = observed_.agents[event.agent];
+  if (view.api_error == event.why) return;
+  view.api_error = event.why;
+  for (const Claim* claim : snapshot_.claims_of_agent(event.agent)) touch(claim->volume);
+}
+
+void Engine::on(UnknownSkipped&, Now) { ++counts_.unknown_skipped; }
+
+void Engine::resolve(Claim& claim) const {
+  claim.volume = {};
+  if (claim.reference.name.empty()) {
+    claim.unresolved = Unresolved::not_understood;
+    return;
+  }
+  const DriverMapping* driver = policy_.driver(claim.reference.driver);
+  if (driver == nullptr) {
+    claim.unresolved = Unresolved::unmapped_driver;
+    return;
+  }
+  const VolumeEntry* entry = snapshot_.volume_by_name(claim.reference.name);
+  if (entry == nullptr || entry->volume.pool.provider != driver->provider ||
+      entry->volume.state == VolumeState::removed) {
+    claim.unresolved = Unresolved::no_such_volume;
+    return;
+  }
+  claim.unresolved = Unresolved::none;
+  claim.volume = entry->volume.id;
+}
+
+// A volume got this name: claims that waited for it are resolved anew.
+void Engine::resolve_again(std::string_view name, Now now) {
+  std::vector<Claim> found;
+  for (const Claim* claim : snapshot_.unresolved_claims()) {
+    if (claim->reference.name != name) continue;
+    Claim again = *claim;
+    resolve(again);
+    if (again.volume) found.push_back(std::move(again));
+  }
+  for (Claim& claim : found) {
+    touch(claim.volume);
+    history({.kind = "claim.resolved",
+             .volume = claim.volume,
+             .host = claim.host,
+             .framework = claim.framework,
+             .task = claim.task,
+             .claim = claim.id,
+             .rule = "resolve",
+             .text = fmt::format("{} is resolved to it", claim_text(snapshot_, claim))});
+    const Instant heard = claim.last_event_at.value;
+    const ClaimId id = claim.id;
+    change(std::move(claim));
+    snapshot_.note_claim_event(id, std::max(heard, now.at));
+  }
+}
+
+}  // namespace extvold::reconcilers

@@ -1,0 +1,71 @@
+// What every reconciler reads (Look) and what the reconcilers of one volume produce together (VolumePlan).
+//
+// Pure values. A reconciler never receives an event and never acts: it compares what is recorded and observed
+// with what is wanted, and adds operations, blocked rows and wishes to look. The volume's reconcilers run in
+// a fixed order: see plan_volume().
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/observed.h"
+#include "model/plan.h"
+#include "model/policy.h"
+#include "model/snapshot.h"
+
+namespace extvold::reconcilers {
+
+struct Look {
+  const Snapshot& snapshot;
+  const Observed& observed;
+  const Policy& policy;
+  Instant now;
+};
+
+struct VolumePlan {
+  std::vector<PlannedOperation> operations;  // generation and id are given when the plan is put together
+  std::vector<BlockedRow> blocked;
+  std::vector<ObserveWish> observe;
+  Instant next_look = kNever;
+
+  void clear();
+  void block(VolumeId volume, HostId host, std::string_view reason, Owner owner, std::string text);
+  void wish_volume(VolumeId volume);
+  void wish_agent(const AgentId& agent);
+  void wake(Instant at);
+  const PlannedOperation* detach_of(HostId host) const;
+};
+
+// One volume, with what every reconciler of it needs to have looked up once.
+struct VolumeLook {
+  const Look& look;
+  const VolumeEntry& entry;
+  const ProviderInfo& provider;
+  const VolumeView* view = nullptr;  // none: never observed in this run
+
+  const Volume& volume() const { return entry.volume; }
+  // A complete observation that was sent after our newest call ended, and is not too old.
+  bool freshly_observed() const;
+};
+
+// Why nothing may be done to (volume, host) by order of a person: mode observe, a hold. Empty: it may.
+std::string standing_order(const Look& look, const Volume& volume, HostId host);
+
+std::string host_name(const Snapshot& snapshot, HostId host);
+// "task pg.1 of marathon", "the format host", "an operator's order", ...
+std::string claim_text(const Snapshot& snapshot, const Claim& claim);
+
+// Not void, of the attachment's present generation.
+const Evidence* evidence_for(const VolumeEntry& entry, const Attachment& attachment,
+                             bool (*accept)(EvidenceKind));
+// The kinds that permit an attach elsewhere once the detach was read back (fenced: even without).
+bool permits_attach_elsewhere(EvidenceKind kind);
+bool permits_detach(EvidenceKind kind);
+
+// A claim that its own holder gave up: our format, an operator's order.
+constexpr bool is_withdrawn(const Claim& claim) {
+  return (claim.kind == ClaimKind::format || claim.kind == ClaimKind::operator_) && !claim.wanted;
+}
+
+}  // namespace extvold::reconcilers

@@ -1,0 +1,511 @@
+// Orders: what operators order. Each is checked by the same rules as everything else, recorded with who
+// asked, and answered after the commit. An order never edits only the ledger: it changes what is wanted, or
+// states a fact that a person answers for.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "reconcilers/engine.h"
+
+namespace extvold::reconcilers {
+namespace {
+
+constexpr std::int64_t kTrashDays = 7;
+
+bool is_good_name(const std::string& name) {
+  if (name.empty() || name.size() > 200) return false;
+  return std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
+  });
+}
+
+// Why a volume cannot be removed. Empty: it can.
+std::string in_use(const Snapshot& snapshot, const VolumeEntry& entry) {
+  if (entry.open_operation != nullptr) {
+    return fmt::format("its operation \"{}\" is {}", describe(*entry.open_operation, snapshot),
+                       to_text(entry.open_operation->state));
+  }
+  for (const Attachment& one : entry.attachments) {
+    if (one.state != AttachmentState::detached)
+      return fmt::format("it is {} at {}", to_text(one.state), host_name(snapshot, one.host));
+  }
+  if (!entry.claims.empty()) return fmt::format("{} claims it", claim_text(snapshot, *entry.claims.front()));
+  for (const auto& [id, other] : snapshot.volumes()) {
+    if (other.volume.source == entry.volume.id && other.volume.state == VolumeState::planned) {
+      return fmt::format("volume {} is still to be made from it", other.volume.name);
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+void Engine::on_command(Command command, Now now) {
+  Result<std::string> answer =
+      std::visit([&](const auto& order) { return obey(order, command, now); }, command.order);
+  Reply reply;
+  reply.request = command.request;
+  if (answer) {
+    reply.text = std::move(*answer);
+  } else {
+    reply.status = tl::make_unexpected(answer.error());
+  }
+  replies_.push_back(std::move(reply));
+}
+
+Result<std::string> Engine::obey(const CreateVolume& order, const Command& command, Now now) {
+  if (!is_good_name(order.name)) {
+    return fail(Errc::invalid, "volume name \"{}\": 1 to 200 of letters, digits, '.', '_' and '-'",
+                order.name);
+  }
+  if (const VolumeEntry* known = snapshot_.volume_by_name(order.name)) {
+    return fail(Errc::conflict, "volume {} exists ({}){}", order.name, to_text(known->volume.state),
+                known->volume.state == VolumeState::trashed ? ": restore or purge it first" : "");
+  }
+  const ProviderInfo* provider = policy_.provider(order.pool.provider);
+  if (provider == nullptr)
+    return fail(Errc::not_found, "pool {}: no provider {} in the configuration", to_text(order.pool),
+                order.pool.provider.value);
+  if (std::find(provider->pools.begin(), provider->pools.end(), order.pool.pool) == provider->pools.end()) {
+    return fail(Errc::not_found, "provider {} has no pool \"{}\"; it has: {}", provider->name.value,
+                order.pool.pool, fmt::join(provider->pools, ", "));
+  }
+  if (order.size_mb < 1)
+    return fail(Errc::invalid, "volume {}: a size of at least 1 MB is needed (--size 10GB)", order.name);
+  if (!order.mount_point.empty() && order.mount_point.front() != '/') {
+    return fail(Errc::invalid, "volume {}: mount point \"{}\" must be absolute", order.name,
+                order.mount_point);
+  }
+  Volume row;
+  if (!order.from.empty()) {
+    const VolumeEntry* source = snapshot_.volume_by_name(order.from);
+    if (source == nullptr) return fail(Errc::not_found, "--from {}: no such volume", order.from);
+    if (source->volume.pool.provider != order.pool.provider) {
+      return fail(Errc::invalid, "--from {}: it lives at {}, not at {}", order.from,
+                  source->volume.pool.provider.value, order.pool.provider.value);
+    }
+    row.source = source->volume.id;
+    row.origin = VolumeOrigin::cloned;
+  }
+  row.id = {snapshot_.counters.next_volume++};
+  counters_used_ = true;
+  row.name = order.name;
+  row.key = derived_name(
+      "xv-", fmt::format("{}/{}/{}", snapshot_.ledger.id, snapshot_.ledger.incarnation, row.id.value));
+  row.pool = order.pool;
+  const std::int64_t step = std::max<std::int64_t>(provider->size_step_mb, 1);
+  row.size_mb = (std::max(order.size_mb, provider->size_min_mb) + step - 1) / step * step;
+  row.iops = order.iops;
+  row.filesystem = order.filesystem;
+  row.access = order.access;
+  row.mount_point = order.mount_point;
+  row.format = order.filesystem == Filesystem::none || row.origin != VolumeOrigin::created
+                   ? FormatState::not_wanted
+                   : FormatState::wanted;
+  row.created_generation = {snapshot_.ledger.incarnation, 1};
+  row.created_at = now.wall;
+  history({.kind = "volume.ordered",
+           .volume = row.id,
+           .rule = "order.create",
+           .text = fmt::format("create {} of {} MB in {}", row.name, row.size_mb, to_text(row.pool)),
+           .user_uid = command.user_uid});
+  touch(row.id);
+  change(row);
+  return fmt::format("volume {} of {} MB is recorded and will be created in {}", row.name, row.size_mb,
+                     to_text(row.pool));
+}
+
+Result<std::string> Engine::obey(const RemoveVolume& order, const Command& command, Now now) {
+  const VolumeEntry* entry = snapshot_.volume_by_name(order.name);
+  if (entry == nullptr) return fail(Errc::not_found, "no volume {}", order.name);
+  if (order.typed_name != order.name)
+    return fail(Errc::invalid, "volume {} is not removed: its name was not typed again", order.name);
+  if (entry->volume.state == VolumeState::trashed)
+    return fmt::format("volume {} is in the trash already", order.name);
+  if (const std::string why = in_use(snapshot_, *entry); !why.empty()) {
+    return fail(Errc::conflict, "volume {} is not removed: {}", order.name, why);
+  }
+  Volume row = entry->volume;
+  const bool never_made = row.state == VolumeState::planned;
+  row.state = never_made ? VolumeState::removed : VolumeState::trashed;
+  row.purge_after = {now.wall.ns + kTrashDays * 24 * 3600 * 1'000'000'000};
+  history({.kind = "volume.trashed",
+           .volume = row.id,
+           .rule = "order.remove",
+           .text = never_made ? "removed before it was made" : "moved to the trash",
+           .user_uid = command.user_uid});
+  touch(row.id);
+  change(row);
+  return never_made ? fmt::format("volume {} was never made and is removed", order.name)
+                    : fmt::format(
+                          "volume {} is in the trash; `extvold volume restore {}` brings it back, `extvold "
+                          "volume purge {}` deletes it for good after {} days",
+                          order.name, order.name, order.name, kTrashDays);
+}
+
+Result<std::string> Engine::obey(const RestoreVolume& order, const Command& command, Now) {
+  const VolumeEntry* entry = snapshot_.volume_by_name(order.name);
+  if (entry == nullptr) return fail(Errc::not_found, "no volume {}, not in the trash either", order.name);
+  if (entry->volume.state != VolumeState::trashed)
+    return fail(Errc::conflict, "volume {} is not in the trash ({})", order.name,
+                to_text(entry->volume.state));
+  Volume row = entry->volume;
+  row.state = VolumeState::available;
+  row.purge_after = {};
+  history({.kind = "volume.restored",
+           .volume = row.id,
+           .rule = "order.restore",
+           .text = "taken out of the trash",
+           .user_uid = command.user_uid});
+  touch(row.id);
+  change(row);
+  return fmt::format("volume {} is back", order.name);
+}
+
+Result<std::string> Engine::obey(const PurgeVolume& order, const Command& command, Now now) {
+  const VolumeEntry* entry = snapshot_.volume_by_name(order.name);
+  if (entry == nullptr) return fail(Errc::not_found, "no volume {}", order.name);
+  if (order.typed_name != order.name)
+    return fail(Errc::invalid, "volume {} is not purged: its name was not typed again", order.name);
+  if (entry->volume.state != VolumeState::trashed)
+    return fail(Errc::conflict, "volume {} is not in the trash ({})", order.name,
+                to_text(entry->volume.state));
+  if (!order.now && entry->volume.purge_after > now.wall) {
+    return fail(Errc::conflict, "volume {} is kept in the trash for {} days; --now deletes it before",
+                order.name, kTrashDays);
+  }
+  if (entry->volume.origin == VolumeOrigin::adopted) {
+    return fail(Errc::conflict, "volume {} was adopted, not made by this ledger: delete it at {} by hand",
+                order.name, entry->volume.pool.provider.value);
+  }
+  if (const std::string why = in_use(snapshot_, *entry); !why.empty())
+    return fail(Errc::conflict, "volume {} is not purged: {}", order.name, why);
+  Volume row = entry->volume;
+  row.state = VolumeState::removing;
+  history({.kind = "volume.purged",
+           .volume = row.id,
+           .rule = "order.purge",
+           .text = "its deletion was ordered",
+           .user_uid = command.user_uid});
+  touch(row.id);
+  change(row);
+  return fmt::format("volume {} is being deleted at {}", order.name, row.pool.provider.value);
+}
+
+Result<std::string> Engine::obey(const AttachVolume& order, const Command& command, Now) {
+  const VolumeEntry* entry = snapshot_.volume_by_name(order.name);
+  if (entry == nullptr) return fail(Errc::not_found, "no volume {}", order.name);
+  const Host* host = snapshot_.host_by_name(order.host);
+  if (host == nullptr)
+    return fail(Errc::not_found, "no host {}; `extvold status` lists those that agents and providers named",
+                order.host);
+  for (const Claim* claim : entry->claims) {
+    if (claim->kind == ClaimKind::operator_ && claim->wanted && claim->host == host->id) {
+      return fmt::format("volume {} is ordered to {} already", order.name, order.host);
+    }
+  }
+  Claim claim;
+  claim.id = {snapshot_.counters.next_claim++};
+  counters_used_ = true;
+  claim.kind = ClaimKind::operator_;
+  claim.volume = entry->volume.id;
+  claim.host = host->id;
+  claim.wanted = true;
+  claim.liveness = Liveness::live;
+  claim.liveness_why = "an operator ordered it";
+  claim.first_seen_sequence = snapshot_.sequence.value + 1;
+  claim.user_uid = command.user_uid;
+  void_evidence(*entry, host->id, /*keep_fenced=*/true, "a newer claim was seen there");
+  history({.kind = "claim.ordered",
+           .volume = claim.volume,
+           .host = claim.host,
+           .claim = claim.id,
+           .rule = "order.attach",
+           .text = fmt::format("attach to {}", host->name),
+           .user_uid = command.user_uid});
+  touch(claim.volume);
+  change(std::move(claim));
+  return fmt::format("volume {} is wanted at {}; `extvold explain {}` says how it goes", order.name,
+                     order.host, order.name);
+}
+
+Result<std::string> Engine::obey(const DetachVolume& order, const Command& command, Now now) {
+  const VolumeEntry* entry = snapshot_.volume_by_name(order.name);
+  if (entry == nullptr) return fail(Errc::not_found, "no volume {}", order.name);
+  const Host* host = snapshot_.host_by_name(order.host);
+  if (host == nullptr) return fail(Errc::not_found, "no host {}", order.host);
+  std::vector<ClaimStateChange> withdrawn;
+  const Claim* other = nullptr;
+  for (const Claim* claim : entry->claims) {
+    if (claim->host != host->id) continue;
+    if (claim->kind == ClaimKind::operator_ && claim->wanted) {
+      withdrawn.push_back(
+          {claim->id, claim->task_state, false, Liveness::dead, "the order was withdrawn", {}, {}});
+    } else if (claim->kind != ClaimKind::operator_) {
+      other = claim;
+    }
+  }
+  if (withdrawn.empty()) {
+    return fail(Errc::conflict, "volume {} is not at {} by an operator's order{}", order.name, order.host,
+                other == nullptr ? std::string()
+                                 : fmt::format("; {} claims it there", claim_text(snapshot_, *other)));
+  }
+  for (ClaimStateChange& row : withdrawn) change(std::move(row));
+  observed_.volumes[entry->volume.id].idle_since = now.at;
+  history({.kind = "claim.withdrawn",
+           .volume = entry->volume.id,
+           .host = host->id,
+           .rule = "order.detach",
+           .text = fmt::format("no longer wanted at {}", host->name),
+           .user_uid = command.user_uid});
+  touch(entry->volume.id);
+  return other == nullptr
+             ? fmt::format("volume {} is no longer wanted at {} and will be detached", order.name, order.host)
+             : fmt::format("the order is withdrawn; volume {} stays at {} as long as {} claims it",
+                           order.name, order.host, claim_text(snapshot_, *other));
+}
+
+Result<std::string> Engine::obey(const AdoptVolume& order, const Command& command, Now now) {
+  if (!is_good_name(order.name))
+    return fail(Errc::invalid, "volume name \"{}\": letters, digits, '.', '_' and '-'", order.name);
+  const VolumeEntry* lost = snapshot_.volume_by_key(order.provider_key);
+  if (lost != nullptr && lost->volume.state != VolumeState::lost)
+    return fail(Errc::conflict, "{} is volume {} already", order.provider_key, lost->volume.name);
+  const VolumeEntry* named = snapshot_.volume_by_name(order.name);
+  if (named != nullptr && named != lost) return fail(Errc::conflict, "volume {} exists", order.name);
+  const auto seen = foreign_.find({order.pool.provider, order.provider_key});
+  if (lost == nullptr && seen == foreign_.end()) {
+    return fail(Errc::not_found, "provider {} does not show a volume \"{}\" that is not ours",
+                order.pool.provider.value, order.provider_key);
+  }
+  Volume row = lost == nullptr ? Volume{} : lost->volume;
+  if (lost == nullptr) {
+    row.id = {snapshot_.counters.next_volume++};
+    counters_used_ = true;
+    row.key = order.provider_key;
+    row.provider_ref = seen->second.provider_ref;
+    row.size_mb = seen->second.size_mb;
+    row.pool = {order.pool.provider, seen->second.pool};
+    row.created_at = now.wall;
+  }
+  row.name = order.name;
+  row.filesystem = order.filesystem;
+  row.access = order.access;
+  row.origin = VolumeOrigin::adopted;
+  row.state = VolumeState::available;
+  row.format = FormatState::not_wanted;
+  history({.kind = "volume.adopted",
+           .volume = row.id,
+           .rule = "order.adopt",
+           .text = fmt::format("{} of {} is now {}", row.key, row.pool.provider.value, row.name),
+           .user_uid = command.user_uid});
+  const VolumeId id = row.id;
+  change(std::move(row));
+  // Where it is attached is recorded from a complete look of its own before anything else.
+  observed_.volumes[id].acted_at = now.at;
+  inspect_not_before_[id] = now.at;
+  resolve_again(order.name, now);
+  touch(id);
+  return fmt::format("volume {} is adopted; it is never formatted", order.name);
+}
+
+Result<std::string> Engine::obey(const ForceFormat& order, const Command& command, Now) {
+  const VolumeEntry* entry = snapshot_.volume_by_name(order.name);
+  if (entry == nullptr) return fail(Errc::not_found, "no volume {}", order.name);
+  if (order.typed_name != order.name || order.reason.empty()) {
+    return fail(Errc::invalid, "volume {} is not formatted: its name must be typed again and a reason given",
+                order.name);
+  }
+  if (entry->volume.origin != VolumeOrigin::created || entry->volume.format != FormatState::refused) {
+    return fail(Errc::conflict,
+                "volume {} ({}, format {}): only a refused format of a volume made here can be tried again",
+                order.name, to_text(entry->volume.origin), to_text(entry->volume.format));
+  }
+  if (const std::string why = in_use(snapshot_, *entry); !why.empty())
+    return fail(Errc::conflict, "volume {} is not formatted: {}", order.name, why);
+  const ProviderInfo* provider = policy_.provider(entry->volume.pool.provider);
+  if (provider == nullptr || provider->format_host.empty())
+    return fail(Errc::conflict, "volume {}: no format_host is configured", order.name);
+  Volume row = entry->volume;
+  row.format = FormatState::wanted;
+  change(row);
+  Claim claim;
+  claim.host = host_named(provider->format_host);
+  claim.id = {snapshot_.counters.next_claim++};
+  counters_used_ = true;
+  claim.kind = ClaimKind::format;
+  claim.volume = row.id;
+  claim.wanted = true;
+  claim.liveness = Liveness::live;
+  claim.liveness_why = "an operator ordered its format again";
+  claim.first_seen_sequence = snapshot_.sequence.value + 1;
+  claim.user_uid = command.user_uid;
+  change(std::move(claim));
+  history({.kind = "volume.format_again",
+           .volume = row.id,
+           .rule = "order.format",
+           .text = order.reason,
+           .user_uid = command.user_uid});
+  touch(row.id);
+  return fmt::format("volume {} is probed and, if blank, formatted again", order.name);
+}
+
+Result<std::string> Engine::set_hold(const std::string& target, HoldState hold, const Command& command) {
+  const std::string verb(to_text(hold));
+  if (const VolumeEntry* entry = snapshot_.volume_by_name(target)) {
+    Volume row = entry->volume;
+    row.hold = hold;
+    history({.kind = fmt::format("volume.{}", verb),
+             .volume = row.id,
+             .rule = "order." + verb,
+             .text = fmt::format("volume {} is {}", target, verb),
+             .user_uid = command.user_uid});
+    touch(row.id);
+    change(row);
+    return fmt::format("volume {} is {}", target, verb);
+  }
+  if (const Host* host = snapshot_.host_by_name(target)) {
+    Host row = *host;
+    row.hold = hold;
+    history({.kind = fmt::format("host.{}", verb),
+             .host = row.id,
+             .rule = "order." + verb,
+             .text = fmt::format("host {} is {}", target, verb),
+             .user_uid = command.user_uid});
+    change(row);
+    touch_all();
+    return fmt::format("host {} is {}", target, verb);
+  }
+  return fail(Errc::not_found, "no volume and no host is named {}", target);
+}
+
+Result<std::string> Engine::obey(const Hold& order, const Command& command, Now) {
+  if (!order.target.empty()) return set_hold(order.target, HoldState::held, command);
+  history({.kind = "mode.observe",
+           .rule = "order.hold",
+           .text = "nothing is changed from now on",
+           .user_uid = command.user_uid});
+  change(SetMode{Mode::observe});
+  touch_all();
+  return std::string("everything is held: extvold plans and explains, and changes nothing");
+}
+
+Result<std::string> Engine::obey(const Release& order, const Command& command, Now) {
+  if (!order.target.empty()) return set_hold(order.target, HoldState::released, command);
+  history({.kind = "mode.active",
+           .rule = "order.release",
+           .text = "extvold acts from now on",
+           .user_uid = command.user_uid});
+  change(SetMode{Mode::active});
+  observed_.detach_storm = false;
+  recent_detaches_.clear();
+  touch_all();
+  return std::string("everything is released, save what is held by name");
+}
+
+// A person answers for it: covers exactly the attachments that are open on the host at this moment.
+Result<std::string> Engine::obey(const FenceConfirm& order, const Command& command, Now now) {
+  const Host* found = snapshot_.host_by_name(order.host);
+  if (found == nullptr) return fail(Errc::not_found, "no host {}", order.host);
+  if (order.typed_host != order.host)
+    return fail(Errc::invalid, "host {} is not confirmed: its name was not typed again", order.host);
+  if (order.reason.empty())
+    return fail(Errc::invalid, "host {} is not confirmed: a reason is needed (--reason)", order.host);
+  Host host = *found;
+  for (const auto& [id, claim] : snapshot_.claims()) {
+    if (claim.host == host.id && claim.wanted && claim.liveness == Liveness::live) {
+      return fail(Errc::conflict, "host {} is not confirmed: {} is live there ({})", order.host,
+                  claim_text(snapshot_, claim), to_text(claim.task_state));
+    }
+  }
+  int covered = 0;
+  for (const auto& [id, entry] : snapshot_.volumes()) {
+    const Attachment* attachment = entry.attachment(host.id);
+    if (attachment == nullptr || attachment->state == AttachmentState::detached) continue;
+    Evidence evidence;
+    evidence.id = {snapshot_.counters.next_evidence++};
+    counters_used_ = true;
+    evidence.kind = EvidenceKind::operator_;
+    evidence.volume = id;
+    evidence.host = host.id;
+    evidence.attachment_generation = attachment->generation;
+    evidence.view_epoch = snapshot_.view.epoch;
+    evidence.request_sent_at = now.wall;
+    evidence.user_uid = command.user_uid;
+    evidence.detail = fmt::format("uid {} confirmed: {}", command.user_uid, order.reason);
+    history({.kind = "evidence.recorded",
+             .volume = id,
+             .host = host.id,
+             .evidence = evidence.id,
+             .rule = "operator",
+             .text = evidence.detail,
+             .user_uid = command.user_uid});
+    change(evidence);
+    std::vector<ClaimStateChange> ended;
+    for (const Claim* claim : entry.claims) {
+      if (claim->host != host.id || claim->liveness == Liveness::dead) continue;
+      ended.push_back({claim->id, claim->task_state, false, Liveness::dead, evidence.detail, evidence.id,
+                       claim->container});
+    }
+    for (ClaimStateChange& row : ended) change(std::move(row));
+    observed_.volumes[id].idle_since = now.at;
+    touch(id);
+    ++covered;
+  }
+  host.quarantined = true;
+  host.quarantine_reason = fmt::format("confirmed dead: {}", order.reason);
+  history({.kind = "host.quarantined",
+           .host = host.id,
+           .rule = "operator",
+           .text = host.quarantine_reason,
+           .user_uid = command.user_uid});
+  change(host);
+  return fmt::format(
+      "host {} is confirmed: {} attachments are covered; nothing is attached there until `extvold fence "
+      "release {}`",
+      order.host, covered, order.host);
+}
+
+Result<std::string> Engine::obey(const FenceRelease& order, const Command& command, Now) {
+  const Host* found = snapshot_.host_by_name(order.host);
+  if (found == nullptr) return fail(Errc::not_found, "no host {}", order.host);
+  if (!found->quarantined) return fmt::format("host {} is not quarantined", order.host);
+  if (order.reason.empty())
+    return fail(Errc::invalid, "host {} is not released: a reason is needed (--reason)", order.host);
+  for (const auto& [id, entry] : snapshot_.volumes()) {
+    const Attachment* attachment = entry.attachment(found->id);
+    if (attachment != nullptr && attachment->state != AttachmentState::detached) {
+      return fail(Errc::conflict, "host {} is not released: volume {} is still {} there", order.host,
+                  entry.volume.name, to_text(attachment->state));
+    }
+  }
+  Host row = *found;
+  row.quarantined = false;
+  row.quarantine_reason.clear();
+  history({.kind = "host.released",
+           .host = row.id,
+           .rule = "operator",
+           .text = order.reason,
+           .user_uid = command.user_uid});
+  change(std::move(row));
+  touch_all();
+  return fmt::format("host {} may have volumes again", order.host);
+}
+
+Result<std::string> Engine::obey(const ReconcileNow&, const Command& command, Now now) {
+  for (auto& [id, view] : observed_.volumes) view.retry_at = {};
+  for (auto& [name, poll] : provider_polls_) poll.not_before = now.at;
+  for (auto& [id, poll] : agent_polls_) {
+    poll.backoff = {};
+    poll.not_before = now.at;
+  }
+  history({.kind = "reconcile.ordered",
+           .rule = "order.reconcile",
+           .text = "everything is looked at again",
+           .user_uid = command.user_uid});
+  touch_all();
+  return std::string("everything is looked at again");
+}
+
+}  // namespace extvold::reconcilers

@@ -1,0 +1,123 @@
+#include "reconcilers/planner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "reconcilers/reconcilers.h"
+
+namespace extvold::reconcilers {
+namespace {
+
+// A failure waits before it is tried again; bounded, and ended by news (the engine resets it).
+bool reconcile_backoff(const VolumeLook& look, VolumePlan& out) {
+  if (look.view == nullptr || look.view->retry_at <= look.look.now) return false;
+  out.wake(look.view->retry_at);
+  const Operation* last = look.entry.last_operation.get();
+  out.block(look.volume().id, last == nullptr ? HostId{} : last->host, "retrying", Owner::extvold,
+            last == nullptr
+                ? std::string("waits after a failure")
+                : fmt::format("{} of volume {} failed ({}: {}) and is tried again", to_text(last->kind),
+                              look.volume().name, to_text(last->error_code), last->error));
+  return true;
+}
+
+}  // namespace
+
+void plan_volume(const Look& look, const VolumeEntry& entry, VolumePlan& out) {
+  if (entry.volume.state == VolumeState::removed) return;
+  const ProviderInfo* provider = look.policy.provider(entry.volume.pool.provider);
+  if (provider == nullptr) {
+    out.block(entry.volume.id, {}, "provider_not_configured", Owner::operator_,
+              fmt::format("volume {} lives at {}, which the configuration does not know", entry.volume.name,
+                          entry.volume.pool.provider.value));
+    return;
+  }
+  const VolumeLook volume_look{look, entry, *provider, look.observed.volume(entry.volume.id)};
+  if (reconcile_open_operation(volume_look, out)) return;
+  if (reconcile_backoff(volume_look, out)) return;
+  if (reconcile_provision(volume_look, out)) return;
+  reconcile_detach(volume_look, out);
+  reconcile_format(volume_look, out);
+  reconcile_attach(volume_look, out);
+  reconcile_fence(volume_look, out);
+  reconcile_orphan(volume_look, out);
+}
+
+Lane lane_of(OperationKind kind) {
+  switch (kind) {
+    case OperationKind::create:
+    case OperationKind::format:
+    case OperationKind::attach:
+      return Lane::attach;
+    case OperationKind::detach:
+    case OperationKind::remove:
+      return Lane::detach;
+  }
+  return Lane::attach;
+}
+
+void give_identity(PlannedOperation& planned, const LedgerIdentity& ledger, std::int64_t generation_counter) {
+  Operation& operation = planned.operation;
+  operation.state = OperationState::recorded;
+  operation.generation = {ledger.incarnation, generation_counter};
+  operation.id =
+      operation_id(ledger.id, operation.kind, operation.volume, operation.host, operation.generation);
+}
+
+namespace {
+
+// How many calls are at work per provider and lane, and what may still start: the engine's admission, played
+// through once.
+void apply_lanes(const Look& look, Plan& plan) {
+  std::map<std::pair<ProviderName, Lane>, int> busy;
+  for (const auto& [id, entry] : look.snapshot.volumes()) {
+    const Operation* open = entry.open_operation.get();
+    if (open != nullptr && open->state != OperationState::uncertain)
+      ++busy[{entry.volume.pool.provider, lane_of(open->kind)}];
+  }
+  for (PlannedOperation& planned : plan.operations) {
+    if (!planned.waits_for.empty()) continue;
+    const Volume& volume = look.snapshot.volume(planned.operation.volume)->volume;
+    const ProviderInfo* provider = look.policy.provider(volume.pool.provider);
+    const Lane lane = lane_of(planned.operation.kind);
+    int& calls = busy[{volume.pool.provider, lane}];
+    if (calls >= provider->calls_max) {
+      planned.waits_for = fmt::format("a free place in the {} lane of {}",
+                                      lane == Lane::attach ? "attach" : "detach", provider->name.value);
+    } else {
+      ++calls;
+    }
+  }
+}
+
+}  // namespace
+
+Plan plan(const Snapshot& snapshot, const Observed& observed, Instant now, const Policy& policy) {
+  const Look look{snapshot, observed, policy, now};
+  Plan out;
+  out.based_on = snapshot.sequence;
+  std::int64_t generation = snapshot.counters.next_generation;
+  VolumePlan one;
+  for (const auto& [id, entry] : snapshot.volumes()) {
+    one.clear();
+    plan_volume(look, entry, one);
+    const std::size_t base = out.operations.size();
+    for (PlannedOperation& planned : one.operations) {
+      give_identity(planned, snapshot.ledger, generation++);
+      for (std::size_t& index : planned.after) index += base;
+      out.operations.push_back(std::move(planned));
+    }
+    std::sort(one.blocked.begin(), one.blocked.end(),
+              [](const BlockedRow& a, const BlockedRow& b) { return a.host < b.host; });
+    std::move(one.blocked.begin(), one.blocked.end(), std::back_inserter(out.blocked));
+    std::move(one.observe.begin(), one.observe.end(), std::back_inserter(out.observe));
+    out.next_look = std::min(out.next_look, one.next_look);
+  }
+  apply_lanes(look, out);
+  return out;
+}
+
+}  // namespace extvold::reconcilers

@@ -1,0 +1,33 @@
+// One pure reconciler per concern. Each looks at one volume and adds to its VolumePlan; none knows of the
+// others but through what they added.
+#pragma once
+
+#include "reconcilers/look.h"
+
+namespace extvold::reconcilers {
+
+// An operation that is open: nothing else may touch the volume; says what would settle it. True: stop here.
+bool reconcile_open_operation(const VolumeLook& look, VolumePlan& out);
+
+// planned → created; removing → removed. True: stop here (the volume is not available).
+bool reconcile_provision(const VolumeLook& look, VolumePlan& out);
+
+// Attachments that nothing wants any more, once there is evidence for every claim on that host.
+void reconcile_detach(const VolumeLook& look, VolumePlan& out);
+
+// A claim that is wanted and live, on a host that may have the volume.
+void reconcile_attach(const VolumeLook& look, VolumePlan& out);
+
+// mkfs, at most once in a volume's life, on the format host.
+void reconcile_format(const VolumeLook& look, VolumePlan& out);
+
+// Where a wanted claim waits for a host whose claim is unknown: says who must act. Fences nothing yet.
+void reconcile_fence(const VolumeLook& look, VolumePlan& out);
+
+// Attachments and volumes that nothing explains. Reports only.
+void reconcile_orphan(const VolumeLook& look, VolumePlan& out);
+
+// All of the above for one volume, in order.
+void plan_volume(const Look& look, const VolumeEntry& entry, VolumePlan& out);
+
+}  // namespace extvold::reconcilers

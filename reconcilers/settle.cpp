@@ -1,0 +1,547 @@
+// Settle: what providers say. A call's answer is a claim of the provider's; what counts is an observation
+// that was sent after the call ended (DESIGN.md section 6, rule 3). What it shows beside is drift, and is
+// recorded as found.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "reconcilers/engine.h"
+
+namespace extvold::reconcilers {
+namespace {
+
+const ObservedAttachment* attachment_on(const ObservedVolume* seen, const Snapshot& snapshot,
+                                        const VolumeEntry& entry, HostId host) {
+  if (seen == nullptr) return nullptr;
+  const Attachment* known = entry.attachment(host);
+  for (const ObservedAttachment& one : seen->attachments) {
+    if (known != nullptr && !known->host_identity.empty() ? one.host_identity == known->host_identity
+                                                          : one.host_identity == host_name(snapshot, host)) {
+      return &one;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+// An empty or suddenly short list is a failed list (controllers.md, invariant 21).
+bool Engine::plausible(const ProviderObservation& observation, ProviderView& view) const {
+  if (!observation.complete) {
+    view.why_incomplete =
+        observation.why_incomplete.empty() ? "the provider's list broke off" : observation.why_incomplete;
+    return false;
+  }
+  int expected = 0;
+  for (const auto& [id, entry] : snapshot_.volumes()) {
+    expected +=
+        entry.volume.pool.provider == observation.provider && entry.volume.state == VolumeState::available
+            ? 1
+            : 0;
+  }
+  const int listed = static_cast<int>(observation.volumes.size());
+  const int before = std::max(expected, view.listed_at.ns == 0 ? 0 : view.volumes_listed);
+  if ((expected > 0 && listed == 0) || (before >= 10 && listed * 2 < before)) {
+    view.why_incomplete = fmt::format(
+        "it lists {} volumes where {} are expected; wrong credentials or a wrong directory?", listed, before);
+    return false;
+  }
+  view.why_incomplete.clear();
+  view.volumes_listed = listed;
+  view.listed_at = observation.sent_at;
+  return true;
+}
+
+void Engine::on_observation(ProviderObservation observation, Now now) {
+  if (!observation.volume_key.empty()) {
+    const VolumeEntry* entry = snapshot_.volume_by_key(observation.volume_key);
+    if (entry == nullptr) return;
+    inspecting_.erase(entry->volume.id);
+    if (!observation.complete) {
+      inspect_not_before_[entry->volume.id] = now.at + policy_.retry_min;
+      return;
+    }
+    const auto seen =
+        std::find_if(observation.volumes.begin(), observation.volumes.end(),
+                     [&](const ObservedVolume& one) { return one.key == observation.volume_key; });
+    observe_volume(*entry, seen == observation.volumes.end() ? nullptr : &*seen, observation, now);
+    // Still open: look again, at first often.
+    if (entry->open_operation != nullptr) inspect_not_before_[entry->volume.id] = now.at + policy_.retry_min;
+    return;
+  }
+  PollState& poll = provider_polls_[observation.provider];
+  poll.asked = false;
+  poll.not_before = now.at + policy_.provider_list;
+  ProviderView& view = observed_.providers[observation.provider];
+  const std::string before = view.why_incomplete;
+  if (!plausible(observation, view)) {
+    if (before != view.why_incomplete) {
+      history({.kind = "provider.incomplete",
+               .rule = "list",
+               .text = fmt::format("{}: {}", observation.provider.value, view.why_incomplete)});
+    }
+    return;
+  }
+  for (Pool& pool : observation.pools) {
+    pool.observed_at = now.wall;
+    const auto known = snapshot_.pools().find(pool.name);
+    const bool same = known != snapshot_.pools().end() && known->second.capacity_mb == pool.capacity_mb &&
+                      known->second.free_mb == pool.free_mb && known->second.iops == pool.iops;
+    if (!same) change(pool);
+  }
+  for (const ObservedHost& one : observation.hosts) {
+    Host row = *snapshot_.host(host_named(one.host_identity));
+    if (one.boot_id.empty() || row.boot_id == one.boot_id) continue;
+    row.boot_id = one.boot_id;
+    change(std::move(row));
+  }
+  std::map<std::string_view, const ObservedVolume*> by_key;
+  std::erase_if(foreign_, [&](const auto& one) { return one.first.first == observation.provider; });
+  for (const ObservedVolume& one : observation.volumes) {
+    by_key[one.key] = &one;
+    const VolumeEntry* known = snapshot_.volume_by_key(one.key);
+    if (known != nullptr && known->volume.pool.provider == observation.provider) continue;
+    constexpr std::size_t kForeignMax = 10'000;
+    if (foreign_.size() < kForeignMax) foreign_[{observation.provider, one.key}] = one;
+    if (one.ledger_id == snapshot_.ledger.id) see_lost_volume(one, observation, now);
+  }
+  for (const auto& [id, entry] : snapshot_.volumes()) {
+    if (entry.volume.pool.provider != observation.provider || entry.volume.state == VolumeState::removed)
+      continue;
+    const auto seen = by_key.find(entry.volume.key);
+    observe_volume(entry, seen == by_key.end() ? nullptr : seen->second, observation, now);
+  }
+}
+
+// Our tag, but no row: shown, never deleted and never made again.
+void Engine::see_lost_volume(const ObservedVolume& seen, const ProviderObservation& observation, Now now) {
+  if (snapshot_.volume_by_name(seen.key) != nullptr) return;
+  Volume row;
+  row.id = {snapshot_.counters.next_volume++};
+  counters_used_ = true;
+  row.name = seen.key;
+  row.key = seen.key;
+  row.provider_ref = seen.provider_ref;
+  row.pool = {observation.provider, seen.pool};
+  row.size_mb = seen.size_mb;
+  row.state = VolumeState::lost;
+  row.origin = VolumeOrigin::adopted;
+  row.created_at = now.wall;
+  history({.kind = "volume.lost",
+           .volume = row.id,
+           .rule = "tag_without_row",
+           .text = fmt::format("{} at {} carries this ledger's tag, but no row explains it", seen.key,
+                               observation.provider.value)});
+  touch(row.id);
+  change(std::move(row));
+}
+
+void Engine::observe_volume(const VolumeEntry& entry, const ObservedVolume* seen,
+                            const ProviderObservation& observation, Now now) {
+  const VolumeId id = entry.volume.id;
+  VolumeView& view = observed_.volumes[id];
+  if (observation.sent_at <= view.acted_at) {
+    // Older than our newest call: it says nothing. A call that has not ended leaves acted_at alone, and is
+    // open.
+    if (entry.open_operation != nullptr && entry.open_operation->state == OperationState::issued) return;
+    if (seen != nullptr) view.call_running = seen->call_running;
+    inspect_not_before_.try_emplace(id, now.at);
+    return;
+  }
+  const bool calling = entry.open_operation != nullptr &&
+                       entry.open_operation->state == OperationState::issued &&
+                       entry.open_operation->call_ended_at.value.ns == 0;
+  if (calling) return;
+  const VolumeView before = view;
+  view.sent_at = observation.sent_at;
+  view.present = seen != nullptr;
+  view.call_running = seen == nullptr ? TriState::no : seen->call_running;
+  view.attachments.clear();
+  if (seen != nullptr) {
+    for (const ObservedAttachment& one : seen->attachments) {
+      HostId host;
+      for (const Attachment& row : entry.attachments) {
+        if (!row.host_identity.empty() && row.host_identity == one.host_identity) host = row.host;
+      }
+      if (!host) host = host_named(one.host_identity);
+      view.attachments.push_back({host, one.mounted, one.open});
+    }
+    std::sort(view.attachments.begin(), view.attachments.end(),
+              [](const AttachmentView& a, const AttachmentView& b) { return a.host < b.host; });
+  }
+  if (entry.open_operation != nullptr) settle_operation(entry, seen, observation, now);
+  if (entry.open_operation == nullptr) {
+    settle_attachments(entry, seen, observation, now);
+    if (seen != nullptr) host_evidence(entry, *seen, observation, now);
+  }
+  const bool was_fresh = before.sent_at.ns != 0 && before.sent_at > before.acted_at;
+  const bool news = !was_fresh || before.present != view.present || before.attachments != view.attachments ||
+                    before.call_running != view.call_running;
+  if (news) touch(id);
+}
+
+void Engine::settle_operation(const VolumeEntry& entry, const ObservedVolume* seen,
+                              const ProviderObservation& observation, Now now) {
+  const Operation operation = *entry.open_operation;
+  if (operation.call_ended_at.value.ns == 0 || observation.sent_at <= operation.call_ended_at.value) return;
+  const ProviderInfo* provider = policy_.provider(entry.volume.pool.provider);
+  const TriState running = seen == nullptr ? TriState::unknown : seen->call_running;
+  // An orphaned child of a dead daemon is still at work: nothing is settled (an orphaned mkfs looks like a
+  // blank disk).
+  if (running == TriState::yes) return;
+  const bool over = provider->capabilities.shows_running_calls
+                        ? (running == TriState::no || seen == nullptr)
+                        : now.at >= operation.call_ended_at.value + provider->settle_time;
+  const auto not_happened = [&] {
+    if (operation.state == OperationState::issued) {
+      // The provider said done, and a look shows otherwise.
+      Operation row = operation;
+      row.state = OperationState::uncertain;
+      row.error_code = Errc::uncertain;
+      row.error = "the provider said it was done, a look that was sent later does not show it";
+      history({.kind = "operation.uncertain",
+               .volume = row.volume,
+               .host = row.host,
+               .operation = row.id,
+               .rule = "read_back",
+               .text = row.error});
+      change(row);
+      snapshot_.note_call_ended(entry.volume.id, operation.call_ended_at.value);
+      return;
+    }
+    if (over) {
+      end_operation(operation, OperationState::failed, Outcome::none,
+                    {Errc::unavailable, operation.error + "; a later look shows that it did not happen"},
+                    now);
+    }
+  };
+  const bool attached_there = attachment_on(seen, snapshot_, entry, operation.host) != nullptr;
+  switch (operation.kind) {
+    case OperationKind::create:
+      if (seen != nullptr && seen->ledger_id == snapshot_.ledger.id) {
+        Volume row = entry.volume;
+        row.provider_ref = seen->provider_ref;
+        row.size_mb = seen->size_mb;
+        change(row);
+        return end_operation(operation, OperationState::done, Outcome::changed, {}, now);
+      }
+      return not_happened();
+    case OperationKind::remove:
+      if (seen == nullptr) return end_operation(operation, OperationState::done, Outcome::changed, {}, now);
+      return not_happened();
+    case OperationKind::attach:
+      if (attached_there) return end_operation(operation, OperationState::done, Outcome::changed, {}, now);
+      // "Not there" settles an attach only if the provider shows that its task ended, or refuses a second
+      // host by itself.
+      if (operation.state == OperationState::uncertain && !provider->capabilities.shows_running_calls &&
+          !provider->capabilities.exclusive_attach)
+        return;
+      return not_happened();
+    case OperationKind::detach:
+      if (!attached_there) return end_operation(operation, OperationState::done, Outcome::changed, {}, now);
+      return not_happened();
+    case OperationKind::format:
+      // Nothing but a new probe tells; the next format begins with one.
+      if (over) {
+        end_operation(operation, OperationState::failed, Outcome::none,
+                      {Errc::uncertain, operation.error + "; it is probed again before anything is written"},
+                      now);
+      }
+      return;
+  }
+}
+
+void Engine::settle_attachments(const VolumeEntry& entry, const ObservedVolume* seen,
+                                const ProviderObservation& observation, Now now) {
+  const VolumeId id = entry.volume.id;
+  const VolumeView& view = observed_.volumes[id];
+  for (const AttachmentView& there : view.attachments) {
+    const ObservedAttachment* one = attachment_on(seen, snapshot_, entry, there.host);
+    const Attachment* known = entry.attachment(there.host);
+    if (known != nullptr && known->state == AttachmentState::attached) {
+      ensure_synthetic(Attachment(*known), now);
+      continue;
+    }
+    Attachment row;
+    if (known != nullptr) row = *known;
+    const bool returned =
+        known != nullptr &&
+        known->state != AttachmentState::detached;  // uncertain since a restore, or a broken-off change
+    row.volume = id;
+    row.host = there.host;
+    row.state = AttachmentState::attached;
+    if (!returned) {
+      row.origin = AttachmentOrigin::found;
+      row.generation = {snapshot_.ledger.incarnation, snapshot_.counters.next_generation++};
+      row.boot_id.clear();
+      counters_used_ = true;
+      void_evidence(entry, there.host, /*keep_fenced=*/false, "the volume was found attached there again");
+    }
+    row.read_back = false;
+    if (one != nullptr) {
+      row.host_identity = one->host_identity;
+      row.device = one->device;
+      row.read_only = one->read_only;
+    }
+    row.changed_at = now.wall;
+    history({.kind = "attachment.found",
+             .volume = id,
+             .host = row.host,
+             .rule = "observed",
+             .text = fmt::format("{} shows it attached to {}", observation.provider.value,
+                                 host_name(snapshot_, row.host))});
+    change(row);
+    ensure_synthetic(row, now);
+  }
+  std::vector<Attachment> vanished;
+  for (const Attachment& row : entry.attachments) {
+    if (row.state != AttachmentState::detached && view.attachment(row.host) == nullptr)
+      vanished.push_back(row);
+  }
+  if (vanished.empty()) return;
+  if (observation.volume_key.empty()) {  // a list may be stale; a direct look decides
+    inspect_not_before_.try_emplace(id, now.at);
+    return;
+  }
+  for (Attachment& row : vanished) {
+    row.state = AttachmentState::detached;
+    row.read_back = true;
+    row.mounted = false;
+    row.changed_at = now.wall;
+    history({.kind = "attachment.vanished",
+             .volume = id,
+             .host = row.host,
+             .rule = "observed",
+             .text = fmt::format("{} does not show it at {} any more", observation.provider.value,
+                                 host_name(snapshot_, row.host))});
+    change(std::move(row));
+    touch(id);
+  }
+}
+
+// host_unmounted and host_rebooted: only from a host whose node side tells its boot id, and only against one
+// that was recorded.
+void Engine::host_evidence(const VolumeEntry& entry, const ObservedVolume& seen,
+                           const ProviderObservation& observation, Now now) {
+  const ProviderInfo* provider = policy_.provider(entry.volume.pool.provider);
+  if (!provider->capabilities.host_reports || !observed_.view_complete) return;
+  std::vector<std::pair<Attachment, EvidenceKind>> proven;
+  for (const Attachment& row : entry.attachments) {
+    if (row.state != AttachmentState::attached || row.boot_id.empty()) continue;
+    const ObservedAttachment* there = attachment_on(&seen, snapshot_, entry, row.host);
+    if (there == nullptr || there->mounted != TriState::no || there->open != TriState::no) continue;
+    const auto host =
+        std::find_if(observation.hosts.begin(), observation.hosts.end(),
+                     [&](const ObservedHost& one) { return one.host_identity == row.host_identity; });
+    if (host == observation.hosts.end() || host->boot_id.empty()) continue;
+    const EvidenceKind kind =
+        host->boot_id == row.boot_id ? EvidenceKind::host_unmounted : EvidenceKind::host_rebooted;
+    const bool known = std::any_of(entry.evidence.begin(), entry.evidence.end(), [&](const Evidence* one) {
+      return one->host == row.host && one->attachment_generation == row.generation && one->kind == kind;
+    });
+    const bool question = std::any_of(entry.claims.begin(), entry.claims.end(), [&](const Claim* claim) {
+      return claim->host == row.host && claim->liveness != Liveness::dead && !claim->wanted &&
+             !is_withdrawn(*claim) && claim->last_event_at.value < observation.sent_at;
+    });
+    const bool in_use = std::any_of(entry.claims.begin(), entry.claims.end(), [&](const Claim* claim) {
+      return claim->host == row.host && claim->wanted;
+    });
+    if (!known && question && !in_use) proven.emplace_back(row, kind);
+  }
+  for (const auto& [row, kind] : proven) {
+    std::vector<Claim> ended;
+    for (const Claim* claim : entry.claims) {
+      if (claim->host == row.host && claim->liveness != Liveness::dead && !is_withdrawn(*claim))
+        ended.push_back(*claim);
+    }
+    const WallTime sent{now.wall.ns - (now.at - observation.sent_at).ns};
+    for (const Claim& claim : ended) {
+      prove_dead(claim, kind,
+                 kind == EvidenceKind::host_unmounted
+                     ? "the host itself says: not mounted, not open, in the boot in which it was attached"
+                     : "the host runs another boot than the one in which it was attached, and has it neither "
+                       "mounted nor open",
+                 /*assumption=*/false, sent, now);
+    }
+  }
+}
+
+void Engine::on_result(OperationResult result, Now now) {
+  const auto calling = calling_.find(result.id);
+  if (calling == calling_.end()) return;  // of an engine before this one: an observation will settle it
+  const VolumeEntry* entry = snapshot_.volume(calling->second);
+  calling_.erase(calling);
+  if (entry->open_operation == nullptr || entry->open_operation->id != result.id) return;
+  Operation operation = *entry->open_operation;
+  const VolumeId id = entry->volume.id;
+  leave_lane(entry->volume.pool.provider, lane_of(operation.kind));
+  observed_.volumes[id].acted_at = result.ended_at;
+  touch(id);
+  if (operation.kind == OperationKind::attach && result.state != OperationState::failed) {
+    // The identity that a fence needs, before the attach counts as done.
+    Attachment row = *entry->attachment(operation.host);
+    row.host_identity =
+        result.host_identity.empty() ? host_name(snapshot_, operation.host) : result.host_identity;
+    row.device = result.device;
+    row.boot_id = result.boot_id;
+    row.mounted = result.mounted;
+    change(row);
+  }
+  switch (result.state) {
+    case OperationState::failed:
+      if (operation.kind == OperationKind::format && result.format_refused) {
+        Volume row = entry->volume;
+        row.format = FormatState::refused;
+        change(row);
+      }
+      return end_operation(operation, OperationState::failed, Outcome::none, result.error, now);
+    case OperationState::done:
+      if (operation.kind == OperationKind::format)
+        return end_operation(operation, OperationState::done, result.outcome, {}, now);
+      if (operation.kind == OperationKind::create &&
+          (!result.provider_ref.empty() || result.granted_size_mb > 0)) {
+        Volume row = entry->volume;
+        if (!result.provider_ref.empty()) row.provider_ref = result.provider_ref;
+        if (result.granted_size_mb > 0) row.size_mb = result.granted_size_mb;
+        change(row);
+      }
+      operation.outcome = result.outcome;  // stays issued until it is read back
+      if (operation.outcome != entry->open_operation->outcome) change(operation);
+      break;
+    case OperationState::recorded:
+    case OperationState::issued:
+    case OperationState::uncertain:
+      operation.state = OperationState::uncertain;
+      operation.error_code = Errc::uncertain;
+      operation.error = result.error.message;
+      history({.kind = "operation.uncertain",
+               .volume = id,
+               .host = operation.host,
+               .operation = operation.id,
+               .rule = operation.rule,
+               .text = operation.error});
+      change(operation);
+      break;
+  }
+  snapshot_.note_call_ended(id, result.ended_at);
+  inspect_not_before_[id] = now.at;
+}
+
+void Engine::end_operation(Operation operation, OperationState state, Outcome outcome, Error error, Now now) {
+  const VolumeEntry& entry = *snapshot_.volume(operation.volume);
+  VolumeView& view = observed_.volumes[operation.volume];
+  const Outcome told = operation.outcome == Outcome::none ? outcome : operation.outcome;
+  operation.state = state;
+  operation.outcome = state == OperationState::done ? told : Outcome::none;
+  operation.ended_at = now.wall;
+  if (state == OperationState::failed) {
+    operation.error_code = error.code;
+    operation.error = std::move(error.message);
+    ++view.failures;
+    Duration pause = policy_.retry_min;
+    for (int i = 1; i < view.failures && pause < policy_.retry_max; ++i) pause = pause * 2;
+    pause = std::min(pause, policy_.retry_max);
+    // Jitter without chance: failures of many volumes at once spread over a quarter of the pause.
+    view.retry_at = now.at + Duration{pause.ns - (pause.ns / 4) * (operation.volume.value % 16) / 16};
+  } else {
+    operation.error.clear();
+    view.failures = 0;
+    view.retry_at = {};
+  }
+  history({.kind = fmt::format("operation.{}", to_text(state)),
+           .volume = operation.volume,
+           .host = operation.host,
+           .operation = operation.id,
+           .evidence = operation.evidence,
+           .claim = operation.claim,
+           .rule = operation.rule,
+           .text = state == OperationState::done
+                       ? fmt::format("{}: {}", describe(operation, snapshot_), to_text(operation.outcome))
+                       : fmt::format("{}: {}", describe(operation, snapshot_), operation.error)});
+  change(operation);
+  apply_outcome(operation, entry, now);
+  touch(operation.volume);
+}
+
+// What an ended operation makes of its volume and attachment.
+void Engine::apply_outcome(const Operation& operation, const VolumeEntry& entry, Now now) {
+  const bool done = operation.state == OperationState::done;
+  Volume volume = entry.volume;
+  switch (operation.kind) {
+    case OperationKind::create:
+      if (!done) return;
+      volume.state = VolumeState::available;
+      change(volume);
+      if (volume.format == FormatState::wanted) {
+        // The format host's attachment is a claim like any other.
+        const ProviderInfo* provider = policy_.provider(volume.pool.provider);
+        if (provider != nullptr && !provider->format_host.empty()) {
+          Claim claim;
+          claim.host = host_named(provider->format_host);
+          claim.id = {snapshot_.counters.next_claim++};
+          counters_used_ = true;
+          claim.kind = ClaimKind::format;
+          claim.volume = volume.id;
+          claim.wanted = true;
+          claim.liveness = Liveness::live;
+          claim.liveness_why = "it is to be formatted";
+          claim.first_seen_sequence = snapshot_.sequence.value + 1;
+          change(std::move(claim));
+        }
+      }
+      resolve_again(volume.name, now);
+      return;
+    case OperationKind::remove:
+      if (!done) return;
+      volume.state = VolumeState::removed;
+      change(volume);
+      return;
+    case OperationKind::format:
+      if (done) {
+        volume.format = FormatState::formatted;
+        change(volume);
+        withdraw_format_claim(entry, "it is formatted", now);
+      } else if (volume.format == FormatState::refused) {
+        withdraw_format_claim(entry, "its format was refused", now);
+      }
+      return;
+    case OperationKind::attach: {
+      Attachment row = *entry.attachment(operation.host);
+      row.changed_at = now.wall;
+      if (done) {
+        row.state = AttachmentState::attached;
+        row.read_back = false;
+        change(row);
+        observed_.volumes[volume.id].idle_since = now.at;
+      } else if (row.read_back) {
+        row.state = AttachmentState::detached;  // as it was before; what was proven of an older generation
+                                                // does not cover this one
+        change(row);
+      } else {
+        change(DropAttachment{row.volume, row.host});  // it never was
+      }
+      return;
+    }
+    case OperationKind::detach: {
+      Attachment row = *entry.attachment(operation.host);
+      row.changed_at = now.wall;
+      row.state = done ? AttachmentState::detached : AttachmentState::attached;
+      row.read_back = done;
+      if (done) row.mounted = false;
+      change(row);
+      return;
+    }
+  }
+}
+
+void Engine::withdraw_format_claim(const VolumeEntry& entry, std::string why, Now now) {
+  std::vector<ClaimStateChange> rows;
+  for (const Claim* claim : entry.claims) {
+    if (claim->kind == ClaimKind::format && claim->wanted)
+      rows.push_back({claim->id, claim->task_state, false, Liveness::dead, why, {}, {}});
+  }
+  for (ClaimStateChange& row : rows) change(std::move(row));
+  observed_.volumes[entry.volume.id].idle_since = now.at;
+}
+
+}  // namespace extvold::reconcilers
