@@ -30,6 +30,9 @@ struct Policy {
   std::vector<ProviderInfo> providers;
   std::vector<DriverMapping> drivers;
 
+  // Not empty: nothing is done whatever the ledger's mode and an operator's release say, and why.
+  std::string observe_only;
+
   // Facts about the agents that no API tells and without which `agent_gone` is no evidence (DESIGN.md section
   // 4): the operator states them.
   bool agents_use_linux_launcher = false;

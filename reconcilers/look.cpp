@@ -51,6 +51,7 @@ bool VolumeLook::freshly_observed() const {
 }
 
 std::string standing_order(const Look& look, const Volume& volume, HostId host) {
+  if (!look.policy.observe_only.empty()) return look.policy.observe_only;
   const Host* row = look.snapshot.host(host);
   if (volume.hold == HoldState::held)
     return fmt::format("volume {} is held: `extvold release {}`", volume.name, volume.name);

@@ -1,0 +1,96 @@
+// MesosReader: asks what the event stream never says: the master's lists, and each agent's own API.
+//
+// Loop thread only; outlived by everything given to the constructor. Each question ends in exactly one event
+// (PollEnded, MasterSeen, MasterMetricsSeen or PollFailed; AgentApiRead or AgentApiFailed), preceded by the
+// elements of a list, given to `events`, never from inside a call; unless cancel() came first. The master is
+// asked one thing at a time and its answer is decoded as it comes, because GET_TASKS of a large cluster is
+// hundreds of megabytes; agents are asked side by side, each call with its own deadline, so that a frozen one
+// holds up nobody. A little jitter before each.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "daemon/clock.h"
+#include "daemon/http_stream.h"
+#include "daemon/ingest/counters.h"
+#include "daemon/random.h"
+#include "daemon/subscription.h"
+#include "daemon/uv/deferred.h"
+#include "daemon/uv/loop.h"
+#include "model/mesos.h"
+#include "model/ports.h"
+
+namespace extvold::daemon {
+
+struct MesosReaderOptions {
+  Duration master_deadline = seconds(60);
+  Duration agent_deadline = seconds(5);
+  Duration master_jitter_max = milliseconds(500);
+  Duration agent_jitter_max = milliseconds(20);
+};
+
+struct MesosReaderCounts {
+  std::uint64_t polls = 0;
+  std::uint64_t polls_failed = 0;
+  std::uint64_t agent_reads = 0;
+  std::uint64_t agent_reads_failed = 0;
+};
+
+class MesosReader {
+ public:
+  struct Parts {
+    uv::Loop& loop;
+    const Clock& clock;
+    Random& random;
+    HttpClient& http;
+    HttpStreamSource& streams;
+    ingest::IngestCounters& counters;
+  };
+  using Events = std::function<void(std::vector<MesosEvent>)>;
+
+  // `headers`: as for a Subscription, sent to the master only; may be empty.
+  MesosReader(Parts parts, MesosReaderOptions options, RequestHeaders headers, Events events);
+  ~MesosReader();
+  MesosReader(const MesosReader&) = delete;
+  MesosReader& operator=(const MesosReader&) = delete;
+
+  // `url` as the subscription was answered at, "http://host:port/api/v1": the same master is asked.
+  void poll_master(const std::string& url, MasterCall call);
+  void read_agent(const AgentId& agent, const std::string& address);
+
+  // Forgets what was asked of the master, or of everybody; no event comes of it any more.
+  void cancel_master();
+  void cancel();
+
+  bool idle() const { return polls_.empty() && rounds_.empty(); }
+  const MesosReaderCounts& counts() const { return counts_; }
+
+ private:
+  struct Poll;
+  struct Round;
+
+  void next_poll();
+  void start_poll(Poll& poll);
+  void end_poll(Status outcome);
+  void next_call(Round& round);
+  void on_answer(std::uint64_t id, Result<HttpResponse> answer);
+  void end_round(std::uint64_t id, MesosEvent event);
+
+  Parts parts_;
+  MesosReaderOptions options_;
+  RequestHeaders headers_;
+  Events events_;
+  MesosReaderCounts counts_;
+  std::deque<std::unique_ptr<Poll>> polls_;  // the first one is under way
+  std::uint64_t next_round_ = 1;
+  std::map<std::uint64_t, std::unique_ptr<Round>> rounds_;
+  uv::Deferred deferred_;
+};
+
+}  // namespace extvold::daemon
