@@ -69,7 +69,7 @@ StreamPlan plan_stream(const History& history, const Addresses& addresses, const
       framed.push_back({&record, recorded});
     }
   }
-  if (past == 0) {  // from the very beginning: as recorded
+  if (past <= connection.records.front().end) {  // nothing but SUBSCRIBED by then: as recorded
     plan.pieces = recorded_pieces(connection, framed, 0);
     // A view that was recorded later than its subscriber comes answers at once, as at its first good row.
     if (at < connection.opened) {
