@@ -1,0 +1,259 @@
+#include "host/loop.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/loop.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+#include <optional>
+
+#include "host/hash.h"
+
+namespace extvold::host {
+namespace {
+
+constexpr int kAttachTries = 64;  // each lost race is another process that got a device
+constexpr int kDetachLooks =
+    150;  // 150 x 20 ms: a device probed by udev or by a listing is open for that long at most
+constexpr long kDetachLookNs = 20'000'000;
+constexpr unsigned kBlockSize = 512;
+
+void pause_between_looks() {
+  const timespec pause{0, kDetachLookNs};
+  ::nanosleep(&pause, nullptr);
+}
+
+std::string text_of(const unsigned char (&field)[LO_NAME_SIZE]) {
+  const auto* end = std::find(std::begin(field), std::end(field), '\0');
+  return std::string(std::begin(field), end);
+}
+
+// nullopt: not set up (any more).
+Result<std::optional<LoopDevice>> read_status(int fd, const std::string& path) {
+  loop_info64 info{};
+  if (::ioctl(fd, LOOP_GET_STATUS64, &info) != 0) {
+    if (errno == ENXIO) return std::optional<LoopDevice>();
+    return fail_errno(fmt::format("{}: LOOP_GET_STATUS64", path));
+  }
+  struct stat st {};
+  if (::fstat(fd, &st) != 0) return fail_errno(fmt::format("stat {}", path));
+  int read_only = 0;
+  if (::ioctl(fd, BLKROGET, &read_only) != 0) return fail_errno(fmt::format("{}: BLKROGET", path));
+  LoopDevice device;
+  device.path = path;
+  device.number = st.st_rdev;
+  device.identity_known = true;
+  device.backing = FileIdentity{info.lo_device, info.lo_inode};
+  device.tag = text_of(info.lo_file_name);
+  device.read_only = read_only != 0;
+  device.autoclear = (info.lo_flags & LO_FLAGS_AUTOCLEAR) != 0;
+  device.direct_io = (info.lo_flags & LO_FLAGS_DIRECT_IO) != 0;
+  device.whole_file = info.lo_offset == 0 && info.lo_sizelimit == 0;
+  return std::optional<LoopDevice>(std::move(device));
+}
+
+// nullopt: it is not set up, or went away meanwhile.
+Result<std::optional<LoopDevice>> read_device(const std::string& name) {
+  const std::string sys = "/sys/block/" + name;
+  const Result<std::string> backing = read_file(sys + "/loop/backing_file");
+  if (!backing)
+    return std::optional<LoopDevice>();  // the folder loop/ exists only while the device is set up
+  const std::string path = "/dev/" + name;
+  std::optional<LoopDevice> device;
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!fd && errno != EACCES && errno != EPERM) {
+    if (errno == ENXIO) return device;
+    return fail_errno(
+        fmt::format("open {} (/sys says that it is in use; a container needs the host's /dev)", path));
+  }
+  if (fd) {
+    ASSIGN(device, read_status(fd.get(), path));
+    if (!device) return device;
+  } else {
+    device.emplace();
+    device->path = path;
+    unsigned major = 0;
+    unsigned minor = 0;
+    const std::string number = read_file(sys + "/dev").value_or("");
+    if (std::sscanf(number.c_str(), "%u:%u", &major, &minor) == 2) device->number = makedev(major, minor);
+  }
+  device->backing_path = *backing;
+  while (!device->backing_path.empty() && device->backing_path.back() == '\n')
+    device->backing_path.pop_back();
+  return device;
+}
+
+bool same_attachment(const LoopDevice& a, const LoopDevice& b) {
+  return a.backing == b.backing && a.tag == b.tag;
+}
+
+// Is `device` still what the kernel has at that number?
+Result<bool> is_still_there(const LoopDevice& device) {
+  ASSIGN(const std::optional<LoopDevice> now, read_device(device.path.substr(device.path.rfind('/') + 1)));
+  return now && same_attachment(*now, device);
+}
+
+// The write-protection that an earlier user of this number left behind is not ours: reset it, and read back
+// what holds.
+Status settle_read_only(int fd, const std::string& path, bool wanted) {
+  const int zero = 0;
+  if (!wanted && ::ioctl(fd, BLKROSET, &zero) != 0) return fail_errno(fmt::format("{}: BLKROSET 0", path));
+  int read_only = 0;
+  if (::ioctl(fd, BLKROGET, &read_only) != 0) return fail_errno(fmt::format("{}: BLKROGET", path));
+  if ((read_only != 0) == wanted) return {};
+  return fail(Errc::internal, "{}: is {} although {} was asked for", path,
+              read_only != 0 ? "read-only" : "writable", wanted ? "read-only" : "writable");
+}
+
+Result<LoopDevice> verify_attached(int fd, const std::string& path, const LoopRequest& request) {
+  TRY(settle_read_only(fd, path, request.read_only));
+  ASSIGN(std::optional<LoopDevice> device, read_status(fd, path));
+  struct stat image {};
+  if (::fstat(request.image, &image) != 0) return fail_errno(fmt::format("stat {}", request.image_path));
+  if (!device || device->tag != request.tag ||
+      !(device->backing == FileIdentity{image.st_dev, image.st_ino})) {
+    return fail(Errc::internal, "{}: does not show {} behind it after LOOP_CONFIGURE", path,
+                request.image_path);
+  }
+  std::uint64_t size = 0;
+  if (::ioctl(fd, BLKGETSIZE64, &size) != 0) return fail_errno(fmt::format("{}: BLKGETSIZE64", path));
+  if (size != static_cast<std::uint64_t>(image.st_size) / kBlockSize * kBlockSize) {
+    return fail(Errc::internal, "{}: has {} bytes, but {} has {}", path, size, request.image_path,
+                image.st_size);
+  }
+  device->backing_path = request.image_path;
+  return *std::move(device);
+}
+
+// 0, or the errno of LOOP_CONFIGURE. Direct I/O is dropped where the kernel refuses it instead of ignoring
+// it.
+int configure(int fd, const LoopRequest& request) {
+  loop_config config{};
+  config.fd = static_cast<__u32>(request.image);
+  config.block_size = kBlockSize;
+  config.info.lo_flags = LO_FLAGS_DIRECT_IO;
+  if (request.read_only) config.info.lo_flags |= LO_FLAGS_READ_ONLY;
+  request.tag.copy(reinterpret_cast<char*>(config.info.lo_file_name), LO_NAME_SIZE - 1);
+  if (::ioctl(fd, LOOP_CONFIGURE, &config) == 0) return 0;
+  if (errno != EINVAL && errno != EOPNOTSUPP) return errno;
+  config.info.lo_flags &= ~static_cast<__u32>(LO_FLAGS_DIRECT_IO);
+  return ::ioctl(fd, LOOP_CONFIGURE, &config) == 0 ? 0 : errno;
+}
+
+Result<int> free_number(int control) {
+  const int number = ::ioctl(control, LOOP_CTL_GET_FREE);
+  if (number >= 0) return number;
+  if (errno == ENOSPC || errno == ENOMEM || errno == EEXIST) {
+    return fail(Errc::exhausted, "no free loop device (detach volumes, or raise the loop module's max_loop)");
+  }
+  return fail_errno("/dev/loop-control: LOOP_CTL_GET_FREE");
+}
+
+Result<UniqueFd> open_control() {
+  UniqueFd control(::open("/dev/loop-control", O_RDWR | O_CLOEXEC));
+  if (control) return control;
+  if (errno == ENOENT || errno == ENODEV || errno == ENXIO) {
+    return fail(Errc::not_found,
+                "/dev/loop-control is missing: load the driver with `modprobe loop`; a container needs that "
+                "device and /dev/loop* passed in");
+  }
+  return fail_errno("open /dev/loop-control");
+}
+
+// After LOOP_CLR_FD answered 0 and the device stayed: somebody has it open. Undo the AUTOCLEAR that the
+// call left.
+Status take_autoclear_back(const LoopDevice& device) {
+  const UniqueFd fd(::open(device.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!fd) return fail(Errc::uncertain, "open {}: {}", device.path, std::strerror(errno));
+  loop_info64 info{};
+  if (::ioctl(fd.get(), LOOP_GET_STATUS64, &info) != 0) {
+    if (errno == ENXIO) return {};
+    return fail(Errc::uncertain, "{}: LOOP_GET_STATUS64: {}", device.path, std::strerror(errno));
+  }
+  if (!(FileIdentity{info.lo_device, info.lo_inode} == device.backing) ||
+      text_of(info.lo_file_name) != device.tag)
+    return {};
+  info.lo_flags &= ~static_cast<__u32>(LO_FLAGS_AUTOCLEAR);
+  if (::ioctl(fd.get(), LOOP_SET_STATUS64, &info) != 0) {
+    return fail(Errc::uncertain,
+                "{}: will go when its last opener closes it, and that cannot be taken back: {}", device.path,
+                std::strerror(errno));
+  }
+  return fail(Errc::busy, "{}: still open by another process, or mounted in another namespace", device.path);
+}
+
+}  // namespace
+
+std::string loop_tag(std::string_view host, std::string_view volume) {
+  return std::string(kLoopTagPrefix) + hex_text(hash128({host, volume}));
+}
+
+Result<std::vector<LoopDevice>> list_loops() {
+  ASSIGN(const std::vector<std::string> names, list_folder("/sys/block"));
+  std::vector<LoopDevice> devices;
+  for (const std::string& name : names) {
+    if (name.rfind("loop", 0) != 0) continue;
+    ASSIGN(std::optional<LoopDevice> device, read_device(name));
+    if (device) devices.push_back(*std::move(device));
+  }
+  std::sort(devices.begin(), devices.end(),
+            [](const LoopDevice& a, const LoopDevice& b) { return a.number < b.number; });
+  return devices;
+}
+
+Result<LoopDevice> attach_loop(const LoopRequest& request,
+                               const std::function<Status(const std::string&)>& before) {
+  ASSIGN(const UniqueFd control, open_control());
+  for (int attempt = 0; attempt < kAttachTries; ++attempt) {
+    ASSIGN(const int number, free_number(control.get()));
+    const std::string path = fmt::format("/dev/loop{}", number);
+    UniqueFd fd(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+    if (!fd && errno == ENXIO) continue;
+    if (!fd) return fail_errno(fmt::format("open {} (a container needs the host's /dev)", path));
+    TRY(before(path));
+    const int error = configure(fd.get(), request);
+    if (error == EBUSY || error == ENXIO) continue;
+    if (error != 0)
+      return fail_errno(fmt::format("{}: LOOP_CONFIGURE on {}", path, request.image_path), error);
+    Result<LoopDevice> device = verify_attached(fd.get(), path, request);
+    if (!device) {
+      ::ioctl(fd.get(), LOOP_CLR_FD);
+      fd.reset();
+    }
+    return device;
+  }
+  return fail(Errc::busy, "no loop device for {}: other processes took {} free ones first",
+              request.image_path, kAttachTries);
+}
+
+Status detach_loop(const LoopDevice& device) {
+  {
+    const UniqueFd fd(::open(device.path.c_str(), O_RDONLY | O_EXCL | O_CLOEXEC));
+    if (!fd && errno == EBUSY)
+      return fail(Errc::busy, "{}: mounted, or claimed by another driver", device.path);
+    if (!fd && (errno == ENXIO || errno == ENOENT)) return {};
+    if (!fd) return fail_errno(fmt::format("open {}", device.path));
+    ASSIGN(const std::optional<LoopDevice> now, read_status(fd.get(), device.path));
+    if (!now || !same_attachment(*now, device)) return {};
+    if (::ioctl(fd.get(), LOOP_CLR_FD) != 0 && errno != ENXIO) {
+      return fail_errno(fmt::format("{}: LOOP_CLR_FD", device.path));
+    }
+  }
+  for (int look = 0; look < kDetachLooks; ++look) {
+    const Result<bool> there = is_still_there(device);
+    if (!there)
+      return fail(Errc::uncertain, "{}: cannot be read after LOOP_CLR_FD: {}", device.path,
+                  there.error().message);
+    if (!*there) return {};
+    pause_between_looks();
+  }
+  return take_autoclear_back(device);
+}
+
+}  // namespace extvold::host

@@ -1,0 +1,70 @@
+// Loop devices: a file as a block device. Facts are Linux's drivers/block/loop.c; each was tried on a real
+// kernel.
+//
+// - A device is found by the file behind it (LOOP_GET_STATUS64: device and inode) and by our tag, never by
+//   its number: numbers are reused at once.
+// - Our tag stands in the kernel's lo_file_name, set in the same ioctl that sets the device up. So it is
+//   known whose a device is even if the process died right after that ioctl.
+// - AUTOCLEAR is never asked for: a device with it goes when its last opener goes, but an attachment must
+//   outlive the process that made it. LOOP_CLR_FD on a device that somebody has open answers 0, sets
+//   AUTOCLEAR and lets writes go on: so detach_loop() looks again, and takes AUTOCLEAR back if the device
+//   is still there.
+// - `blockdev --setro` sticks to the number, over detach and attach: attach_loop() resets it and reads it
+//   back.
+// - The kernel allows two loop devices on one file; the caller holds a lock on the image (lock_exclusively)
+//   around look and attach.
+// - Logical blocks are always 512 bytes, whatever the disk below has: a filesystem made on one machine must
+//   mount on the next.
+//
+// Blocking; used in helper processes only.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "host/files.h"
+
+namespace extvold::host {
+
+struct LoopDevice {
+  std::string path;             // /dev/loop7
+  dev_t number = 0;             // 7:7, what a mount table says
+  std::string backing_path;     // as the kernel names it now; " (deleted)" at its end if it was unlinked
+  bool identity_known = false;  // false: no permission to open the device, the fields below are not read
+  FileIdentity backing;
+  std::string tag;  // lo_file_name; ours begin with kLoopTagPrefix
+  bool read_only = false;
+  bool autoclear = false;
+  bool direct_io = false;
+  bool whole_file = true;  // no offset and no size limit
+};
+
+inline constexpr std::string_view kLoopTagPrefix = "extvold ";
+
+// The tag of (host, volume): the prefix and 32 hex digits, as lo_file_name holds 63 bytes at most.
+std::string loop_tag(std::string_view host, std::string_view volume);
+
+// Every loop device that is set up, by number. Errors: permission, not_found (no /sys).
+Result<std::vector<LoopDevice>> list_loops();
+
+struct LoopRequest {
+  int image = -1;          // open, read-write unless read_only
+  std::string image_path;  // for messages
+  std::string tag;
+  bool read_only = false;
+};
+
+// Sets up a free loop device on the image. `before` is told the device's name before it is set up (again
+// for each device that another process took first). Direct I/O where the image's filesystem can. The result
+// was read back: backing, tag, size, ro flag. Errors: permission, not_found (no loop driver), exhausted
+// (all in use), what `before` failed with; nothing is left then.
+Result<LoopDevice> attach_loop(const LoopRequest& request,
+                               const std::function<Status(const std::string& device)>& before);
+
+// Takes the device down and returns only when the kernel does not show it any more. Already gone, or by now
+// another's: done. Errors: busy (mounted or open; nothing was changed, AUTOCLEAR taken back), uncertain (it
+// could not be taken back).
+Status detach_loop(const LoopDevice& device);
+
+}  // namespace extvold::host

@@ -1,0 +1,197 @@
+#include "host/mounts.h"
+
+#include <fcntl.h>
+#include <libmount/libmount.h>
+#include <linux/openat2.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <memory>
+
+#include "host/files.h"
+
+namespace extvold::host {
+namespace {
+
+struct UnrefTable {
+  void operator()(libmnt_table* table) const { mnt_unref_table(table); }
+};
+struct FreeIter {
+  void operator()(libmnt_iter* iter) const { mnt_free_iter(iter); }
+};
+using Table = std::unique_ptr<libmnt_table, UnrefTable>;
+
+std::string text_or_empty(const char* text) { return text == nullptr ? std::string() : std::string(text); }
+
+// "shared:7 master:3" of the optional fields, nothing else.
+std::string propagation_of(libmnt_fs* fs) { return text_or_empty(mnt_fs_get_optional_fields(fs)); }
+
+MountEntry entry_of(libmnt_fs* fs, pid_t pid) {
+  MountEntry entry;
+  entry.source = text_or_empty(mnt_fs_get_source(fs));
+  entry.target = text_or_empty(mnt_fs_get_target(fs));
+  entry.type = text_or_empty(mnt_fs_get_fstype(fs));
+  entry.device = mnt_fs_get_devno(fs);
+  entry.pid = pid;
+  entry.read_only = mnt_fs_match_options(fs, "ro") != 0;
+  return entry;
+}
+
+// Calls `each` for every mount of the file, with the propagation of the mount below it.
+template <typename Each>
+Status walk_table(const std::string& path, pid_t pid, const Each& each) {
+  const Table table(mnt_new_table());
+  const std::unique_ptr<libmnt_iter, FreeIter> iter(mnt_new_iter(MNT_ITER_FORWARD));
+  if (table == nullptr || iter == nullptr) return fail(Errc::exhausted, "no memory to read {}", path);
+  errno = 0;
+  if (const int rc = mnt_table_parse_file(table.get(), path.c_str()); rc != 0) {
+    return fail_errno(fmt::format("read {}", path), rc < 0 ? -rc : errno);
+  }
+  std::map<int, std::string> propagation;
+  libmnt_fs* fs = nullptr;
+  while (mnt_table_next_fs(table.get(), iter.get(), &fs) == 0)
+    propagation[mnt_fs_get_id(fs)] = propagation_of(fs);
+  mnt_reset_iter(iter.get(), MNT_ITER_FORWARD);
+  while (mnt_table_next_fs(table.get(), iter.get(), &fs) == 0) {
+    MountEntry entry = entry_of(fs, pid);
+    const auto below = propagation.find(mnt_fs_get_parent_id(fs));
+    if (below != propagation.end()) entry.parent_propagation = below->second;
+    each(std::move(entry));
+  }
+  return {};
+}
+
+std::string link_text(const std::string& path) {
+  char buffer[256];
+  const ssize_t n = ::readlink(path.c_str(), buffer, sizeof buffer);
+  return n <= 0 ? std::string() : std::string(buffer, static_cast<std::size_t>(n));
+}
+
+// "shared:7" -> "7"
+std::string peer_group(const std::string& propagation, std::string_view kind) {
+  const std::size_t at = propagation.find(kind);
+  if (at == std::string::npos) return {};
+  const std::size_t begin = at + kind.size();
+  return propagation.substr(begin, propagation.find(' ', begin) - begin);
+}
+
+Result<UniqueFd> open_beneath(int anchor, const std::string& relative, std::string_view what) {
+  open_how how{};
+  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  UniqueFd fd(static_cast<int>(::syscall(SYS_openat2, anchor, relative.c_str(), &how, sizeof how)));
+  if (!fd) return fail_errno(fmt::format("open folder {}", what));
+  return fd;
+}
+
+// mkdir -p below the anchor; each part is opened before the next is made, so that no symlink leads away.
+Result<UniqueFd> make_folders(const std::string& anchor, const std::string& below) {
+  UniqueFd top(::open(anchor.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!top) return fail_errno(fmt::format("open folder {}", anchor));
+  std::string made;
+  std::size_t begin = 0;
+  while (begin < below.size()) {
+    const std::size_t slash = std::min(below.find('/', begin), below.size());
+    const std::string part = below.substr(begin, slash - begin);
+    begin = slash + 1;
+    if (part.empty()) continue;
+    const std::string parent = made.empty() ? "." : made;
+    made += made.empty() ? part : "/" + part;
+    ASSIGN(const UniqueFd at, open_beneath(top.get(), parent, fmt::format("{}/{}", anchor, parent)));
+    if (::mkdirat(at.get(), part.c_str(), 0755) != 0 && errno != EEXIST) {
+      return fail_errno(fmt::format("create folder {}/{}", anchor, made));
+    }
+  }
+  if (made.empty()) return fail(Errc::invalid, "mount point \"{}\": it must name a folder", below);
+  return open_beneath(top.get(), made, fmt::format("{}/{}", anchor, made));
+}
+
+std::string mount_options(const MountRequest& request) {
+  return request.filesystem == Filesystem::xfs && request.may_share_uuid ? "nouuid" : "";
+}
+
+}  // namespace
+
+Result<MountView> find_mounts(const std::set<dev_t>& devices, const std::set<std::string>& paths) {
+  MountView view;
+  const auto keep = [&](MountEntry entry) {
+    if (devices.contains(entry.device) || paths.contains(entry.source))
+      view.entries.push_back(std::move(entry));
+  };
+  TRY(walk_table("/proc/self/mountinfo", 0, keep));
+  std::set<std::string> seen = {link_text("/proc/self/ns/mnt")};
+  ASSIGN(const std::vector<std::string> processes, list_folder("/proc"));
+  for (const std::string& name : processes) {
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    const std::string space = link_text(fmt::format("/proc/{}/ns/mnt", name));
+    if (space.empty()) {
+      // No permission, or it ended. Kernel threads have the first namespace; a zombie has none.
+      if (errno == EACCES || errno == EPERM) view.all_seen = false;
+      continue;
+    }
+    if (!seen.insert(space).second) continue;
+    const Status walked =
+        walk_table(fmt::format("/proc/{}/mountinfo", name), static_cast<pid_t>(std::stol(name)), keep);
+    if (!walked && walked.error().code == Errc::permission) view.all_seen = false;
+    if (!walked && walked.error().code != Errc::permission)
+      seen.erase(space);  // it ended: another may live there too
+  }
+  return view;
+}
+
+Result<std::vector<MountEntry>> mounts_at(const std::string& target) {
+  std::vector<MountEntry> found;
+  TRY(walk_table("/proc/self/mountinfo", 0, [&](MountEntry entry) {
+    if (entry.target == target) found.push_back(std::move(entry));
+  }));
+  return found;
+}
+
+bool goes_with(const MountEntry& other, const MountEntry& own) {
+  if (other.target != own.target || other.device != own.device) return false;
+  const std::string group = peer_group(own.parent_propagation, "shared:");
+  if (group.empty()) return false;
+  return peer_group(other.parent_propagation, "shared:") == group ||
+         peer_group(other.parent_propagation, "master:") == group;
+}
+
+Status mount_device(const MountRequest& request) {
+  ASSIGN(const UniqueFd folder, make_folders(request.anchor, request.below));
+  const std::string target = fmt::format("/proc/self/fd/{}", folder.get());
+  const std::string type(to_text(request.filesystem));
+  unsigned long flags = MS_NODEV | MS_NOSUID;
+  if (request.read_only) flags |= MS_RDONLY;
+  if (::mount(request.device.c_str(), target.c_str(), type.c_str(), flags, mount_options(request).c_str()) ==
+      0)
+    return {};
+  const int error = errno;
+  const std::string what = fmt::format("mount {} at {}{}", request.device, request.anchor, request.below);
+  if (error == EINVAL || error == EUCLEAN || error == ENODATA) {
+    return fail(Errc::conflict, "{}: no intact {} there ({}); check the device with fsck, and dmesg for why",
+                what, type, std::strerror(error));
+  }
+  if (error == ENODEV)
+    return fail(Errc::not_found, "{}: this kernel has no {} (modprobe {})", what, type, type);
+  return fail_errno(what, error);
+}
+
+Status unmount(const std::string& anchor, const std::string& below) {
+  const std::string target = anchor + below;
+  if (::umount2(target.c_str(), UMOUNT_NOFOLLOW) != 0 && errno != EINVAL && errno != ENOENT) {
+    if (errno == EBUSY)
+      return fail(Errc::busy, "{}: files are open there (see: fuser -vm {})", target, target);
+    return fail_errno(fmt::format("unmount {}", target));
+  }
+  std::string folder = target;
+  while (folder.size() > anchor.size()) {
+    if (::rmdir(folder.c_str()) != 0) break;  // not empty, or still a mount point: it stays
+    folder.resize(folder.rfind('/'));
+  }
+  return {};
+}
+
+}  // namespace extvold::host

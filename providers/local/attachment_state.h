@@ -1,0 +1,36 @@
+// What attach, detach and format find before they do anything: the loop devices of a (host, volume), and
+// their mounts. Runs in the helper.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "host/loop.h"
+#include "host/mounts.h"
+#include "providers/local/volume_files.h"
+
+namespace extvold::providers::local {
+
+// The host's folder must exist: the operator makes hosts, we do not.
+Status require_host(const Site& site, const std::string& host);
+
+// The loop device that this host's attachment made, by tag: none or one. Two: conflict.
+Result<std::optional<host::LoopDevice>> own_loop(const Site& site, const std::string& host,
+                                                 const VolumeRef& ref);
+
+// Mounts of one loop device, sorted out by whose they are.
+struct DeviceMounts {
+  std::optional<host::MountEntry> own;    // in our namespace, at the path that we mount at
+  std::vector<host::MountEntry> foreign;  // everywhere else, but for copies of `own` that go when it goes
+};
+// `target`: where we mount or mounted; empty: nowhere. conflict: something else lies on top of our mount,
+// or it is there twice.
+Result<DeviceMounts> sort_mounts(const host::LoopDevice& loop, const std::string& target);
+
+// "/srv/x" or "/srv/x (in the mount namespace of pid 17)"
+std::string place_text(const host::MountEntry& entry);
+
+// The mount point of a request, checked: absolute, plain, no "..". Empty stays empty.
+Status check_mount_point(const std::string& mount_point);
+
+}  // namespace extvold::providers::local

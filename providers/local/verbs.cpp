@@ -1,0 +1,41 @@
+#include "providers/local/verbs.h"
+
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "providers/local/volume_files.h"
+
+namespace extvold::providers::local {
+namespace {
+
+using nlohmann::json;
+using Verb = Result<OperationAnswer> (*)(const Site&, const HelperRequest&);
+
+template <Verb verb>
+Result<json> run_verb(const json& value) {
+  ASSIGN(HelperRequest request, parse_request(value));
+  ASSIGN(const Site site, open_site(request.root, request.hosts_dir, request.pools));
+  ASSIGN(const OperationAnswer answer, verb(site, request));
+  return answer_json(answer);
+}
+
+Result<json> run_observe(const json& value) {
+  ASSIGN(const HelperRequest request, parse_request(value));
+  return answer_json(observe_volumes(request));
+}
+
+}  // namespace
+
+std::span<const host::HelperVerb> helper_verbs() {
+  static const std::array<host::HelperVerb, 6> verbs = {{
+      {"local.create", &run_verb<&create_volume>},
+      {"local.remove", &run_verb<&remove_volume>},
+      {"local.attach", &run_verb<&attach_volume>},
+      {"local.detach", &run_verb<&detach_volume>},
+      {"local.format", &run_verb<&format_volume>},
+      {"local.observe", &run_observe},
+  }};
+  return verbs;
+}
+
+}  // namespace extvold::providers::local

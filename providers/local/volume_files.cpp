@@ -1,0 +1,159 @@
+#include "providers/local/volume_files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "host/crash_point.h"
+
+namespace extvold::providers::local {
+namespace {
+
+bool is_folder(const std::string& path) {
+  struct stat st {};
+  return ::stat(path.c_str(), &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+bool is_there(const std::string& path) {
+  struct stat st {};
+  return ::lstat(path.c_str(), &st) == 0;
+}
+
+// A volume that somebody moved by hand is not gone.
+Status check_no_other_pool(const Site& site, const VolumeRef& ref) {
+  for (const LocalPool& pool : site.pools) {
+    if (pool.name == ref.pool || key_of(ref).empty()) continue;
+    const VolumeRef other{pool.name, ref.file};
+    if (is_there(site.sidecar_path(other))) {
+      return fail(Errc::conflict, "volume {}: lies in pool {} (move {} and its .json back)", to_text(ref),
+                  pool.name, site.image_path(other));
+    }
+  }
+  return {};
+}
+
+Status check_tag(const VolumeFile& volume, const HelperRequest& request) {
+  if (request.origin == VolumeOrigin::adopted) return {};
+  if (volume.sidecar && volume.sidecar->ledger_id == request.ledger_id) return {};
+  return fail(
+      Errc::conflict, "volume {}: {}; it is not this ledger's ({}) and was not adopted", to_text(volume.ref),
+      volume.sidecar ? "tagged by ledger " + volume.sidecar->ledger_id : "has no tag", request.ledger_id);
+}
+
+}  // namespace
+
+tl::unexpected<Error> fail_uncertain(const Error& error) {
+  return tl::make_unexpected(Error{Errc::uncertain, error.message});
+}
+
+Result<std::optional<VolumeFile>> find_volume(const Site& site, const HelperRequest& request) {
+  const std::optional<VolumeRef> ref = volume_ref_from_text(request.ref);
+  if (!ref) return fail(Errc::invalid, "\"{}\": not a volume of the local provider (pool/file)", request.ref);
+  const std::string folder = site.root + "/" + ref->pool;
+  if (!is_folder(folder)) {
+    return fail(Errc::not_found, "pool {}: no folder {} (make it, or mount its disk there)", ref->pool,
+                folder);
+  }
+  VolumeFile volume{*ref, site.image_path(*ref), std::nullopt};
+  ASSIGN(volume.sidecar, read_sidecar(site, *ref));
+  if (!volume.sidecar && !is_there(volume.image)) {
+    TRY(check_no_other_pool(site, *ref));
+    return std::optional<VolumeFile>();
+  }
+  TRY(check_tag(volume, request));
+  return std::optional<VolumeFile>(std::move(volume));
+}
+
+Result<VolumeFile> require_volume(const Site& site, const HelperRequest& request) {
+  ASSIGN(std::optional<VolumeFile> volume, find_volume(site, request));
+  if (!volume) return fail(Errc::not_found, "volume {}: no such file below {}", request.ref, site.root);
+  if (volume->sidecar && volume->sidecar->state != SidecarState::available) {
+    return fail(Errc::conflict, "volume {}: is {}", request.ref, to_text(volume->sidecar->state));
+  }
+  return *std::move(volume);
+}
+
+Result<OpenImage> open_image(const std::string& path, bool writable) {
+  OpenImage image;
+  image.fd.reset(::open(path.c_str(), (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!image.fd) return host::fail_errno(fmt::format("open {}", path));
+  struct stat st {};
+  if (::fstat(image.fd.get(), &st) != 0) return host::fail_errno(fmt::format("stat {}", path));
+  if (!S_ISREG(st.st_mode)) return fail(Errc::conflict, "{}: not a regular file", path);
+  image.identity = host::FileIdentity{st.st_dev, st.st_ino};
+  image.size_bytes = st.st_size;
+  TRY(host::lock_exclusively(image.fd.get(), path));
+  return image;
+}
+
+Result<std::vector<host::LoopDevice>> loops_on(const Site& site, host::FileIdentity image) {
+  ASSIGN(const std::vector<host::LoopDevice> all, host::list_loops());
+  std::vector<host::LoopDevice> found;
+  for (const host::LoopDevice& loop : all) {
+    if (loop.identity_known && loop.backing == image) found.push_back(loop);
+    if (!loop.identity_known && loop.backing_path.starts_with(site.root + "/")) {
+      return fail(Errc::permission, "open {}: permission denied (run as root)", loop.path);
+    }
+  }
+  return found;
+}
+
+std::string holder_text(const Site& site, const host::LoopDevice& loop, const VolumeRef& ref) {
+  if (const Result<std::vector<std::string>> hosts = list_hosts(site)) {
+    for (const std::string& host : *hosts) {
+      if (loop.tag == host::loop_tag(host, to_text(ref))) return fmt::format("host {} ({})", host, loop.path);
+    }
+  }
+  return fmt::format("{}, which no host of {} made", loop.path, site.hosts_dir);
+}
+
+Result<std::vector<std::string>> list_hosts(const Site& site) {
+  ASSIGN(std::vector<std::string> names, host::list_folder(site.hosts_dir));
+  std::erase_if(names, [&](const std::string& name) {
+    return !host::is_plain_name(name) || !is_folder(site.host_path(name));
+  });
+  return names;
+}
+
+Result<OperationAnswer> remove_volume(const Site& site, const HelperRequest& request) {
+  ASSIGN(std::optional<VolumeFile> volume, find_volume(site, request));
+  const std::optional<VolumeRef> ref = volume_ref_from_text(request.ref);
+  OperationAnswer answer;
+  if (!volume) {
+    ::unlink(site.lock_path(*ref).c_str());
+    return answer;
+  }
+  if (is_there(volume->image)) {
+    ASSIGN(const OpenImage image, open_image(volume->image, false));
+    ASSIGN(const std::vector<host::LoopDevice> loops, loops_on(site, image.identity));
+    if (!loops.empty()) {
+      return fail(Errc::conflict, "volume {}: is attached to {}", request.ref,
+                  holder_text(site, loops.front(), *ref));
+    }
+  }
+  if (volume->sidecar) {
+    volume->sidecar->state = SidecarState::removing;
+    TRY(host::write_durably(site.sidecar_path(*ref), sidecar_text(*volume->sidecar)));
+  }
+  host::crash_point("remove.after_intent");
+  if (Result<bool> gone = host::unlink_durably(volume->image); !gone) return fail_uncertain(gone.error());
+  ::unlink(
+      fmt::format("{}/{}/.{}.new", site.root, ref->pool, ref->file).c_str());  // of a create that never ended
+  host::crash_point("remove.after_image");
+  if (volume->sidecar) {
+    if (Result<bool> gone = host::unlink_durably(site.sidecar_path(*ref)); !gone)
+      return fail_uncertain(gone.error());
+  }
+  host::crash_point("remove.after_sidecar");
+  // Records without a loop device are stale. That nobody can take the lock again is fine: a key never comes
+  // back.
+  if (const Result<std::vector<std::string>> hosts = list_hosts(site)) {
+    for (const std::string& host : *hosts) ::unlink(site.record_path(host, *ref).c_str());
+  }
+  ::unlink(site.lock_path(*ref).c_str());
+  answer.changed = true;
+  return answer;
+}
+
+}  // namespace extvold::providers::local

@@ -1,0 +1,52 @@
+// The volumes as files: find, create, clone, remove. Runs in the helper.
+#pragma once
+
+#include <optional>
+
+#include "host/fd.h"
+#include "host/files.h"
+#include "host/loop.h"
+#include "providers/local/helper_messages.h"
+#include "providers/local/layout.h"
+
+namespace extvold::providers::local {
+
+struct VolumeFile {
+  VolumeRef ref;
+  std::string image;               // path
+  std::optional<Sidecar> sidecar;  // none: not made by any extvold
+};
+
+// The volume that the request names, if it exists and the request may touch it: it carries the request's
+// ledger_id, or it was adopted. nullopt: no image and no sidecar. Errors: invalid, conflict (another
+// ledger's, or it lies in another pool).
+Result<std::optional<VolumeFile>> find_volume(const Site& site, const HelperRequest& request);
+
+// find_volume(), and it must be there and whole.
+Result<VolumeFile> require_volume(const Site& site, const HelperRequest& request);
+
+struct OpenImage {
+  host::UniqueFd fd;
+  host::FileIdentity identity;
+  std::int64_t size_bytes = 0;
+};
+// Regular files only, no symlinks; with the lock that keeps other cooperating programs from a second loop
+// device on it.
+Result<OpenImage> open_image(const std::string& path, bool writable);
+
+// The loop devices on this file. Errors: permission, if a device could not be asked what it is on.
+Result<std::vector<host::LoopDevice>> loops_on(const Site& site, host::FileIdentity image);
+
+// "host a1 (/dev/loop3)", for messages. A device without a tag of ours has no host.
+std::string holder_text(const Site& site, const host::LoopDevice& loop, const VolumeRef& ref);
+
+// The folders of hosts_dir, sorted.
+Result<std::vector<std::string>> list_hosts(const Site& site);
+
+Result<OperationAnswer> create_volume(const Site& site, const HelperRequest& request);
+Result<OperationAnswer> remove_volume(const Site& site, const HelperRequest& request);
+
+// After something was changed: whatever went wrong then, the caller must look again.
+tl::unexpected<Error> fail_uncertain(const Error& error);
+
+}  // namespace extvold::providers::local
