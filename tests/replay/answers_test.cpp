@@ -115,8 +115,8 @@ TEST_CASE("calls with arguments are answered only as they were asked", "[answers
   const Cluster cluster("reservations");
   const auto destroy = [](const char* mb) {
     return std::string(R"({"type":"DESTROY_VOLUMES","destroy_volumes":{"agent_id":)") +
-           R"({"value":"890b7b36-aed5-4fcd-bfe4-4d211781bd02-S1"},"volumes":[{"name":"disk","type":"SCALAR",)" +
-           R"("scalar":{"value":)" + mb +
+           R"({"value":"890b7b36-aed5-4fcd-bfe4-4d211781bd02-S1"},"volumes":[{)" +
+           R"("name":"disk","type":"SCALAR","scalar":{"value":)" + mb +
            R"(},"reservations":[{"type":"DYNAMIC","role":"db","principal":"ops"}],"disk":{"persistence":)" +
            R"({"id":"pv-orders","principal":"ops"},"volume":{"mode":"RW","container_path":"orders"}}}]}})";
   };

@@ -72,15 +72,17 @@ void Program::signal(int number) const { ::kill(pid_, number); }
 
 int Program::stop() {
   signal(SIGTERM);
-  for (int i = 0; i < 500; ++i) {
-    int status = 0;
-    if (::waitpid(pid_, &status, WNOHANG) == pid_) {
-      pid_ = -1;
-      return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    }
-    ::usleep(10'000);
+  // Its standard output ends when it does.
+  std::string rest;
+  bool timed_out = false;
+  const Deadline until = within(std::chrono::seconds(5));
+  while (read_more(output_, rest, until, timed_out)) {
   }
-  return -1;
+  if (timed_out) return -1;
+  int status = 0;
+  if (::waitpid(pid_, &status, 0) != pid_) return -1;
+  pid_ = -1;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 Dialled::Dialled(const std::string& address) {

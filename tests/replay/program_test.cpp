@@ -75,7 +75,7 @@ TEST_CASE("failover is replayed: the stream breaks, the port refuses, the thin s
   while (!second && steady_clock::now() < deadline) {
     Dialled again(program.master());
     if (again.refused()) {
-      std::this_thread::sleep_for(milliseconds(10));
+      std::this_thread::sleep_for(milliseconds(10));  // tidy: allow sleep (a port opens without a sign)
       continue;
     }
     again.post(kSubscribe);
@@ -101,8 +101,8 @@ struct Frozen {
     const Deadline deadline = within(milliseconds(5000));
     while (steady_clock::now() < deadline) {
       asked.emplace(program.agent("a1"));
-      if (asked->refused()) {  // it was not up yet at the recording's beginning
-        std::this_thread::sleep_for(milliseconds(10));
+      if (asked->refused()) {                           // it was not up yet at the recording's beginning
+        std::this_thread::sleep_for(milliseconds(10));  // tidy: allow sleep (a port opens without a sign)
         continue;
       }
       asked->post(R"({"type":"GET_AGENT"})");
