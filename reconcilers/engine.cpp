@@ -358,13 +358,13 @@ bool Engine::detach_storm_guard(Now now) {
 
 void Engine::request_polls(Now now) {
   Instant next = kNever;
-  if (subscribed_ && !stopping_) {
+  if (subscribed_ && snapshot_whole_ && !stopping_) {
     for (MasterCall call : {MasterCall::get_master, MasterCall::metrics, MasterCall::get_agents,
                             MasterCall::get_tasks, MasterCall::get_executors}) {
       PollState& poll = master_polls_[call];
       if (poll.asked) continue;
       const Instant due = poll.wanted ? std::min(poll.not_before, now.at) : poll.not_before;
-      if (snapshot_whole_ && due <= now.at) {
+      if (due <= now.at) {
         poll = {.asked = true, .wanted = false, .not_before = {}, .backoff = {}};
         effects_.emplace_back(PollMaster{call});
       } else {

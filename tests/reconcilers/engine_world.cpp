@@ -1,0 +1,418 @@
+#include "tests/reconcilers/engine_world.h"
+
+#include <catch2/catch.hpp>
+
+namespace extvold::testing {
+namespace {
+
+const ProviderName kProvider{"local~lab"};
+
+Snapshot fresh_ledger() {
+  Snapshot snapshot;
+  snapshot.ledger = {"ledger-of-the-test", 1};
+  snapshot.mode = Mode::active;
+  return snapshot;
+}
+
+}  // namespace
+
+Policy EngineWorld::default_policy() {
+  Policy policy;
+  ProviderInfo provider;
+  provider.name = kProvider;
+  provider.capabilities = {.create = true,
+                           .attach_to_named_host = true,
+                           .list_attachments = true,
+                           .detach_enforced = true,
+                           .exclusive_attach = true,
+                           .fence_verifiable = false,
+                           .shows_running_calls = true,
+                           .host_reports = true};
+  provider.pools = {"p1"};
+  provider.reach_all = true;
+  provider.format_host = "fmt";
+  policy.providers = {provider};
+  policy.drivers = {{"extvold", kProvider, AttachBy::extvold, {}}};
+  policy.agents_use_linux_launcher = true;
+  policy.agents_api_unfiltered = true;
+  return policy;
+}
+
+EngineWorld::EngineWorld() : EngineWorld(default_policy()) {}
+
+EngineWorld::EngineWorld(Policy policy) : policy_(std::move(policy)), mirror_(fresh_ledger()) {
+  engine_ = std::make_unique<Engine>(fresh_ledger(), policy_);
+  step(reconcilers::TimerFired{});
+  settle();
+}
+
+void EngineWorld::restart() {
+  queue_.clear();
+  held_.clear();
+  // A copy through its own rows: what a load from the file would give.
+  Snapshot copy;
+  copy.ledger = mirror_.ledger;
+  copy.mode = mirror_.mode;
+  copy.view = mirror_.view;
+  copy.counters = mirror_.counters;
+  for (const auto& [id, row] : mirror_.hosts()) copy.apply(row);
+  for (const auto& [id, row] : mirror_.agents()) copy.apply(row);
+  for (const auto& [id, row] : mirror_.frameworks()) copy.apply(row);
+  for (const auto& [id, row] : mirror_.pools()) copy.apply(row);
+  for (const auto& [id, entry] : mirror_.volumes()) {
+    copy.apply(entry.volume);
+    for (const Attachment& row : entry.attachments) copy.apply(row);
+    for (const BlockedRow& row : entry.blocked) copy.apply(row);
+    if (entry.last_operation) copy.apply(*entry.last_operation);
+    if (entry.open_operation) {
+      Operation row = *entry.open_operation;
+      row.call_ended_at = {};
+      copy.apply(row);
+    }
+  }
+  for (const auto& [id, row] : mirror_.claims()) {
+    Claim claim = row;
+    claim.last_event_at = {};
+    copy.apply(claim);
+  }
+  for (const auto& [id, row] : mirror_.evidence()) copy.apply(row);
+  copy.sequence = mirror_.sequence;
+  REQUIRE(copy == mirror_);
+  engine_ = std::make_unique<Engine>(std::move(copy), policy_);
+  step(reconcilers::TimerFired{});
+  settle();
+}
+
+void EngineWorld::step(reconcilers::Input input) {
+  std::vector<reconcilers::Effect> effects = engine_->step(now(), std::move(input));
+  for (reconcilers::Effect& effect : effects) perform(std::move(effect));
+  check();
+}
+
+void EngineWorld::check() const {
+  if (held_.empty()) REQUIRE(engine_->snapshot() == mirror_);
+  for (const auto& [key, volume] : truth) {
+    if (is_single_writer(volume.made.access)) {
+      INFO("single-writer volume " << volume.made.name << " is at two hosts");
+      REQUIRE(volume.hosts.size() <= 1);
+    }
+  }
+}
+
+void EngineWorld::perform(reconcilers::Effect effect) {
+  if (auto* commit = std::get_if<reconcilers::Commit>(&effect)) {
+    for (const Change& change : commit->batch.changes) {
+      if (const auto* entry = std::get_if<HistoryEntry>(&change)) history.push_back(*entry);
+    }
+    held_.push_back(std::move(commit->batch));
+    if (hold_commits) return;
+    for (Batch& batch : held_) {
+      mirror_.apply(batch);
+      queue_.emplace_back(reconcilers::Committed{batch.sequence});
+    }
+    held_.clear();
+  } else if (auto* wish = std::get_if<reconcilers::ObserveProvider>(&effect)) {
+    answer_observation(*wish);
+  } else if (auto* read = std::get_if<reconcilers::ReadAgent>(&effect)) {
+    answer_agent(*read);
+  } else if (auto* poll = std::get_if<reconcilers::PollMaster>(&effect)) {
+    queue_.emplace_back(reconcilers::EventsArrived{{PollFailed{poll->call, "not scripted"}}});
+  } else if (auto* execute = std::get_if<reconcilers::Execute>(&effect)) {
+    answer_call(execute->call);
+  } else if (auto* reply = std::get_if<Reply>(&effect)) {
+    replies.push_back(std::move(*reply));
+  } else if (auto* wake = std::get_if<reconcilers::WakeAt>(&effect)) {
+    wake_ = wake->at;
+  }
+}
+
+void EngineWorld::settle() {
+  for (int i = 0; i < 1000; ++i) {
+    if (!hold_commits && !held_.empty()) {
+      for (Batch& batch : held_) {
+        mirror_.apply(batch);
+        queue_.emplace_back(reconcilers::Committed{batch.sequence});
+      }
+      held_.clear();
+    }
+    if (queue_.empty()) {
+      if (wake_ > at_) return;
+      wake_ = kNever;
+      step(reconcilers::TimerFired{});
+      continue;
+    }
+    at_ = at_ + Duration{1000};  // what follows is later
+    reconcilers::Input input = std::move(queue_.front());
+    queue_.erase(queue_.begin());
+    step(std::move(input));
+  }
+  FAIL("the engine does not come to rest");
+}
+
+void EngineWorld::advance(Duration by) {
+  const Instant end = at_ + by;
+  settle();
+  for (int i = 0; i < 100'000 && wake_ <= end; ++i) {
+    at_ = std::max(at_, wake_);
+    settle();
+  }
+  at_ = std::max(at_, end);
+  settle();
+}
+
+void EngineWorld::event(MesosEvent event) {
+  at_ = at_ + Duration{1000};
+  reconcilers::EventsArrived arrived;
+  arrived.events.push_back(std::move(event));
+  step(std::move(arrived));
+  settle();
+}
+
+void EngineWorld::subscribe(std::vector<MesosEvent> snapshot) {
+  event(SubscriptionOpened{"127.0.0.1:5050"});
+  event(SnapshotBegan{});
+  for (MesosEvent& one : snapshot) event(std::move(one));
+  event(SnapshotEnded{});
+}
+
+void EngineWorld::disconnect() { event(SubscriptionClosed{"the connection broke"}); }
+
+void EngineWorld::agent_added(const std::string& name, const std::string& host, std::string attributes) {
+  AgentSeen seen;
+  seen.agent.agent = AgentId(name);
+  seen.agent.hostname = host;
+  seen.agent.address = "127.0.0.1:5051";
+  if (!attributes.empty()) seen.agent.attributes.emplace_back("ext-storage", attributes);
+  event(seen);
+}
+
+TaskRecord EngineWorld::task(const std::string& id, const std::string& agent, const std::string& volume,
+                             TaskState state) const {
+  TaskRecord task;
+  task.framework = FrameworkId("F");
+  task.task = TaskId(id);
+  task.agent = AgentId(agent);
+  task.name = id;
+  task.state = state;
+  if (!volume.empty())
+    task.volumes.push_back({ReferenceSpelling::docker_volume, "extvold", volume, "data", false});
+  return task;
+}
+
+void EngineWorld::task_added(const TaskRecord& task) {
+  event(TaskSeen{task, ElementOrigin::event, TaskList::tasks});
+}
+
+void EngineWorld::task_updated(const std::string& id, const std::string& agent, TaskState state,
+                               StatusSource source, std::string reason, std::string message) {
+  TaskUpdated update;
+  update.framework = FrameworkId("F");
+  update.task = TaskId(id);
+  update.state = state;
+  update.status.state = state;
+  update.status.source = source;
+  update.status.reason = std::move(reason);
+  update.status.message = std::move(message);
+  update.status.agent = AgentId(agent);
+  update.status.executor = ExecutorId(id);
+  update.status.container = ContainerId("container-of-" + id);
+  event(update);
+}
+
+void EngineWorld::run_task(const std::string& id, const std::string& agent, const std::string& volume) {
+  containers[agent].insert(id);
+  completed[agent].erase(id);
+  task_added(task(id, agent, volume));
+  task_updated(id, agent, TaskState::task_running, StatusSource::source_executor);
+}
+
+void EngineWorld::end_container(const std::string& id, const std::string& agent) {
+  containers[agent].erase(id);
+  completed[agent].insert(id);
+}
+
+Reply EngineWorld::order(Order order) {
+  const std::int64_t request = next_request_++;
+  at_ = at_ + Duration{1000};
+  step(reconcilers::CommandArrived{{request, 1000, std::move(order)}});
+  settle();
+  for (const Reply& reply : replies) {
+    if (reply.request == request) return reply;
+  }
+  FAIL("the order was not answered");
+  return {};
+}
+
+void EngineWorld::make_volume(const std::string& name, Filesystem filesystem, AccessMode access) {
+  CreateVolume create;
+  create.name = name;
+  create.pool = {kProvider, "p1"};
+  create.size_mb = 64;
+  create.filesystem = filesystem;
+  create.access = access;
+  const Reply reply = order(create);
+  INFO(reply.text);
+  REQUIRE(reply.status);
+  advance(milliseconds(10));
+}
+
+const VolumeEntry& EngineWorld::volume(const std::string& name) const {
+  const VolumeEntry* entry = engine_->snapshot().volume_by_name(name);
+  REQUIRE(entry != nullptr);
+  return *entry;
+}
+
+const Attachment* EngineWorld::attachment(const std::string& name, const std::string& host) const {
+  const Host* row = engine_->snapshot().host_by_name(host);
+  return row == nullptr ? nullptr : volume(name).attachment(row->id);
+}
+
+bool EngineWorld::attached(const std::string& name, const std::string& host) const {
+  const Attachment* row = attachment(name, host);
+  const auto real = truth.find(volume(name).volume.key);
+  const bool in_truth = real != truth.end() && real->second.hosts.contains(host);
+  const bool in_ledger = row != nullptr && row->state == AttachmentState::attached;
+  INFO(name << " at " << host << ": ledger " << in_ledger << ", provider " << in_truth);
+  CHECK(in_truth == in_ledger);
+  return in_truth && in_ledger;
+}
+
+const Claim* EngineWorld::claim(const std::string& task) const {
+  const auto claims = engine_->snapshot().claims_of_task(FrameworkId("F"), TaskId(task));
+  return claims.empty() ? nullptr : claims.front();
+}
+
+std::string EngineWorld::blocked(const std::string& name, const std::string& host) const {
+  const Host* row = host.empty() ? nullptr : engine_->snapshot().host_by_name(host);
+  for (const BlockedRow& one : volume(name).blocked) {
+    if (one.host == (row == nullptr ? HostId{} : row->id)) return one.reason;
+  }
+  return {};
+}
+
+ObservedVolume EngineWorld::observed(const std::string& key, const FakeVolume& volume) const {
+  ObservedVolume out;
+  out.key = key;
+  out.provider_ref = "ref-" + key;
+  out.ledger_id = volume.ledger_id;
+  out.pool = "p1";
+  out.size_mb = volume.made.size_mb;
+  out.call_running = running_calls.contains(key) ? TriState::yes : TriState::no;
+  for (const std::string& host : volume.hosts) {
+    ObservedAttachment one;
+    one.host_identity = host;
+    one.device = "/dev/loop-" + key;
+    const bool busy = volume.busy_hosts.contains(host);
+    one.mounted = one.open = busy ? TriState::yes : TriState::no;
+    out.attachments.push_back(one);
+  }
+  return out;
+}
+
+void EngineWorld::answer_observation(const reconcilers::ObserveProvider& wish) {
+  ProviderObservation out;
+  out.provider = wish.provider;
+  out.volume_key = wish.volume_key;
+  out.sent_at = at_;
+  out.ended_at = at_;
+  out.complete = !provider_silent;
+  if (provider_silent) out.why_incomplete = "no answer";
+  for (const auto& [key, volume] : truth) {
+    if (!provider_silent && !list_empty && (wish.volume_key.empty() || wish.volume_key == key))
+      out.volumes.push_back(observed(key, volume));
+  }
+  for (const auto& [host, boot] : boot_ids) out.hosts.push_back({host, boot});
+  queue_.emplace_back(reconcilers::ObservationArrived{std::move(out)});
+}
+
+void EngineWorld::answer_agent(const reconcilers::ReadAgent& wish) {
+  if (silent_agents.contains(wish.agent.value)) {
+    queue_.emplace_back(reconcilers::EventsArrived{{AgentApiFailed{wish.agent, "timed out"}}});
+    return;
+  }
+  AgentApiRead read;
+  read.expected = read.first_answer = read.second_answer = wish.agent;
+  read.address = wish.address;
+  read.first_sent_at = at_;
+  read.ended_at = at_;
+  const auto errors = destroy_errors.find(wish.agent.value);
+  read.container_destroy_errors = errors == destroy_errors.end() ? 0 : errors->second;
+  for (const std::string& id : containers[wish.agent.value]) {
+    read.containers.push_back({ContainerId("container-of-" + id), {}, FrameworkId("F"), ExecutorId(id)});
+    read.executors.push_back({FrameworkId("F"), ExecutorId(id), wish.agent, Containerizer::mesos, {}});
+  }
+  for (const std::string& id : completed[wish.agent.value]) {
+    read.completed_executors.push_back(
+        {FrameworkId("F"), ExecutorId(id), wish.agent, Containerizer::mesos, {}});
+  }
+  queue_.emplace_back(reconcilers::EventsArrived{{std::move(read)}});
+}
+
+void EngineWorld::take_effect(const OperationCall& call, OperationResult& result) {
+  const std::string& key = call.volume.key;
+  result.state = OperationState::done;
+  result.outcome = Outcome::changed;
+  const auto refuse = [&](std::string why) {
+    result.state = OperationState::failed;
+    result.error = {Errc::conflict, std::move(why)};
+  };
+  switch (call.operation.kind) {
+    case OperationKind::create:
+      truth.try_emplace(key, FakeVolume{call.volume, call.ledger_id, {}, {}, true});
+      result.provider_ref = "ref-" + key;
+      result.granted_size_mb = call.volume.size_mb;
+      return;
+    case OperationKind::format:
+      truth.at(key).blank = false;
+      return;
+    case OperationKind::attach:
+      truth.at(key).hosts.insert(call.host_name);
+      result.host_identity = call.host_name;
+      result.device = "/dev/loop-" + key;
+      if (boot_ids.contains(call.host_name)) result.boot_id = boot_ids.at(call.host_name);
+      return;
+    case OperationKind::detach:
+      if (truth.at(key).busy_hosts.contains(call.host_name)) return refuse("it is mounted");
+      truth.at(key).hosts.erase(call.host_name);
+      return;
+    case OperationKind::remove:
+      truth.erase(key);
+      return;
+  }
+}
+
+void EngineWorld::answer_call(const OperationCall& call) {
+  calls.push_back(std::string(to_text(call.operation.kind)) + " " + call.volume.name +
+                  (call.host_name.empty() ? "" : " " + call.host_name));
+  OperationResult result;
+  result.id = call.operation.id;
+  const auto found = mishap.find(call.operation.kind);
+  switch (found == mishap.end() ? Mishap::none : found->second) {
+    case Mishap::none:
+      take_effect(call, result);
+      break;
+    case Mishap::fail_before:
+      result.state = OperationState::failed;
+      result.error = {Errc::unavailable, "the provider refused"};
+      break;
+    case Mishap::lose_reply_after:
+      take_effect(call, result);
+      result = {};
+      result.id = call.operation.id;
+      result.error = {Errc::uncertain, "no answer in time"};
+      break;
+    case Mishap::lose_reply_before:
+      result.error = {Errc::uncertain, "no answer in time"};
+      break;
+    case Mishap::lie:
+      result.state = OperationState::done;
+      result.outcome = Outcome::changed;
+      break;
+    case Mishap::hang:
+      return;
+  }
+  result.ended_at = at_;
+  queue_.emplace_back(reconcilers::OperationEnded{std::move(result)});
+}
+
+}  // namespace extvold::testing

@@ -1,0 +1,107 @@
+// EngineWorld: the production engine under virtual time, with a small world around it: a provider that keeps
+// the truth (and none of the engine's rules), agents that answer, a ledger mirror that applies each commit.
+// Tests script what happens and look at the end state.
+//
+// After every step two things are checked: that a Snapshot which only sees the commits equals the engine's
+// own, and that the provider's truth never shows a single-writer volume at two hosts.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "reconcilers/engine.h"
+
+namespace extvold::testing {
+
+struct FakeVolume {
+  Volume made;
+  std::string ledger_id;
+  std::set<std::string> hosts;
+  std::set<std::string> busy_hosts;  // mounted or open there: a detach is refused
+  bool blank = true;
+};
+
+// What the provider does with the next calls of a kind.
+enum class Mishap { none, fail_before, lose_reply_after, lose_reply_before, lie, hang };
+
+using reconcilers::Engine;
+using reconcilers::Reply;
+
+class EngineWorld {
+ public:
+  EngineWorld();
+  explicit EngineWorld(Policy policy);
+
+  static Policy default_policy();
+
+  // ---- the clock
+  void advance(Duration by);  // fires timers on the way
+  void settle();              // until nothing happens any more at this instant
+  Now now() const { return {at_, {1'700'000'000'000'000'000 + at_.ns}}; }
+
+  // ---- Mesos
+  void event(MesosEvent event);
+  void subscribe(std::vector<MesosEvent> snapshot = {});
+  void disconnect();
+  void agent_added(const std::string& name, const std::string& host, std::string attributes = {});
+  TaskRecord task(const std::string& id, const std::string& agent, const std::string& volume,
+                  TaskState state = TaskState::task_staging) const;
+  void task_added(const TaskRecord& task);
+  void task_updated(const std::string& id, const std::string& agent, TaskState state, StatusSource source,
+                    std::string reason = {}, std::string message = {});
+  void run_task(const std::string& id, const std::string& agent,
+                const std::string& volume);                             // added and running, container there
+  void end_container(const std::string& id, const std::string& agent);  // the agent counts it as completed
+
+  // ---- operators
+  Reply order(Order order);
+  void make_volume(const std::string& name, Filesystem filesystem = Filesystem::none,
+                   AccessMode access = AccessMode::rw);
+
+  // ---- looks
+  const VolumeEntry& volume(const std::string& name) const;
+  const Attachment* attachment(const std::string& volume, const std::string& host) const;
+  bool attached(const std::string& volume, const std::string& host) const;  // in the ledger and in truth
+  const Claim* claim(const std::string& task) const;
+  std::string blocked(const std::string& volume, const std::string& host = {}) const;  // the reason
+  const Engine& engine() const { return *engine_; }
+  void restart();  // kill -9 and start again from the mirror; calls under way are lost
+
+  std::map<std::string, FakeVolume> truth;                  // by key
+  std::map<OperationKind, Mishap> mishap;                   // stays until changed
+  std::map<std::string, std::set<std::string>> containers;  // agent → executors that it lists
+  std::map<std::string, std::set<std::string>> completed;   // agent → executors that it counts as completed
+  std::set<std::string> silent_agents;                      // accept and never answer
+  std::map<std::string, std::int64_t> destroy_errors;       // agent → container_destroy_errors
+  std::map<std::string, std::string> boot_ids;              // host → boot id; absent: no node side
+  std::set<std::string> running_calls;                      // keys with a call at work
+  bool provider_silent = false;
+  bool list_empty = false;
+  bool hold_commits = false;       // commits wait until released
+  std::vector<std::string> calls;  // "attach pgdata a1", in order
+  std::vector<HistoryEntry> history;
+  std::vector<Reply> replies;
+
+ private:
+  void step(reconcilers::Input input);
+  void perform(reconcilers::Effect effect);
+  void check() const;
+  void answer_observation(const reconcilers::ObserveProvider& wish);
+  void answer_agent(const reconcilers::ReadAgent& wish);
+  void answer_call(const OperationCall& call);
+  void take_effect(const OperationCall& call, OperationResult& result);
+  ObservedVolume observed(const std::string& key, const FakeVolume& volume) const;
+
+  Instant at_{seconds(1000).ns};
+  Policy policy_;
+  std::unique_ptr<Engine> engine_;
+  Snapshot mirror_;
+  std::vector<reconcilers::Input> queue_;
+  std::vector<Batch> held_;
+  Instant wake_ = kNever;
+  std::int64_t next_request_ = 1;
+};
+
+}  // namespace extvold::testing
