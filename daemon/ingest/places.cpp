@@ -1,0 +1,82 @@
+#include "daemon/ingest/places.h"
+
+#include <array>
+
+namespace extvold::ingest {
+
+namespace {
+
+using Shape = Node::Shape;
+
+// `orphan_tasks` is written only by masters before 1.2: tasks that run while their framework has not come
+// back.
+constexpr std::array kTasks{
+    Node{"tasks", Place::task, Shape::array, {}},
+    Node{"orphan_tasks", Place::task, Shape::array, {}},
+    Node{"unreachable_tasks", Place::unreachable_task, Shape::array, {}},
+    Node{"completed_tasks", Place::completed_task, Shape::array, {}},
+};
+constexpr std::array kExecutors{
+    Node{"executors", Place::executor, Shape::array, {}},
+};
+constexpr std::array kAgentExecutors{
+    Node{"executors", Place::executor, Shape::array, {}},
+    Node{"completed_executors", Place::completed_executor, Shape::array, {}},
+};
+constexpr std::array kFrameworks{
+    Node{"frameworks", Place::framework, Shape::array, {}},
+    Node{"completed_frameworks", Place::completed_framework, Shape::array, {}},
+};
+constexpr std::array kAgents{
+    Node{"agents", Place::agent, Shape::array, {}},
+    Node{"recovered_agents", Place::recovered_agent, Shape::array, {}},
+};
+constexpr std::array kContainers{
+    Node{"containers", Place::container, Shape::array, {}},
+};
+constexpr std::array kMaster{
+    Node{"type", Place::type, Shape::value, {}},
+    Node{"get_tasks", Place::get_tasks, Shape::object, kTasks},
+    Node{"get_executors", Place::get_executors, Shape::object, kExecutors},
+    Node{"get_frameworks", Place::get_frameworks, Shape::object, kFrameworks},
+    Node{"get_agents", Place::get_agents, Shape::object, kAgents},
+    Node{"get_master", Place::master, Shape::value, {}},
+};
+// get_state holds the four lists of kMaster, without `type` and `get_master`.
+constexpr std::span<const Node> kState = std::span(kMaster).subspan(1, 4);
+
+constexpr std::array kSubscribed{
+    Node{"get_state", Place::get_state, Shape::object, kState},
+    Node{"heartbeat_interval_seconds", Place::heartbeat_interval, Shape::value, {}},
+};
+constexpr std::array kStream{
+    Node{"type", Place::type, Shape::value, {}},
+    Node{"subscribed", Place::subscribed, Shape::object, kSubscribed},
+    Node{"task_updated", Place::task_updated, Shape::value, {}},
+    Node{"task_added", Place::task_added, Shape::value, {}},
+    Node{"agent_added", Place::agent_added, Shape::value, {}},
+    Node{"agent_removed", Place::agent_removed, Shape::value, {}},
+    Node{"framework_added", Place::framework_added, Shape::value, {}},
+    Node{"framework_updated", Place::framework_updated, Shape::value, {}},
+    Node{"framework_removed", Place::framework_removed, Shape::value, {}},
+};
+constexpr std::array kAgent{
+    Node{"type", Place::type, Shape::value, {}},
+    Node{"get_agent", Place::agent_self, Shape::value, {}},
+    Node{"get_containers", Place::get_containers, Shape::object, kContainers},
+    Node{"get_executors", Place::get_executors, Shape::object, kAgentExecutors},
+};
+constexpr std::array kMetrics{
+    Node{"master/tasks_running", Place::metric_tasks_running, Shape::value, {}},
+    Node{"master/slaves_active", Place::metric_agents_active, Shape::value, {}},
+    Node{"containerizer/mesos/container_destroy_errors", Place::metric_destroy_errors, Shape::value, {}},
+};
+
+}  // namespace
+
+std::span<const Node> stream_nodes() { return kStream; }
+std::span<const Node> master_nodes() { return kMaster; }
+std::span<const Node> agent_nodes() { return kAgent; }
+std::span<const Node> metrics_nodes() { return kMetrics; }
+
+}  // namespace extvold::ingest

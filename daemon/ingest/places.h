@@ -1,0 +1,41 @@
+// Places: which parts of a Mesos answer are cut out and handed on, one table for each kind of answer.
+//
+// A node says what stands under a key: an object to go into, an array whose elements are handed on one at a
+// time, or a value handed on whole. What is in no table is skipped without being held. Field facts:
+// Mesos 1.11, v1 master.proto and agent.proto.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "model/enum_text.h"
+
+namespace extvold::ingest {
+
+EXTVOLD_ENUM(Place, none,
+             // values
+             type, heartbeat_interval, task_added, task_updated, agent_added, agent_removed, framework_added,
+             framework_updated, framework_removed, agent_self, master, metric_tasks_running,
+             metric_agents_active, metric_destroy_errors,
+             // objects that are gone into
+             subscribed, get_state, get_tasks, get_executors, get_frameworks, get_agents, get_containers,
+             // elements of arrays
+             task, unreachable_task, completed_task, executor, completed_executor, framework,
+             completed_framework, agent, recovered_agent, container)
+
+struct Node {
+  enum class Shape : std::uint8_t { object, array, value };
+  std::string_view key;
+  Place place = Place::none;
+  Shape shape = Shape::value;
+  std::span<const Node> children;  // of an object
+};
+
+// The tables: records of the master's event stream, answers of the master, answers of an agent,
+// /metrics/snapshot of either.
+std::span<const Node> stream_nodes();
+std::span<const Node> master_nodes();
+std::span<const Node> agent_nodes();
+std::span<const Node> metrics_nodes();
+
+}  // namespace extvold::ingest

@@ -1,0 +1,180 @@
+#include "daemon/ingest/record_codec.h"
+
+#include "daemon/ingest/accept.h"
+#include "daemon/ingest/messages.h"
+
+namespace extvold::ingest {
+
+struct RecordCodec::Parts {
+  explicit Parts(IngestCounters& counters) : walk(counters) {}
+
+  // Begins the next element.
+  Reading next() {
+    mentions.clear();
+    return {walk, mentions};
+  }
+  // {"FIELD": {...}}: on_field gets the fields of the inner object.
+  template <typename OnField>
+  Status wrapped(std::string_view json, std::string_view field, OnField&& on_field) {
+    return walk.element(json, [&](std::string_view key, JsonValue& value) {
+      if (key != field) return walk.unknown_field();
+      return walk.object(value, "element", on_field);
+    });
+  }
+
+  Walk walk;
+  VolumeMentions mentions;
+};
+
+RecordCodec::RecordCodec(IngestCounters& counters) : parts_(std::make_unique<Parts>(counters)) {}
+RecordCodec::~RecordCodec() = default;
+
+Status RecordCodec::read_task(std::string_view json, TaskRecord& out) {
+  Reading reading = parts_->next();
+  TRY(parts_->walk.element(
+      json, [&](std::string_view key, JsonValue& value) { return task_field(reading, key, value, out); }));
+  resolve_references(reading.mentions, out.volumes);
+  return accept(out);
+}
+
+Status RecordCodec::read_task_added(std::string_view json, TaskRecord& out) {
+  Reading reading = parts_->next();
+  TRY(parts_->wrapped(json, "task", [&](std::string_view key, JsonValue& value) {
+    return task_field(reading, key, value, out);
+  }));
+  resolve_references(reading.mentions, out.volumes);
+  return accept(out);
+}
+
+Status RecordCodec::read_task_updated(std::string_view json, TaskUpdated& out) {
+  Reading reading = parts_->next();
+  Walk& walk = parts_->walk;
+  TRY(walk.element(json, [&](std::string_view key, JsonValue& value) {
+    if (is_key(key, "status")) {
+      return walk.object(value, "status", [&](std::string_view inner, JsonValue& part) {
+        return status_field(reading, inner, part, out.status, &out.task);
+      });
+    }
+    if (is_key(key, "framework_id")) return read_id(walk, value, "framework_id", out.framework);
+    return is_key(key, "state") ? read_task_state(walk, value, out.state) : walk.unknown_field();
+  }));
+  return accept(out);
+}
+
+namespace {
+
+// total_resources may stand before agent_info.
+Status finish_agent(AgentSeen& out) {
+  for (ReservationRecord& reservation : out.reservations) reservation.agent = out.agent.agent;
+  return accept(out.agent);
+}
+
+}  // namespace
+
+Status RecordCodec::read_agent(std::string_view json, bool with_reservations, AgentSeen& out) {
+  Reading reading = parts_->next();
+  TRY(parts_->walk.element(json, [&](std::string_view key, JsonValue& value) {
+    return agent_field(reading, key, value, with_reservations, out);
+  }));
+  return finish_agent(out);
+}
+
+Status RecordCodec::read_agent_added(std::string_view json, AgentSeen& out) {
+  Reading reading = parts_->next();
+  TRY(parts_->wrapped(json, "agent", [&](std::string_view key, JsonValue& value) {
+    return agent_field(reading, key, value, false, out);
+  }));
+  return finish_agent(out);
+}
+
+Status RecordCodec::read_recovered_agent(std::string_view json, AgentSeen& out) {
+  Reading reading = parts_->next();
+  out.recovered = true;
+  out.agent.active = false;
+  TRY(parts_->walk.element(json, [&](std::string_view key, JsonValue& value) {
+    return agent_info_field(reading, key, value, out.agent);
+  }));
+  return accept(out.agent);
+}
+
+Status RecordCodec::read_agent_removed(std::string_view json, AgentId& out) {
+  Walk& walk = parts_->walk;
+  TRY(walk.element(json, [&](std::string_view key, JsonValue& value) {
+    return is_key(key, "agent_id") ? read_id(walk, value, "agent_id", out) : walk.unknown_field();
+  }));
+  return accept(out);
+}
+
+Status RecordCodec::read_framework(std::string_view json, FrameworkRecord& out) {
+  Reading reading = parts_->next();
+  TRY(parts_->walk.element(json, [&](std::string_view key, JsonValue& value) {
+    return framework_field(reading, key, value, out);
+  }));
+  return accept(out);
+}
+
+Status RecordCodec::read_framework_event(std::string_view json, FrameworkRecord& out) {
+  Reading reading = parts_->next();
+  TRY(parts_->wrapped(json, "framework", [&](std::string_view key, JsonValue& value) {
+    return framework_field(reading, key, value, out);
+  }));
+  return accept(out);
+}
+
+Status RecordCodec::read_framework_removed(std::string_view json, FrameworkId& out) {
+  Reading reading = parts_->next();
+  FrameworkRecord record;
+  TRY(parts_->wrapped(json, "framework_info", [&](std::string_view key, JsonValue& value) {
+    return framework_info_field(reading, key, value, record);
+  }));
+  out = std::move(record.framework);
+  return accept(out);
+}
+
+Status RecordCodec::read_executor(std::string_view json, ExecutorRecord& out) {
+  Reading reading = parts_->next();
+  TRY(parts_->walk.element(json, [&](std::string_view key, JsonValue& value) {
+    return executor_field(reading, key, value, out);
+  }));
+  resolve_references(reading.mentions, out.volumes);
+  return accept(out);
+}
+
+Status RecordCodec::read_container(std::string_view json, AgentContainer& out) {
+  Reading reading = parts_->next();
+  TRY(parts_->walk.element(json, [&](std::string_view key, JsonValue& value) {
+    return agent_container_field(reading, key, value, out);
+  }));
+  return accept(out);
+}
+
+Status RecordCodec::read_agent_self(std::string_view json, AgentId& out) {
+  Reading reading = parts_->next();
+  AgentRecord record;
+  TRY(parts_->wrapped(json, "agent_info", [&](std::string_view key, JsonValue& value) {
+    return agent_info_field(reading, key, value, record);
+  }));
+  out = std::move(record.agent);
+  return {};
+}
+
+Status RecordCodec::read_master(std::string_view json, MasterSeen& out) {
+  Walk& walk = parts_->walk;
+  TRY(walk.element(json, [&](std::string_view key, JsonValue& value) {
+    std::string_view elected;
+    if (is_key(key, "elected_time")) {
+      const bool read = walk.number_text(value, "elected_time", elected);
+      out.elected_time.assign(elected);
+      return read;
+    }
+    if (!is_key(key, "master_info")) return is_key(key, "start_time") || walk.unknown_field();
+    return walk.object(value, "master_info", [&](std::string_view inner, JsonValue& part) {
+      if (is_key(inner, "id")) return walk.text(part, "id", out.master_id, kMaxIdBytes);
+      return !is_key(inner, "version") || walk.text(part, "version", out.version, kMaxWordBytes);
+    });
+  }));
+  if (out.master_id.empty()) return fail(Errc::corrupt, "get_master: no master_info.id");
+  return {};
+}
+
+}  // namespace extvold::ingest
