@@ -29,11 +29,17 @@ std::vector<Candidate> candidates_of(const VolumeEntry& entry) {
         std::find_if(out.begin(), out.end(), [&](const Candidate& one) { return one.host == claim->host; });
     if (same == out.end()) {
       out.push_back({claim->host, claim});
-    } else if (claim->first_seen_sequence < same->claim->first_seen_sequence) {
+    } else if (claim->kind == ClaimKind::format ||
+               (same->claim->kind != ClaimKind::format &&
+                claim->first_seen_sequence < same->claim->first_seen_sequence)) {
       same->claim = claim;
     }
   }
+  // A volume that is still to be formatted goes to its format host before anybody else.
   std::sort(out.begin(), out.end(), [](const Candidate& a, const Candidate& b) {
+    const bool a_formats = a.claim->kind == ClaimKind::format;
+    const bool b_formats = b.claim->kind == ClaimKind::format;
+    if (a_formats != b_formats) return a_formats;
     return std::tie(a.claim->first_seen_sequence, a.claim->id) <
            std::tie(b.claim->first_seen_sequence, b.claim->id);
   });
@@ -125,7 +131,11 @@ std::string must_wait(const VolumeLook& look, const Candidate& candidate, Volume
     if (agent == nullptr || !agent->registered)
       return fmt::format("agent {} to be registered", candidate.claim->agent.value);
   }
-  if (!look.freshly_observed()) {
+  // A provider that would not refuse a second host by itself is asked about this volume once more, after the
+  // wish came up.
+  const bool too_old = !look.provider.capabilities.exclusive_attach && look.view != nullptr &&
+                       look.view->sent_at <= candidate.claim->last_event_at.value;
+  if (!look.freshly_observed() || too_old) {
     out.wish_volume(look.volume().id);
     return fmt::format("a complete observation by {}", look.provider.name.value);
   }
@@ -151,6 +161,14 @@ void add_attach(const VolumeLook& look, const Candidate& candidate, EvidenceId e
 }
 
 void block_second_host(const VolumeLook& look, const Candidate& second, HostId first, VolumePlan& out) {
+  const FormatState format = look.volume().format;
+  if (format == FormatState::wanted || format == FormatState::intended) {
+    out.block(look.volume().id, second.host, "not_formatted_yet", Owner::extvold,
+              fmt::format("{} waits: volume {} is being formatted on {}",
+                          claim_text(look.look.snapshot, *second.claim), look.volume().name,
+                          host_name(look.look.snapshot, first)));
+    return;
+  }
   out.block(
       look.volume().id, second.host, "attached_elsewhere", Owner::operator_,
       fmt::format(

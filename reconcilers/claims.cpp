@@ -205,7 +205,7 @@ void Engine::judge_agent_read(const AgentApiRead& read, Now now) {
     if (!is_of_mesos(claim->kind)) continue;
     const bool there = listed(*claim) || among(read.executors, *claim);
     if (claim->liveness == Liveness::dead) {
-      if (there && claim->volume)
+      if (there && claim->volume && read.first_sent_at > claim->last_event_at.value)
         void_evidence(*snapshot_.volume(claim->volume), claim->host, /*keep_fenced=*/true,
                       "its agent lists it again");
       continue;

@@ -177,7 +177,7 @@ void Engine::observe_volume(const VolumeEntry& entry, const ObservedVolume* seen
   const bool was_fresh = before.sent_at.ns != 0 && before.sent_at > before.acted_at;
   const bool news = !was_fresh || before.present != view.present || before.attachments != view.attachments ||
                     before.call_running != view.call_running;
-  if (news) touch(id);
+  if (news || !observation.volume_key.empty()) touch(id);  // somebody waits for a direct look
 }
 
 void Engine::settle_operation(const VolumeEntry& entry, const ObservedVolume* seen,

@@ -356,6 +356,7 @@ void EngineWorld::take_effect(const OperationCall& call, OperationResult& result
     result.state = OperationState::failed;
     result.error = {Errc::conflict, std::move(why)};
   };
+  if (call.operation.kind != OperationKind::create && !truth.contains(key)) return refuse("no such volume");
   switch (call.operation.kind) {
     case OperationKind::create:
       truth.try_emplace(key, FakeVolume{call.volume, call.ledger_id, {}, {}, true});
@@ -366,6 +367,11 @@ void EngineWorld::take_effect(const OperationCall& call, OperationResult& result
       truth.at(key).blank = false;
       return;
     case OperationKind::attach:
+      if (policy_.providers[0].capabilities.exclusive_attach && is_single_writer(call.volume.access)) {
+        for (const std::string& host : truth.at(key).hosts) {
+          if (host != call.host_name) return refuse("it is attached to " + host);
+        }
+      }
       truth.at(key).hosts.insert(call.host_name);
       result.host_identity = call.host_name;
       result.device = "/dev/loop-" + key;

@@ -1,0 +1,409 @@
+// Evidence: one test a row of DESIGN.md section 4, what permits what, and how evidence ends.
+#include <catch2/catch.hpp>
+
+#include "tests/reconcilers/engine_world.h"
+
+using extvold::testing::EngineWorld;
+namespace ev = extvold;
+
+namespace {
+
+// pgdata at a1 by task pg.1 of agent A1; a2 (agent A2) would like to have it.
+struct Held : EngineWorld {
+  explicit Held(ev::Policy policy = EngineWorld::default_policy(),
+                ev::Containerizer containerizer = ev::Containerizer::mesos)
+      : EngineWorld(std::move(policy)) {
+    subscribe();
+    agent_added("A1", "a1");
+    agent_added("A2", "a2");
+    make_volume("pgdata");
+    ev::TaskRecord record = task("pg.1", "A1", "pgdata");
+    record.containerizer = containerizer;
+    containers["A1"].insert("pg.1");
+    task_added(record);
+    task_updated("pg.1", "A1", ev::TaskState::task_running, ev::StatusSource::source_executor);
+    advance(ev::seconds(1));
+    REQUIRE(attached("pgdata", "a1"));
+  }
+  void end(ev::TaskState state, ev::StatusSource source, std::string reason = {}, std::string message = {}) {
+    task_updated("pg.1", "A1", state, source, std::move(reason), std::move(message));
+    advance(ev::seconds(90));
+  }
+};
+
+std::string word(const ev::HistoryEntry& entry) { return entry.kind + "/" + entry.rule; }
+
+bool has(const EngineWorld& world, const std::string& kind_and_rule) {
+  for (const ev::HistoryEntry& entry : world.history) {
+    if (word(entry) == kind_and_rule) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE("agent_clean: a terminal SOURCE_AGENT status with a reason on the closed list permits the detach") {
+  for (const char* reason : {"REASON_EXECUTOR_TERMINATED", "REASON_CONTAINER_LIMITATION_MEMORY",
+                             "REASON_CONTAINER_PREEMPTED", "REASON_EXECUTOR_REREGISTRATION_TIMEOUT"}) {
+    Held world;
+    world.silent_agents.insert("A1");  // its own API is not needed for this
+    world.end(ev::TaskState::task_failed, ev::StatusSource::source_agent, reason);
+    INFO(reason);
+    CHECK_FALSE(world.attached("pgdata", "a1"));
+    CHECK(has(world, "evidence.recorded/agent_clean"));
+  }
+}
+
+TEST_CASE(
+    "agent_clean is not: an abnormal termination, another reason, another source, another containerizer") {
+  const auto stays = [](Held& world) {
+    CHECK(world.attached("pgdata", "a1"));
+    CHECK_FALSE(has(world, "evidence.recorded/agent_clean"));
+    CHECK(world.claim("pg.1")->liveness == ev::Liveness::unknown);
+    CHECK_FALSE(world.blocked("pgdata", "a1").empty());
+  };
+  SECTION("abnormal") {
+    Held world;
+    world.end(ev::TaskState::task_failed, ev::StatusSource::source_agent, "REASON_EXECUTOR_TERMINATED",
+              "Abnormal executor termination: Failed to kill all processes");
+    stays(world);
+  }
+  SECTION("reason") {
+    Held world;
+    world.end(ev::TaskState::task_lost, ev::StatusSource::source_agent, "REASON_RECONCILIATION");
+    stays(world);
+  }
+  SECTION("executor") {
+    Held world;
+    world.end(ev::TaskState::task_finished, ev::StatusSource::source_executor, "REASON_EXECUTOR_TERMINATED");
+    stays(world);
+  }
+  SECTION("master") {
+    Held world;
+    world.end(ev::TaskState::task_killed, ev::StatusSource::source_master, "REASON_FRAMEWORK_REMOVED");
+    stays(world);
+  }
+  SECTION("docker") {
+    Held world(EngineWorld::default_policy(), ev::Containerizer::docker);
+    world.end(ev::TaskState::task_failed, ev::StatusSource::source_agent, "REASON_EXECUTOR_TERMINATED");
+    stays(world);
+    CHECK(world.blocked("pgdata", "a1") == "no_evidence_possible");
+  }
+  SECTION("an update whose status is not the task's state") {
+    Held world;
+    ev::TaskUpdated update;
+    update.framework = ev::FrameworkId("F");
+    update.task = ev::TaskId("pg.1");
+    update.state = ev::TaskState::task_finished;
+    update.status.state = ev::TaskState::task_failed;
+    update.status.source = ev::StatusSource::source_agent;
+    update.status.reason = "REASON_EXECUTOR_TERMINATED";
+    update.status.agent = ev::AgentId("A1");
+    world.event(update);
+    world.advance(ev::seconds(90));
+    stays(world);
+  }
+}
+
+TEST_CASE("no timer, no loss and no removal is evidence") {
+  for (const auto& [state, reason] : std::vector<std::pair<ev::TaskState, std::string>>{
+           {ev::TaskState::task_lost, "REASON_AGENT_REMOVED"},
+           {ev::TaskState::task_unreachable, "REASON_AGENT_REMOVED"},
+           {ev::TaskState::task_gone_by_operator, "REASON_AGENT_REMOVED_BY_OPERATOR"},
+           {ev::TaskState::task_gone, ""}}) {
+    Held world;
+    world.silent_agents.insert("A1");
+    world.task_updated("pg.1", "A1", state, ev::StatusSource::source_master, reason);
+    world.event(ev::AgentRemoved{ev::AgentId("A1")});
+    world.run_task("pg.2", "A2", "pgdata");
+    world.advance(ev::minutes(600));
+    INFO(ev::to_text(state));
+    CHECK(world.attached("pgdata", "a1"));
+    CHECK_FALSE(world.attached("pgdata", "a2"));
+    CHECK(world.blocked("pgdata", "a2") == "waits_for_unknown_claim");
+  }
+}
+
+TEST_CASE("agent_gone needs the agent's whole word") {
+  const auto stays = [](Held& world) {
+    world.end(ev::TaskState::task_killed, ev::StatusSource::source_executor);
+    CHECK(world.attached("pgdata", "a1"));
+    CHECK_FALSE(has(world, "evidence.recorded/agent_gone"));
+  };
+  SECTION("the executor is not among the completed ones") {
+    Held world;
+    world.containers["A1"].clear();
+    stays(world);
+  }
+  SECTION("the container is still listed") {
+    Held world;
+    world.completed["A1"].insert("pg.1");
+    stays(world);
+  }
+  SECTION("a container could not be destroyed") {
+    Held world;
+    world.end_container("pg.1", "A1");
+    world.destroy_errors["A1"] = 1;
+    stays(world);
+  }
+  SECTION("the agent does not answer") {
+    Held world;
+    world.end_container("pg.1", "A1");
+    world.silent_agents.insert("A1");
+    stays(world);
+  }
+  SECTION("the operator did not say that the agents use the linux launcher") {
+    ev::Policy policy = EngineWorld::default_policy();
+    policy.agents_use_linux_launcher = false;
+    Held world(policy);
+    world.end_container("pg.1", "A1");
+    stays(world);
+    CHECK(world.blocked("pgdata", "a1") == "agents_not_trusted");
+  }
+  SECTION("the agent's API may be filtered") {
+    ev::Policy policy = EngineWorld::default_policy();
+    policy.agents_api_unfiltered = false;
+    Held world(policy);
+    world.end_container("pg.1", "A1");
+    stays(world);
+  }
+  SECTION("the docker containerizer") {
+    Held world(EngineWorld::default_policy(), ev::Containerizer::docker);
+    world.end_container("pg.1", "A1");
+    stays(world);
+  }
+  SECTION("another agent answered, or one that has not registered yet") {
+    for (const char* answered : {"", "A9"}) {
+      Held world;
+      world.silent_agents.insert("A1");
+      world.task_updated("pg.1", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+      ev::AgentApiRead read;
+      read.expected = ev::AgentId("A1");
+      read.first_answer = ev::AgentId("A1");
+      read.second_answer = ev::AgentId(answered);
+      read.completed_executors.push_back(
+          {ev::FrameworkId("F"), ev::ExecutorId("pg.1"), ev::AgentId("A1"), ev::Containerizer::mesos, {}});
+      read.first_sent_at = world.now().at;
+      world.event(read);
+      world.advance(ev::seconds(60));
+      CHECK(world.attached("pgdata", "a1"));
+    }
+  }
+  SECTION("it was asked before the claim's last event") {
+    Held world;
+    world.silent_agents.insert("A1");
+    ev::AgentApiRead read;
+    read.expected = read.first_answer = read.second_answer = ev::AgentId("A1");
+    read.completed_executors.push_back(
+        {ev::FrameworkId("F"), ev::ExecutorId("pg.1"), ev::AgentId("A1"), ev::Containerizer::mesos, {}});
+    read.first_sent_at = world.now().at;
+    world.task_updated("pg.1", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+    world.event(read);
+    world.advance(ev::seconds(60));
+    CHECK(world.attached("pgdata", "a1"));
+  }
+}
+
+TEST_CASE("an interrupted view voids evidence that was not used yet, and the agent is asked again") {
+  ev::Policy policy = EngineWorld::default_policy();
+  policy.detach_linger = ev::seconds(30);
+  Held world(policy);
+  world.end_container("pg.1", "A1");
+  world.task_updated("pg.1", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  world.advance(ev::seconds(5));
+  REQUIRE(world.claim("pg.1")->liveness == ev::Liveness::dead);
+  REQUIRE(world.engine().snapshot().evidence().size() == 1);
+  world.disconnect();
+  CHECK(world.engine().snapshot().evidence().empty());
+  CHECK(world.claim("pg.1")->liveness == ev::Liveness::unknown);
+  world.advance(ev::minutes(10));
+  CHECK(world.attached("pgdata", "a1"));
+  // The new view has the agent and not the task.
+  ev::AgentSeen agent;
+  agent.agent.agent = ev::AgentId("A1");
+  agent.agent.hostname = "a1";
+  agent.agent.address = "127.0.0.1:5051";
+  agent.origin = ev::ElementOrigin::snapshot;
+  world.subscribe({agent});
+  world.advance(ev::minutes(2));
+  CHECK_FALSE(world.attached("pgdata", "a1"));
+}
+
+TEST_CASE("a thin snapshot after a failover ends nothing") {
+  Held world;
+  world.disconnect();
+  world.subscribe();  // no agents, no tasks
+  world.run_task("pg.2", "A2", "pgdata");
+  world.advance(ev::minutes(60));
+  CHECK(world.attached("pgdata", "a1"));
+  CHECK_FALSE(world.attached("pgdata", "a2"));
+  CHECK(world.claim("pg.1")->wanted);
+  CHECK(world.claim("pg.1")->liveness == ev::Liveness::unknown);
+}
+
+TEST_CASE("a task that comes back alive voids what proved it dead") {
+  ev::Policy policy = EngineWorld::default_policy();
+  policy.detach_linger = ev::seconds(30);
+  Held world(policy);
+  world.end_container("pg.1", "A1");
+  world.task_updated("pg.1", "A1", ev::TaskState::task_lost, ev::StatusSource::source_executor);
+  world.advance(ev::seconds(5));
+  REQUIRE(world.claim("pg.1")->liveness == ev::Liveness::dead);
+  world.run_task("pg.1", "A1", "pgdata");
+  world.advance(ev::minutes(5));
+  CHECK(world.attached("pgdata", "a1"));
+  CHECK(world.claim("pg.1")->wanted);
+  CHECK(world.calls == std::vector<std::string>{"create pgdata", "attach pgdata a1"});
+}
+
+TEST_CASE("a newer claim on the same host keeps the volume there") {
+  ev::Policy policy = EngineWorld::default_policy();
+  policy.detach_linger = ev::seconds(30);
+  Held world(policy);
+  world.end_container("pg.1", "A1");
+  world.task_updated("pg.1", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  world.advance(ev::seconds(5));
+  world.run_task("pg.9", "A1", "pgdata");
+  world.advance(ev::minutes(5));
+  CHECK(world.attached("pgdata", "a1"));
+  CHECK(has(world, "evidence.void/agent_gone"));
+}
+
+TEST_CASE("operator: a confirmed host's volumes go elsewhere, and it gets nothing until it is released") {
+  Held world;
+  world.silent_agents.insert("A1");
+  world.task_updated("pg.1", "A1", ev::TaskState::task_unreachable, ev::StatusSource::source_master,
+                     "REASON_AGENT_REMOVED");
+  world.run_task("pg.2", "A2", "pgdata");
+  world.advance(ev::minutes(5));
+  REQUIRE(world.blocked("pgdata", "a2") == "waits_for_unknown_claim");
+  CHECK_FALSE(world.order(ev::FenceConfirm{"a1", "a2", "power is off"}).status);
+  CHECK_FALSE(world.order(ev::FenceConfirm{"a1", "a1", ""}).status);
+  CHECK(world.attached("pgdata", "a1"));
+  REQUIRE(world.order(ev::FenceConfirm{"a1", "a1", "power is off"}).status);
+  world.advance(ev::seconds(10));
+  CHECK_FALSE(world.attached("pgdata", "a1"));
+  CHECK(world.attached("pgdata", "a2"));
+  // Back from the dead: nothing is attached there.
+  world.agent_added("A3", "a1");
+  world.make_volume("other");
+  world.run_task("o.1", "A3", "other");
+  world.advance(ev::seconds(10));
+  CHECK_FALSE(world.attached("other", "a1"));
+  CHECK(world.blocked("other", "a1") == "host_quarantined");
+  REQUIRE(world.order(ev::FenceRelease{"a1", "looked at it"}).status);
+  world.advance(ev::seconds(10));
+  CHECK(world.attached("other", "a1"));
+}
+
+TEST_CASE("operator: a host with a live task is not confirmed") {
+  Held world;
+  CHECK_FALSE(world.order(ev::FenceConfirm{"a1", "a1", "I think so"}).status);
+  CHECK(world.attached("pgdata", "a1"));
+}
+
+TEST_CASE("operator: void when the host's agent is heard of again with such a container") {
+  Held world;
+  world.task_updated("pg.1", "A1", ev::TaskState::task_lost, ev::StatusSource::source_master,
+                     "REASON_AGENT_REMOVED");
+  world.provider_silent = true;  // so that the evidence is not used at once
+  world.advance(ev::minutes(10));
+  REQUIRE(world.order(ev::FenceConfirm{"a1", "a1", "power is off"}).status);
+  REQUIRE(world.claim("pg.1")->liveness == ev::Liveness::dead);
+  world.agent_added("A1", "a1");  // it is back, and lists the container
+  world.advance(ev::seconds(5));
+  CHECK(world.claim("pg.1")->liveness == ev::Liveness::unknown);
+  world.provider_silent = false;
+  world.advance(ev::minutes(10));
+  CHECK(world.attached("pgdata", "a1"));
+}
+
+TEST_CASE("host_unmounted and host_rebooted come only from a host that tells its boot id") {
+  const auto lose = [](EngineWorld& world) {
+    world.silent_agents.insert("A1");
+    world.task_updated("pg.1", "A1", ev::TaskState::task_lost, ev::StatusSource::source_master,
+                       "REASON_AGENT_REMOVED");
+    world.advance(ev::minutes(5));
+  };
+  SECTION("no node side") {
+    Held world;
+    lose(world);
+    CHECK(world.attached("pgdata", "a1"));
+  }
+  SECTION("a node side that came after the attach: its boot id was never recorded") {
+    Held world;
+    world.boot_ids["a1"] = "boot-1";
+    lose(world);
+    CHECK(world.attached("pgdata", "a1"));
+  }
+  const auto with_node_side = [](EngineWorld& world) {
+    world.subscribe();
+    world.boot_ids["a1"] = "boot-1";
+    world.agent_added("A1", "a1");
+    world.make_volume("pgdata");
+    world.run_task("pg.1", "A1", "pgdata");
+    world.advance(ev::seconds(1));
+    REQUIRE(world.attached("pgdata", "a1"));
+  };
+  SECTION("same boot, not mounted, not open") {
+    EngineWorld world;
+    with_node_side(world);
+    lose(world);
+    CHECK_FALSE(world.attached("pgdata", "a1"));
+    CHECK(has(world, "evidence.recorded/host_unmounted"));
+  }
+  SECTION("another boot") {
+    EngineWorld world;
+    with_node_side(world);
+    world.boot_ids["a1"] = "boot-2";
+    lose(world);
+    CHECK_FALSE(world.attached("pgdata", "a1"));
+    CHECK(has(world, "evidence.recorded/host_rebooted"));
+  }
+  SECTION("still mounted") {
+    EngineWorld world;
+    with_node_side(world);
+    world.truth.begin()->second.busy_hosts.insert("a1");
+    lose(world);
+    CHECK(world.attached("pgdata", "a1"));
+  }
+}
+
+TEST_CASE("weaker grounds count only where the configuration accepts them, and say so") {
+  ev::Policy policy = EngineWorld::default_policy();
+  policy.drivers[0].accept_executor_terminal_after = ev::minutes(10);
+  Held world(policy);
+  world.silent_agents.insert("A1");
+  world.task_updated("pg.1", "A1", ev::TaskState::task_finished, ev::StatusSource::source_executor);
+  world.advance(ev::minutes(9));
+  CHECK(world.attached("pgdata", "a1"));
+  world.advance(ev::minutes(2));
+  CHECK_FALSE(world.attached("pgdata", "a1"));
+  CHECK(has(world, "evidence.assumed/agent_clean"));
+}
+
+TEST_CASE("a detach alone permits no attach elsewhere at a provider that does not enforce it") {
+  ev::Policy policy = EngineWorld::default_policy();
+  policy.providers[0].capabilities.detach_enforced = false;
+  Held world(policy);
+  world.end_container("pg.1", "A1");
+  world.task_updated("pg.1", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  world.run_task("pg.2", "A2", "pgdata");
+  world.advance(ev::minutes(5));
+  CHECK_FALSE(world.attached("pgdata", "a1"));
+  CHECK_FALSE(world.attached("pgdata", "a2"));
+  CHECK(world.blocked("pgdata", "a2") == "detach_not_enforced");
+}
+
+TEST_CASE("an unresolved reference on a host keeps its attachments there") {
+  Held world;
+  ev::TaskRecord strange = world.task("strange.1", "A1", "");
+  strange.volumes.push_back({ev::ReferenceSpelling::docker_parameter, "mount", "", "", false});
+  world.containers["A1"].insert("strange.1");
+  world.task_added(strange);
+  world.task_updated("strange.1", "A1", ev::TaskState::task_running, ev::StatusSource::source_executor);
+  world.end_container("pg.1", "A1");
+  world.end(ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  CHECK(world.attached("pgdata", "a1"));
+  CHECK(world.blocked("pgdata", "a1") == "unresolved_reference");
+}

@@ -1,0 +1,413 @@
+// Faults: what a provider's lost, late and false answers, crashes and commits that hang lead to. Numbers:
+// controllers.md, section 7c.
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+
+#include "tests/reconcilers/engine_world.h"
+
+using extvold::testing::EngineWorld;
+using extvold::testing::Mishap;
+namespace ev = extvold;
+
+namespace {
+
+struct Cluster : EngineWorld {
+  explicit Cluster(ev::Policy policy = EngineWorld::default_policy()) : EngineWorld(std::move(policy)) {
+    join();
+  }
+  void join() {
+    const auto agent = [](const char* id, const char* host) {
+      ev::AgentSeen seen;
+      seen.agent.agent = ev::AgentId(id);
+      seen.agent.hostname = host;
+      seen.agent.address = "127.0.0.1:5051";
+      seen.origin = ev::ElementOrigin::snapshot;
+      return seen;
+    };
+    subscribe({agent("A1", "a1"), agent("A2", "a2")});
+  }
+  std::int64_t count(const std::string& call) const { return std::count(calls.begin(), calls.end(), call); }
+};
+
+}  // namespace
+
+TEST_CASE("12: an attach that timed out but worked is found by looking, not repeated") {
+  Cluster world;
+  world.make_volume("pgdata");
+  world.mishap[ev::OperationKind::attach] = Mishap::lose_reply_after;
+  world.run_task("pg.1", "A1", "pgdata");
+  world.advance(ev::seconds(30));
+  CHECK(world.attached("pgdata", "a1"));
+  CHECK(world.count("attach pgdata a1") == 1);
+}
+
+TEST_CASE(
+    "12: an attach that timed out and did nothing is settled by looking and tried again under a new id") {
+  Cluster world;
+  world.make_volume("pgdata");
+  world.mishap[ev::OperationKind::attach] = Mishap::lose_reply_before;
+  world.run_task("pg.1", "A1", "pgdata");
+  world.advance(ev::seconds(5));
+  world.mishap.clear();
+  world.advance(ev::seconds(60));
+  CHECK(world.attached("pgdata", "a1"));
+  CHECK(world.count("attach pgdata a1") >= 2);
+}
+
+TEST_CASE(
+    "an uncertain attach stays uncertain while its call is still at work, and blocks every other host") {
+  Cluster world;
+  world.make_volume("pgdata");
+  const std::string key = world.volume("pgdata").volume.key;
+  world.mishap[ev::OperationKind::attach] = Mishap::lose_reply_before;
+  world.running_calls.insert(key);
+  world.run_task("pg.1", "A1", "pgdata");
+  world.task_updated("pg.1", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  world.end_container("pg.1", "A1");
+  world.run_task("pg.2", "A2", "pgdata");
+  world.advance(ev::minutes(60));
+  CHECK(world.blocked("pgdata", "a1") == "uncertain_operation");
+  CHECK(world.count("attach pgdata a2") == 0);
+  world.truth.at(key).hosts.insert("a1");  // it takes effect an hour late
+  world.running_calls.clear();
+  world.mishap.clear();
+  world.advance(ev::minutes(5));
+  CHECK(world.attached("pgdata", "a2"));
+  CHECK(world.count("detach pgdata a1") == 1);
+}
+
+TEST_CASE("an uncertain attach at a provider that cannot tell is not settled by absence") {
+  ev::Policy policy = EngineWorld::default_policy();
+  policy.providers[0].capabilities.shows_running_calls = false;
+  policy.providers[0].capabilities.exclusive_attach = false;
+  Cluster world(policy);
+  world.make_volume("pgdata");
+  world.mishap[ev::OperationKind::attach] = Mishap::lose_reply_before;
+  world.run_task("pg.1", "A1", "pgdata");
+  world.advance(ev::seconds(1));
+  world.task_updated("pg.1", "A1", ev::TaskState::task_failed, ev::StatusSource::source_agent,
+                     "REASON_EXECUTOR_TERMINATED");
+  world.run_task("pg.2", "A2", "pgdata");
+  world.advance(ev::minutes(600));
+  CHECK(world.count("attach pgdata a2") == 0);
+  CHECK(world.volume("pgdata").open_operation->state == ev::OperationState::uncertain);
+}
+
+TEST_CASE("13: a provider that says done and did nothing is not believed") {
+  Cluster world;
+  world.make_volume("pgdata");
+  world.mishap[ev::OperationKind::attach] = Mishap::lie;
+  world.run_task("pg.1", "A1", "pgdata");
+  world.advance(ev::seconds(2));
+  CHECK_FALSE(world.attached("pgdata", "a1"));
+  world.mishap.clear();
+  world.advance(ev::minutes(2));
+  CHECK(world.attached("pgdata", "a1"));
+}
+
+TEST_CASE("13: a detach that is only said to be done permits no attach elsewhere") {
+  Cluster world;
+  world.make_volume("pgdata");
+  world.run_task("pg.1", "A1", "pgdata");
+  world.mishap[ev::OperationKind::detach] = Mishap::lie;
+  world.end_container("pg.1", "A1");
+  world.task_updated("pg.1", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  world.run_task("pg.2", "A2", "pgdata");
+  world.advance(ev::minutes(10));
+  CHECK(world.attached("pgdata", "a1"));
+  CHECK(world.count("attach pgdata a2") == 0);
+  world.mishap.clear();
+  world.advance(ev::minutes(5));
+  CHECK(world.attached("pgdata", "a2"));
+}
+
+TEST_CASE(
+    "a detach that the provider refuses because the volume is mounted is tried again, slower and slower") {
+  Cluster world;
+  world.make_volume("pgdata");
+  world.run_task("pg.1", "A1", "pgdata");
+  world.truth.begin()->second.busy_hosts.insert("a1");
+  world.end_container("pg.1", "A1");
+  world.task_updated("pg.1", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  world.advance(ev::minutes(10));
+  CHECK(world.attached("pgdata", "a1"));
+  CHECK(world.blocked("pgdata", "a1") == "retrying");
+  const auto tries = world.count("detach pgdata a1");
+  CHECK(tries >= 5);
+  CHECK(tries <= 25);
+  world.truth.begin()->second.busy_hosts.clear();
+  world.advance(ev::minutes(2));
+  CHECK_FALSE(world.attached("pgdata", "a1"));
+}
+
+TEST_CASE("2, 3: a crash after the intent, or after the effect, ends in the same state") {
+  for (const Mishap mishap : {Mishap::lose_reply_after, Mishap::hang, Mishap::none}) {
+    for (const ev::OperationKind kind : {ev::OperationKind::create, ev::OperationKind::format,
+                                         ev::OperationKind::attach, ev::OperationKind::detach}) {
+      Cluster world;
+      world.mishap[kind] = mishap;
+      ev::CreateVolume create{"pgdata",
+                              {ev::ProviderName("local~lab"), "p1"},
+                              64,
+                              ev::Filesystem::ext4,
+                              ev::AccessMode::rw,
+                              0,
+                              "",
+                              ""};
+      REQUIRE(world.order(create).status);
+      world.run_task("pg.1", "A1", "pgdata");
+      world.restart();
+      world.mishap.clear();
+      world.join();
+      world.event(ev::TaskSeen{world.task("pg.1", "A1", "pgdata", ev::TaskState::task_running),
+                               ev::ElementOrigin::event, ev::TaskList::tasks});
+      world.advance(ev::minutes(5));
+      std::string story;
+      for (const std::string& call : world.calls) story += call + "; ";
+      for (const ev::BlockedRow& row : world.volume("pgdata").blocked) story += row.text + "; ";
+      INFO(ev::to_text(kind) << " mishap " << static_cast<int>(mishap) << ": " << story);
+      CHECK(world.attached("pgdata", "a1"));
+      CHECK(world.volume("pgdata").volume.format == ev::FormatState::formatted);
+      CHECK(world.truth.size() == 1);
+      CHECK(world.volume("pgdata").open_operation == nullptr);
+    }
+  }
+}
+
+TEST_CASE("1: an intent that is not durable is not carried out") {
+  Cluster world;
+  world.make_volume("pgdata");
+  world.hold_commits = true;
+  world.event(
+      ev::TaskSeen{world.task("pg.1", "A1", "pgdata"), ev::ElementOrigin::event, ev::TaskList::tasks});
+  world.event(ev::TaskUpdated{ev::FrameworkId("F"), ev::TaskId("pg.1"), {}, ev::TaskState::task_running});
+  CHECK(world.count("attach pgdata a1") == 0);
+  world.hold_commits = false;
+  world.advance(ev::milliseconds(1));
+  CHECK(world.count("attach pgdata a1") == 1);
+}
+
+TEST_CASE("what permitted an operation is checked again when it starts") {
+  Cluster world;
+  world.make_volume("pgdata");
+  world.hold_commits = true;
+  world.event(
+      ev::TaskSeen{world.task("pg.1", "A1", "pgdata"), ev::ElementOrigin::event, ev::TaskList::tasks});
+  world.event(ev::TaskUpdated{ev::FrameworkId("F"), ev::TaskId("pg.1"), {}, ev::TaskState::task_killed});
+  world.hold_commits = false;
+  world.advance(ev::seconds(30));
+  CHECK(world.count("attach pgdata a1") == 0);
+}
+
+TEST_CASE("18: an empty list detaches and deletes nothing") {
+  Cluster world;
+  world.make_volume("pgdata");
+  world.run_task("pg.1", "A1", "pgdata");
+  world.advance(ev::seconds(1));
+  world.list_empty = true;
+  const auto calls = world.calls.size();
+  world.advance(ev::minutes(30));
+  CHECK(world.calls.size() == calls);
+  CHECK(world.volume("pgdata").volume.state == ev::VolumeState::available);
+}
+
+TEST_CASE("59: an attachment that somebody else made blocks and is never taken away") {
+  Cluster world;
+  world.make_volume("pgdata");
+  world.truth.begin()->second.hosts.insert("c9");
+  world.run_task("pg.1", "A1", "pgdata");
+  world.advance(ev::minutes(30));
+  CHECK(world.attached("pgdata", "c9"));
+  CHECK(world.attachment("pgdata", "c9")->origin == ev::AttachmentOrigin::found);
+  CHECK(world.blocked("pgdata", "a1") == "waits_for_unknown_claim");
+  CHECK(world.blocked("pgdata", "c9") == "unexplained_attachment");
+  CHECK(world.count("attach pgdata a1") <=
+        1);  // refused by the provider if it was tried before the next list
+}
+
+TEST_CASE(
+    "59: at a provider that would not refuse a second host, the volume is looked at once more before an "
+    "attach") {
+  ev::Policy policy = EngineWorld::default_policy();
+  policy.providers[0].capabilities.exclusive_attach = false;
+  Cluster world(policy);
+  world.make_volume("pgdata");
+  world.run_task("pg.0", "A1", "pgdata");
+  world.advance(ev::seconds(1));
+  CHECK(world.attached("pgdata", "a1"));
+  world.make_volume("other");
+  world.truth.at(world.volume("other").volume.key).hosts.insert("c9");
+  world.run_task("o.1", "A1", "other");
+  world.advance(ev::minutes(30));
+  CHECK(world.attached("other", "c9"));
+  CHECK(world.count("attach other a1") == 0);
+}
+
+TEST_CASE(
+    "first start on a live cluster: what is attached is not touched, and is explained once its agent was "
+    "read") {
+  Cluster world;
+  world.make_volume("pgdata");
+  world.truth.begin()->second.hosts.insert("a1");
+  world.advance(ev::minutes(2));
+  REQUIRE(world.volume("pgdata").claims.size() == 1);
+  CHECK(world.volume("pgdata").claims[0]->kind == ev::ClaimKind::synthetic);
+  world.run_task("pg.1", "A1", "pgdata");
+  world.advance(ev::minutes(5));
+  REQUIRE(world.volume("pgdata").claims.size() == 1);
+  CHECK(world.volume("pgdata").claims[0]->kind == ev::ClaimKind::task);
+  CHECK(world.attached("pgdata", "a1"));
+  CHECK(world.count("detach pgdata a1") == 0);
+}
+
+TEST_CASE("62: a volume with our tag that no row explains is shown as lost and never touched") {
+  Cluster world;
+  extvold::testing::FakeVolume stray;
+  stray.made.name = "stray";
+  stray.ledger_id = "ledger-of-the-test";
+  world.truth["xv-stray"] = stray;
+  world.advance(ev::minutes(5));
+  CHECK(world.volume("xv-stray").volume.state == ev::VolumeState::lost);
+  CHECK(world.blocked("xv-stray") == "lost");
+  CHECK(world.calls.empty());
+  REQUIRE(world
+              .order(ev::AdoptVolume{"found-again",
+                                     {ev::ProviderName("local~lab"), "p1"},
+                                     "xv-stray",
+                                     ev::Filesystem::ext4,
+                                     ev::AccessMode::rw})
+              .status);
+  CHECK(world.volume("found-again").volume.state == ev::VolumeState::available);
+  CHECK(world.volume("found-again").volume.origin == ev::VolumeOrigin::adopted);
+}
+
+TEST_CASE("a volume that vanished at its provider is not made again") {
+  Cluster world;
+  world.make_volume("pgdata");
+  world.make_volume("other");
+  world.truth.erase(world.volume("pgdata").volume.key);
+  world.run_task("pg.1", "A1", "pgdata");
+  world.advance(ev::minutes(30));
+  CHECK(world.count("create pgdata") == 1);
+  CHECK(world.count("attach pgdata a1") <= 1);
+  CHECK_FALSE(world.blocked("pgdata").empty());
+}
+
+TEST_CASE("48-like: more detaches in a window than allowed stop and ask a person") {
+  ev::Policy policy = EngineWorld::default_policy();
+  policy.detach_storm_max = 3;
+  policy.detach_storm_percent = 0;
+  Cluster world(policy);
+  for (int i = 0; i < 8; ++i) {
+    const std::string name = "v" + std::to_string(i);
+    world.make_volume(name);
+    world.run_task("t." + std::to_string(i), "A1", name);
+  }
+  world.advance(ev::seconds(5));
+  for (int i = 0; i < 8; ++i) {
+    const std::string id = "t." + std::to_string(i);
+    world.end_container(id, "A1");
+    world.task_updated(id, "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  }
+  world.advance(ev::minutes(5));
+  std::int64_t detached = 0;
+  for (int i = 0; i < 8; ++i) detached += world.attached("v" + std::to_string(i), "a1") ? 0 : 1;
+  CHECK(detached == 3);
+  CHECK(world.engine().observed().detach_storm);
+  REQUIRE(world.order(ev::Release{}).status);
+  world.advance(ev::seconds(30));
+  detached = 0;
+  for (int i = 0; i < 8; ++i) detached += world.attached("v" + std::to_string(i), "a1") ? 0 : 1;
+  CHECK(detached == 6);
+}
+
+TEST_CASE("31: a call that hangs holds up nothing but its volume") {
+  Cluster world;
+  world.make_volume("stuck");
+  world.make_volume("pgdata");
+  world.mishap[ev::OperationKind::attach] = Mishap::hang;
+  world.run_task("s.1", "A1", "stuck");
+  world.advance(ev::seconds(1));
+  world.mishap.clear();
+  world.run_task("pg.1", "A1", "pgdata");
+  world.advance(ev::seconds(1));
+  CHECK(world.attached("pgdata", "a1"));
+  CHECK_FALSE(world.attached("stuck", "a1"));
+}
+
+TEST_CASE("9: a full attach lane does not hold up detaches, and every host gets its turn") {
+  ev::Policy policy = EngineWorld::default_policy();
+  policy.providers[0].calls_max = 2;
+  Cluster world(policy);
+  world.make_volume("pgdata");
+  world.run_task("pg.1", "A1", "pgdata");
+  for (const char* name : {"s1", "s2", "s3"}) world.make_volume(name);
+  world.advance(ev::seconds(1));
+  world.mishap[ev::OperationKind::attach] = Mishap::hang;
+  for (const char* name : {"s1", "s2", "s3"}) world.run_task(std::string("t-") + name, "A2", name);
+  world.end_container("pg.1", "A1");
+  world.task_updated("pg.1", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  world.advance(ev::seconds(60));
+  CHECK_FALSE(world.attached("pgdata", "a1"));
+  CHECK(world.count("attach s3 a2") == 0);
+}
+
+TEST_CASE("a format that was refused is not tried again and blocks with the operator as its owner") {
+  Cluster world;
+  // The fake provider formats anything; a refusal comes as the result of the call.
+  world.mishap[ev::OperationKind::format] = Mishap::fail_before;
+  ev::CreateVolume create{
+      "pgdata", {ev::ProviderName("local~lab"), "p1"}, 64, ev::Filesystem::ext4, ev::AccessMode::rw, 0, "",
+      ""};
+  REQUIRE(world.order(create).status);
+  world.run_task("pg.1", "A1", "pgdata");
+  world.advance(ev::minutes(2));
+  CHECK_FALSE(world.attached("pgdata", "a1"));
+  world.mishap.clear();
+  world.advance(ev::minutes(3));
+  CHECK(world.attached("pgdata", "a1"));
+}
+
+TEST_CASE("33: a principal that may not see tasks makes the view incomplete, never empty") {
+  Cluster world;
+  world.make_volume("pgdata");
+  world.run_task("pg.1", "A1", "pgdata");
+  world.advance(ev::seconds(1));
+  world.disconnect();
+  world.subscribe();
+  world.event(ev::MasterMetricsSeen{5, 2});
+  world.event(ev::MasterMetricsSeen{5, 2});
+  CHECK_FALSE(world.engine().observed().view_complete);
+  CHECK(world.engine().observed().view_incomplete_why.find("VIEW_TASK") != std::string::npos);
+  world.advance(ev::minutes(60));
+  CHECK(world.attached("pgdata", "a1"));
+}
+
+TEST_CASE("54: a task that moves to and fro quickly ends where its last live task is") {
+  Cluster world;
+  world.make_volume("pgdata");
+  world.run_task("pg.1", "A1", "pgdata");
+  for (int i = 2; i < 7; ++i) {
+    const std::string from = i % 2 == 0 ? "A1" : "A2";
+    const std::string to = i % 2 == 0 ? "A2" : "A1";
+    world.end_container("pg." + std::to_string(i - 1), from);
+    world.task_updated("pg." + std::to_string(i - 1), from, ev::TaskState::task_killed,
+                       ev::StatusSource::source_executor);
+    world.run_task("pg." + std::to_string(i), to, "pgdata");
+  }
+  world.advance(ev::minutes(2));
+  CHECK(world.attached("pgdata", "a2"));
+  CHECK_FALSE(world.attached("pgdata", "a1"));
+}
+
+TEST_CASE("the end of the ledger halts the engine") {
+  ev::Snapshot snapshot;
+  snapshot.ledger = {"x", 1};
+  ev::reconcilers::Engine engine(std::move(snapshot), EngineWorld::default_policy());
+  const ev::Now now{ev::Instant{1}, ev::WallTime{1}};
+  auto effects = engine.step(now, ev::reconcilers::CommitFailed{{ev::Errc::exhausted, "disk full"}});
+  REQUIRE(effects.size() == 1);
+  CHECK(std::holds_alternative<ev::reconcilers::Stop>(effects[0]));
+  CHECK(engine.step(now, ev::reconcilers::TimerFired{}).empty());
+}
