@@ -19,8 +19,12 @@ bool run_until(uv::Loop& loop, const std::function<bool()>& condition, Duration 
   uv::Timer guard(loop);
   bool late = false;
   guard.start(max, [&] { late = true; });
-  while (!late && !condition()) loop.turn();
-  return condition();
+  bool holds = condition();
+  while (!holds && !late) {
+    loop.turn();
+    holds = condition();
+  }
+  return holds;
 }
 
 void run_for(uv::Loop& loop, Duration duration) {
