@@ -33,9 +33,9 @@ bool may_share(const HelperRequest& request, const host::LoopDevice& other) {
 
 // Every loop device on the image but our own is an attachment elsewhere. Records of other hosts without one
 // are stale: a reboot.
-Status clear_of_others(const Attaching& work, const OpenImage& image) {
+Status clear_of_others(const Attaching& work, OpenImage& image) {
   const std::string tag = host::loop_tag(work.request.host, to_text(work.volume.ref));
-  ASSIGN(const std::vector<host::LoopDevice> loops, loops_on(work.site, image.identity));
+  ASSIGN(const std::vector<host::LoopDevice> loops, loops_on(work.site, image));
   for (const host::LoopDevice& loop : loops) {
     if (loop.tag == tag || may_share(work.request, loop)) continue;
     return fail(Errc::conflict, "volume {}: is attached to {}", work.request.ref,
@@ -179,7 +179,7 @@ Result<OperationAnswer> attach_volume(const Site& site, const HelperRequest& req
   }
   ASSIGN(VolumeFile volume, require_volume(site, request));
   Attaching work{site, request, std::move(volume), {}, false};
-  ASSIGN(const OpenImage image, open_image(work.volume.image, !request.read_only));
+  ASSIGN(OpenImage image, open_image(work.volume.image, !request.read_only));
   TRY(check_size(work, image));
   TRY(clear_of_others(work, image));
   ASSIGN(const std::string boot_id, read_boot_id(site, request.host));

@@ -82,7 +82,7 @@ Result<Source> open_source(const Site& site, const HelperRequest& request) {
   Source source;
   source.sidecar = *volume.sidecar;
   ASSIGN(source.image, open_image(volume.image, false));
-  ASSIGN(const std::vector<host::LoopDevice> loops, loops_on(site, source.image.identity));
+  ASSIGN(const std::vector<host::LoopDevice> loops, loops_on(site, source.image));
   if (!loops.empty()) {
     return fail(Errc::conflict, "volume {}: is attached to {}; detach it before it is cloned",
                 request.source_ref, holder_text(site, loops.front(), volume.ref));

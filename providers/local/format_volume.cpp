@@ -33,7 +33,7 @@ std::string never_format(const HelperRequest& request, const VolumeFile& volume)
 }
 
 Result<host::LoopDevice> find_device(const Site& site, const HelperRequest& request, const VolumeFile& volume,
-                                     const OpenImage& image) {
+                                     OpenImage& image) {
   ASSIGN(const std::optional<host::LoopDevice> loop, own_loop(site, request.host, volume.ref));
   if (!loop) return fail(Errc::conflict, "volume {}: is not attached to host {}", request.ref, request.host);
   if (!request.device.empty() && loop->path != request.device) {
@@ -43,7 +43,7 @@ Result<host::LoopDevice> find_device(const Site& site, const HelperRequest& requ
   if (!(loop->backing == image.identity) || !loop->whole_file || loop->read_only) {
     return fail(Errc::conflict, "{}: is not all of {}, writable", loop->path, volume.image);
   }
-  ASSIGN(const std::vector<host::LoopDevice> loops, loops_on(site, image.identity));
+  ASSIGN(const std::vector<host::LoopDevice> loops, loops_on(site, image));
   if (loops.size() != 1)
     return fail(Errc::conflict, "{}: has {} loop devices, format needs to be alone", volume.image,
                 loops.size());
@@ -65,7 +65,7 @@ Result<OperationAnswer> format_volume(const Site& site, const HelperRequest& req
   ASSIGN(VolumeFile volume, require_volume(site, request));
   ASSIGN(const std::string boot_id, read_boot_id(site, request.host));
   if (const std::string why = never_format(request, volume); !why.empty()) return refusal(why, boot_id);
-  ASSIGN(const OpenImage image, open_image(volume.image, false));
+  ASSIGN(OpenImage image, open_image(volume.image, false));
   ASSIGN(const host::LoopDevice loop, find_device(site, request, volume, image));
   ASSIGN(const DeviceMounts mounts, sort_mounts(loop, ""));
   if (!mounts.foreign.empty()) {

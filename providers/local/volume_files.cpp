@@ -4,11 +4,15 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <ctime>
 
 #include "host/crash_point.h"
 
 namespace extvold::providers::local {
 namespace {
+
+constexpr int kLockLooks =
+    25;  // 25 x 20 ms: a loop device that has just gone gives its lock back a little later
 
 bool is_folder(const std::string& path) {
   struct stat st {};
@@ -76,6 +80,7 @@ Result<VolumeFile> require_volume(const Site& site, const HelperRequest& request
 
 Result<OpenImage> open_image(const std::string& path, bool writable) {
   OpenImage image;
+  image.path = path;
   image.fd.reset(::open(path.c_str(), (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!image.fd) return host::fail_errno(fmt::format("open {}", path));
   struct stat st {};
@@ -83,20 +88,28 @@ Result<OpenImage> open_image(const std::string& path, bool writable) {
   if (!S_ISREG(st.st_mode)) return fail(Errc::conflict, "{}: not a regular file", path);
   image.identity = host::FileIdentity{st.st_dev, st.st_ino};
   image.size_bytes = st.st_size;
-  TRY(host::lock_exclusively(image.fd.get(), path));
+  const Status locked = host::lock_exclusively(image.fd.get(), path);
+  if (!locked && locked.error().code != Errc::busy) return tl::make_unexpected(locked.error());
+  image.locked = locked.has_value();
   return image;
 }
 
-Result<std::vector<host::LoopDevice>> loops_on(const Site& site, host::FileIdentity image) {
-  ASSIGN(const std::vector<host::LoopDevice> all, host::list_loops());
-  std::vector<host::LoopDevice> found;
-  for (const host::LoopDevice& loop : all) {
-    if (loop.identity_known && loop.backing == image) found.push_back(loop);
-    if (!loop.identity_known && loop.backing_path.starts_with(site.root + "/")) {
-      return fail(Errc::permission, "open {}: permission denied (run as root)", loop.path);
+Result<std::vector<host::LoopDevice>> loops_on(const Site& site, OpenImage& image) {
+  for (int look = 0; look < kLockLooks || image.locked; ++look) {
+    ASSIGN(const std::vector<host::LoopDevice> all, host::list_loops());
+    std::vector<host::LoopDevice> found;
+    for (const host::LoopDevice& loop : all) {
+      if (loop.identity_known && loop.backing == image.identity) found.push_back(loop);
+      if (!loop.identity_known && loop.backing_path.starts_with(site.root + "/")) {
+        return fail(Errc::permission, "open {}: permission denied (run as root)", loop.path);
+      }
     }
+    if (!found.empty() || image.locked) return found;
+    image.locked = host::lock_exclusively(image.fd.get(), image.path).has_value();  // then look again
+    const timespec pause{0, 20'000'000};
+    if (!image.locked) ::nanosleep(&pause, nullptr);
   }
-  return found;
+  return fail(Errc::busy, "{}: locked by another process (see: lslocks)", image.path);
 }
 
 std::string holder_text(const Site& site, const host::LoopDevice& loop, const VolumeRef& ref) {
@@ -125,8 +138,8 @@ Result<OperationAnswer> remove_volume(const Site& site, const HelperRequest& req
     return answer;
   }
   if (is_there(volume->image)) {
-    ASSIGN(const OpenImage image, open_image(volume->image, false));
-    ASSIGN(const std::vector<host::LoopDevice> loops, loops_on(site, image.identity));
+    ASSIGN(OpenImage image, open_image(volume->image, false));
+    ASSIGN(const std::vector<host::LoopDevice> loops, loops_on(site, image));
     if (!loops.empty()) {
       return fail(Errc::conflict, "volume {}: is attached to {}", request.ref,
                   holder_text(site, loops.front(), *ref));

@@ -27,15 +27,18 @@ Result<VolumeFile> require_volume(const Site& site, const HelperRequest& request
 
 struct OpenImage {
   host::UniqueFd fd;
+  std::string path;
   host::FileIdentity identity;
   std::int64_t size_bytes = 0;
+  bool locked = false;  // flock(LOCK_EX). The loop device keeps this very descriptor, and so the lock, as
+                        // long as it exists
 };
-// Regular files only, no symlinks; with the lock that keeps other cooperating programs from a second loop
-// device on it.
+// Regular files only, no symlinks.
 Result<OpenImage> open_image(const std::string& path, bool writable);
 
-// The loop devices on this file. Errors: permission, if a device could not be asked what it is on.
-Result<std::vector<host::LoopDevice>> loops_on(const Site& site, host::FileIdentity image);
+// The loop devices on this file. Errors: permission, if a device could not be asked what it is on; busy, if
+// the file is locked although it has no loop device: another program is about to use it.
+Result<std::vector<host::LoopDevice>> loops_on(const Site& site, OpenImage& image);
 
 // "host a1 (/dev/loop3)", for messages. A device without a tag of ours has no host.
 std::string holder_text(const Site& site, const host::LoopDevice& loop, const VolumeRef& ref);

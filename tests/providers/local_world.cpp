@@ -1,0 +1,249 @@
+#include "tests/providers/local_world.h"
+
+#include <fcntl.h>
+#include <linux/loop.h>
+#include <spawn.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+
+#include "model/check.h"
+#include "tests/lib/skip.h"
+
+namespace extvold::tests {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kLedger = "ledger-1";
+
+std::vector<std::string> mounts_below(const std::string& dir) {
+  std::ifstream in("/proc/self/mountinfo");
+  std::vector<std::string> found;
+  for (std::string line; std::getline(in, line);) {
+    std::istringstream words(line);
+    std::vector<std::string> fields{std::istream_iterator<std::string>(words),
+                                    std::istream_iterator<std::string>()};
+    if (fields.size() > 4 && fields[4].rfind(dir + "/", 0) == 0) found.push_back(fields[4]);
+  }
+  return found;
+}
+
+std::vector<std::string> loops_below(const std::string& dir) {
+  std::vector<std::string> found;
+  for (const auto& entry : fs::directory_iterator("/sys/block")) {
+    std::ifstream in(entry.path() / "loop/backing_file");
+    std::string line;
+    if (std::getline(in, line) && line.rfind(dir + "/", 0) == 0)
+      found.push_back("/dev/" + entry.path().filename().string());
+  }
+  return found;
+}
+
+bool clean(const std::string& dir) {
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    const std::vector<std::string> mounts = mounts_below(dir);
+    for (auto at = mounts.rbegin(); at != mounts.rend(); ++at)
+      ::umount2(at->c_str(), attempt > 50 ? MNT_DETACH : 0);
+    const std::vector<std::string> loops = loops_below(dir);
+    for (const std::string& loop : loops) {
+      const int fd = ::open(loop.c_str(), O_RDONLY | O_CLOEXEC);
+      if (fd < 0) continue;
+      ::ioctl(fd, LOOP_CLR_FD);
+      ::close(fd);
+    }
+    if (mounts.empty() && loops.empty()) break;
+    ::usleep(20'000);
+  }
+  std::error_code ignored;
+  fs::remove_all(dir, ignored);
+  return loops_below(dir).empty() && !fs::exists(dir);
+}
+
+}  // namespace
+
+bool lacks_root(const char* why) {
+  if (::geteuid() == 0) return false;
+  skip_test(std::string("NEEDS ROOT: skipped ") + why);
+  return true;
+}
+
+LocalWorld::LocalWorld() {
+  std::string name = "/tmp/extvold-local-XXXXXX";
+  EXTVOLD_CHECK(::mkdtemp(name.data()) != nullptr);
+  dir = fs::canonical(name).string();
+  for (const char* one : {"/root/hdd", "/root/ssd", "/hosts/a1", "/hosts/a2"})
+    fs::create_directories(dir + one);
+  int ends[2];
+  EXTVOLD_CHECK(::pipe2(ends, O_CLOEXEC) == 0);
+  guardian_ = ::fork();
+  EXTVOLD_CHECK(guardian_ >= 0);
+  if (guardian_ == 0) {
+    ::setsid();
+    ::close(ends[1]);
+    char byte = 0;
+    while (::read(ends[0], &byte, 1) > 0) {
+    }
+    ::_exit(clean(dir) ? 0 : 1);
+  }
+  ::close(ends[0]);
+  lifeline_ = ends[1];
+  config.name = ProviderName("local~test");
+  config.root = dir + "/root";
+  config.hosts_dir = dir + "/hosts";
+  config.pools = {{"hdd", 400, 0}, {"ssd", 9000, 0}};
+  config.format_host = "a1";
+  config.program = EXTVOLD_HOST_HELPER;
+  config.program_arguments = {};
+  restart();
+}
+
+LocalWorld::~LocalWorld() {
+  runner.forget(false);
+  ::close(lifeline_);
+  int status = 0;
+  ::waitpid(guardian_, &status, 0);
+  CHECK(status == 0);  // it says if something could not be removed
+}
+
+void LocalWorld::restart() {
+  EXTVOLD_CHECK(check_local_config(config).has_value());
+  provider = std::make_unique<providers::local::LocalProvider>(config, runner, boot_clock);
+}
+
+OperationResult LocalWorld::execute(const OperationCall& call) {
+  OperationResult result;
+  int calls = 0;
+  provider->execute(call, [&](OperationResult ended) {
+    result = std::move(ended);
+    ++calls;
+  });
+  CHECK(calls == 0);  // never from inside the call
+  runner.drain();
+  CHECK(calls == 1);
+  CHECK(result.id == call.operation.id);
+  return result;
+}
+
+ProviderObservation LocalWorld::observe(const std::string& key) {
+  ProviderObservation seen;
+  const Instant before = boot_clock();
+  provider->observe(key, [&](ProviderObservation answer) { seen = std::move(answer); });
+  runner.drain();
+  CHECK(seen.provider == config.name);
+  CHECK(seen.volume_key == key);
+  CHECK(seen.sent_at >= before);
+  CHECK(seen.ended_at >= seen.sent_at);
+  return seen;
+}
+
+ObservedVolume LocalWorld::inspect(const Volume& volume) {
+  const ProviderObservation seen = observe(volume.key);
+  INFO(seen.why_incomplete);
+  REQUIRE(seen.complete);
+  REQUIRE(seen.volumes.size() == 1);
+  return seen.volumes[0];
+}
+
+Volume LocalWorld::volume(const std::string& key, std::int64_t size_mb, Filesystem filesystem) const {
+  Volume volume;
+  volume.id = VolumeId{7};
+  volume.name = "name-of-" + key;
+  volume.key = key;
+  volume.pool = PoolName{config.name, "hdd"};
+  volume.size_mb = size_mb;
+  volume.iops = 10;
+  volume.filesystem = filesystem;
+  volume.format = filesystem == Filesystem::none ? FormatState::not_wanted : FormatState::wanted;
+  return volume;
+}
+
+OperationCall LocalWorld::call(OperationKind kind, const Volume& volume, const std::string& host) const {
+  OperationCall call;
+  call.operation.id = OperationId("op-" + volume.key + "-" + std::string(to_text(kind)));
+  call.operation.kind = kind;
+  call.operation.generation = Generation{1, 2};
+  call.ledger_id = kLedger;
+  call.volume = volume;
+  call.host_name = host;
+  call.deadline = seconds(60);
+  return call;
+}
+
+Volume LocalWorld::formatted(const std::string& key, std::int64_t size_mb, Filesystem filesystem) {
+  Volume made = volume(key, size_mb, filesystem);
+  for (const OperationKind kind :
+       {OperationKind::create, OperationKind::attach, OperationKind::format, OperationKind::detach}) {
+    const OperationResult result = execute(call(kind, made, "a1"));
+    INFO(to_text(kind) << ": " << result.error.message);
+    REQUIRE(result.state == OperationState::done);
+    if (kind == OperationKind::create) made.provider_ref = result.provider_ref;
+  }
+  made.format = FormatState::formatted;
+  return made;
+}
+
+std::string LocalWorld::image(const Volume& volume) const {
+  return config.root + "/" + volume.pool.pool + "/" + volume.key + ".img";
+}
+std::string LocalWorld::sidecar(const Volume& volume) const {
+  return config.root + "/" + volume.pool.pool + "/" + volume.key + ".json";
+}
+std::string LocalWorld::record(const Volume& volume, const std::string& host) const {
+  return config.hosts_dir + "/" + host + "/attachments/" + volume.pool.pool + "~" + volume.key + ".img.json";
+}
+std::string LocalWorld::lock(const Volume& volume) const {
+  return config.root + "/.lock-" + volume.pool.pool + "~" + volume.key + ".img";
+}
+
+std::size_t LocalWorld::loops() const { return loops_below(dir).size(); }
+
+void write_text(const std::string& path, std::string_view text) {
+  std::ofstream out(path, std::ios::binary | std::ios::trunc);
+  out << text;
+  out.close();
+  EXTVOLD_CHECK(out.good());
+}
+
+std::string read_text(const std::string& path) {
+  std::ifstream in(path, std::ios::binary | std::ios::ate);
+  if (!in) return {};
+  std::string text(static_cast<std::size_t>(in.tellg()), '\0');
+  in.seekg(0);
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  return text;
+}
+
+bool exists(const std::string& path) {
+  struct stat st {};
+  return ::lstat(path.c_str(), &st) == 0;
+}
+
+int run_program(const std::vector<std::string>& argv) {
+  std::vector<char*> words;
+  for (const std::string& word : argv) words.push_back(const_cast<char*>(word.c_str()));
+  words.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+  posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
+  pid_t pid = 0;
+  const int error = ::posix_spawn(&pid, words[0], &actions, nullptr, words.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  if (error != 0) return 127;
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+}  // namespace extvold::tests
