@@ -29,6 +29,17 @@ void insert_by_id(std::vector<const T*>& list, const T* item) {
   if (at == list.end() || *at != item) list.insert(at, item);
 }
 
+// Ids are handed out in order, so that an insertion is nearly always at the end.
+void insert_id(std::vector<ClaimId>& list, ClaimId id) {
+  const auto at = std::lower_bound(list.begin(), list.end(), id);
+  if (at == list.end() || *at != id) list.insert(at, id);
+}
+
+void erase_id(std::vector<ClaimId>& list, ClaimId id) {
+  const auto at = std::lower_bound(list.begin(), list.end(), id);
+  if (at != list.end() && *at == id) list.erase(at);
+}
+
 template <typename T>
 void erase_item(std::vector<const T*>& list, const T* item) {
   list.erase(std::remove(list.begin(), list.end(), item), list.end());
@@ -140,22 +151,22 @@ void Snapshot::index(const Claim& claim) {
     EXTVOLD_CHECK(entry != nullptr);
     insert_by_id(entry->claims, &claim);
   } else {
-    unresolved_.insert(claim.id);
+    insert_id(unresolved_, claim.id);
   }
   claims_by_task_.insert(&claim);
-  if (!claim.agent.empty()) claims_by_agent_[claim.agent].insert(claim.id);
+  if (!claim.agent.empty()) insert_id(claims_by_agent_[claim.agent], claim.id);
 }
 
 void Snapshot::unindex(const Claim& claim) {
   if (claim.volume) {
     if (VolumeEntry* entry = find_value(volumes_, claim.volume)) erase_item(entry->claims, &claim);
   } else {
-    unresolved_.erase(claim.id);
+    erase_id(unresolved_, claim.id);
   }
   claims_by_task_.erase(&claim);
   const auto by_agent = claims_by_agent_.find(claim.agent);
   if (by_agent != claims_by_agent_.end()) {
-    by_agent->second.erase(claim.id);
+    erase_id(by_agent->second, claim.id);
     if (by_agent->second.empty()) claims_by_agent_.erase(by_agent);
   }
 }

@@ -131,8 +131,8 @@ class Snapshot {
   std::map<FrameworkId, Framework> frameworks_;
   std::map<ClaimId, Claim> claims_;
   std::set<const Claim*, TaskOrder> claims_by_task_;
-  std::map<AgentId, std::set<ClaimId>> claims_by_agent_;
-  std::set<ClaimId> unresolved_;
+  std::map<AgentId, std::vector<ClaimId>> claims_by_agent_;  // ordered
+  std::vector<ClaimId> unresolved_;                          // ordered
   std::map<EvidenceId, Evidence> evidence_;
   std::map<PoolName, Pool> pools_;
   std::map<AgentId, std::vector<ReservationRecord>> reservations_;

@@ -64,8 +64,7 @@ Engine::Verdict Engine::judge(const Claim& claim, TaskState state, const TaskSta
     out.wanted = true;
     const bool told = state != TaskState::task_unreachable && state != TaskState::task_unknown;
     out.liveness = told ? Liveness::live : Liveness::unknown;
-    out.why = told ? fmt::format("Mesos says {}", to_text(state))
-                   : fmt::format("{}: nobody can tell whether it still runs", to_text(state));
+    if (!told) out.why = fmt::format("{}: nobody can tell whether it still runs", to_text(state));
     return out;
   }
   out.wanted = false;

@@ -34,6 +34,9 @@ std::vector<Effect> Engine::step(Now now, Input input) {
     on_result(std::move(ended->result), now);
   } else if (auto* command = std::get_if<CommandArrived>(&input)) {
     on_command(std::move(command->command), now);
+  } else if (auto* changed = std::get_if<PolicyChanged>(&input)) {
+    policy_ = std::move(changed->policy);
+    touch_all();
   } else if (std::holds_alternative<StopRequested>(input)) {
     stopping_ = true;
   }

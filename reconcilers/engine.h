@@ -50,10 +50,13 @@ struct OperationEnded {
 struct CommandArrived {
   Command command;
 };
+struct PolicyChanged {  // numbers and intervals; providers and drivers are as they were
+  Policy policy;
+};
 struct TimerFired {};
 struct StopRequested {};
 using Input = std::variant<EventsArrived, Committed, CommitFailed, ObservationArrived, OperationEnded,
-                           CommandArrived, TimerFired, StopRequested>;
+                           CommandArrived, PolicyChanged, TimerFired, StopRequested>;
 
 // ---- Effects
 struct Commit {
@@ -109,7 +112,13 @@ class Engine {
   const Observed& observed() const { return observed_; }
   const Policy& policy() const { return policy_; }
   const EngineCounts& counts() const { return counts_; }
-  bool halted() const { return halted_; }  // after CommitFailed
+  bool halted() const { return halted_; }  // after CommitFailed, or take_snapshot()
+
+  // Its end: what it knew, for who goes on with it.
+  Snapshot take_snapshot() {
+    halted_ = true;
+    return std::move(snapshot_);
+  }
 
  private:
   // Each group lives in the file that its comment names.
