@@ -1,0 +1,205 @@
+// What a ledger needs now and then: checks, backups, a restore, retention.
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+
+#include "ledger/ledger.h"
+
+namespace extvold::ledger {
+namespace {
+
+constexpr std::int64_t kPruneRows = 20'000;  // of history in one call: some ten milliseconds
+
+// Findings of one PRAGMA that answers "ok" or a list of complaints.
+Status read_complaints(Database& db, std::string_view query_name, std::vector<Finding>& out) {
+  ASSIGN(Statement statement, db.prepare(query_name));
+  Query query(statement);
+  for (;;) {
+    ASSIGN(const bool more, query.next());
+    if (!more) return {};
+    std::string text;
+    TRY(query.read(text));
+    if (text != "ok") out.push_back({"integrity", "file", text});
+  }
+}
+
+Status read_foreign_keys(Database& db, std::vector<Finding>& out) {
+  ASSIGN(Statement statement, db.prepare("queries/check_foreign_keys"));
+  Query query(statement);
+  for (;;) {
+    ASSIGN(const bool more, query.next());
+    if (!more) return {};
+    std::string table;
+    std::string rowid;
+    std::string parent;
+    std::int64_t which = 0;
+    TRY(query.read(table, rowid, parent, which));
+    out.push_back({"foreign_keys", table,
+                   fmt::format("row {} refers to a row of {} that does not exist", rowid, parent)});
+  }
+}
+
+Status read_invariant(Database& db, const SqlFile& file, std::vector<Finding>& out) {
+  ASSIGN(Statement statement, db.prepare(file.name));
+  Query query(statement);
+  for (;;) {
+    ASSIGN(const bool more, query.next());
+    if (!more) return {};
+    Finding& finding = out.emplace_back();
+    finding.check = file.name.substr(file.name.find('/') + 1);
+    TRY(query.read(finding.subject, finding.problem));
+  }
+}
+
+void remove_file(const std::string& path) {
+  std::error_code ignored;
+  std::filesystem::remove(path, ignored);
+}
+
+Status rename_file(const std::string& from, const std::string& to) {
+  std::error_code error;
+  std::filesystem::rename(from, to, error);
+  if (error) return fail(Errc::unavailable, "cannot rename {} to {}: {}", from, to, error.message());
+  return {};
+}
+
+// VACUUM INTO does not sync by itself, and leaves a part behind where it fails.
+Status copy_to(Database& db, const std::string& file) {
+  auto copied = db.run("queries/vacuum_into", {"file"}, file);
+  if (copied) copied = sync_file(file);
+  if (copied) copied = sync_directory_of(file);
+  if (!copied) remove_file(file);
+  return copied;
+}
+
+// The backup as a staged file beside `into`, whole and of the present schema.
+Status stage(const std::string& file, const std::string& staged) {
+  if (!file_exists(file)) return fail(Errc::not_found, "there is no backup {}", file);
+  ASSIGN(Database source,
+         Database::open(file, {.read_only = true, .create = false, .immutable = false, .vfs = {}}));
+  ASSIGN(const SchemaStanding standing, schema_standing(source, file, migrations()));
+  if (standing == SchemaStanding::empty)
+    return fail(Errc::conflict, "{} is empty: it is no backup of a ledger", file);
+  std::vector<Finding> findings;
+  TRY(read_complaints(source, "queries/check_integrity", findings));
+  if (!findings.empty()) {
+    return fail(Errc::corrupt, "the backup {} is damaged ({}): restore an older one", file,
+                findings.front().problem);
+  }
+  for (const char* ending : {"", "-wal", "-shm"})
+    remove_file(staged + ending);  // of a restore that did not end
+  return copy_to(source, staged);
+}
+
+// Moves the ledger that is there aside, its WAL with it: SQLite would play an old WAL onto the new file.
+Result<std::string> move_aside(const std::string& path) {
+  const std::string wal = path + "-wal";
+  if (!file_exists(path) && !file_exists(wal)) return std::string();
+  std::string kept = path + ".before-restore";
+  for (int n = 2; file_exists(kept) || file_exists(kept + "-wal"); ++n)
+    kept = fmt::format("{}.before-restore.{}", path, n);
+  if (file_exists(path)) TRY(rename_file(path, kept));
+  if (file_exists(wal)) TRY(rename_file(wal, kept + "-wal"));
+  remove_file(path + "-shm");
+  return kept;
+}
+
+}  // namespace
+
+Result<std::vector<Finding>> Ledger::check(CheckDepth depth) {
+  std::vector<Finding> out;
+  if (depth == CheckDepth::pages) TRY(read_complaints(db_, "queries/check_pages", out));
+  if (depth == CheckDepth::full) TRY(read_complaints(db_, "queries/check_integrity", out));
+  if (depth != CheckDepth::invariants) TRY(read_foreign_keys(db_, out));
+  for (const SqlFile& file : files_below("checks/")) TRY(read_invariant(db_, file, out));
+  return out;
+}
+
+Status Ledger::backup(const std::string& file) {
+  if (file_exists(file)) return fail(Errc::conflict, "{} exists: name a file that does not", file);
+  return copy_to(db_, file);
+}
+
+Result<RestoreReport> Ledger::restore(const std::string& file, const std::string& into, WallTime now) {
+  ASSIGN(const std::string path, resolve(into));
+  ASSIGN(const UniqueFd lock, take_lock(path));
+  std::optional<HighWaterMark> mark;
+  if (auto read = HighWaterFile::read(path))
+    mark = *read;  // unreadable counts as lost: the incarnation jumps further
+
+  const std::string staged = path + ".restoring";
+  TRY(stage(file, staged));
+  RestoreReport report;
+  {
+    ASSIGN(const std::unique_ptr<Ledger> ledger,
+           open(staged, {.read_only = false, .create = false, .now = now, .vfs = {}, .guarded = false}));
+    TRY(ledger->begin_incarnation(next_incarnation(ledger->meta_.ledger.incarnation, mark), "ledger.restored",
+                                  fmt::format("the ledger was restored from {}", file)));
+    report.ledger = ledger->meta_.ledger;
+    report.sequence = ledger->meta_.sequence;
+  }  // closing moves everything into the file and removes its WAL
+  if (file_exists(staged + "-wal")) {
+    return fail(Errc::unavailable, "{}-wal remains: another program has {} open; end it and restore again",
+                staged, staged);
+  }
+  TRY(sync_file(staged));
+  ASSIGN(report.kept, move_aside(path));
+  TRY(rename_file(staged, path));
+  TRY(sync_directory_of(path));
+  ASSIGN(const FileIdentity identity, identify(path));
+  TRY(HighWaterFile::write(path, {report.ledger.id, report.ledger.incarnation, report.sequence, identity}));
+  return report;
+}
+
+Result<WalState> Ledger::wal() {
+  std::error_code ignored;
+  const auto size = std::filesystem::file_size(path_ + "-wal", ignored);
+  return WalState{.bytes = ignored ? 0 : static_cast<std::int64_t>(size),
+                  .frames = wal_frames_,
+                  .frames_not_yet = wal_frames_ - wal_copied_};
+}
+
+Result<PruneReport> Ledger::prune(WallTime older_than) {
+  if (broken_) return tl::make_unexpected(*broken_);
+  if (!writer_) return fail(Errc::permission, "nothing can be pruned: {}", report_.read_only_reason);
+  PruneReport report;
+  if (auto done = prune_in_transaction(older_than, report); !done)
+    return tl::make_unexpected(fatal(std::move(done).error()));
+  return report;
+}
+
+Status Ledger::prune_in_transaction(WallTime older_than, PruneReport& report) {
+  ASSIGN(Transaction transaction, Transaction::begin(db_, transactions_));
+  TRY(refuse_if_foreign_write());
+  std::int64_t from = 0;
+  std::int64_t last = 0;
+  std::int64_t limit = 0;
+  {
+    ASSIGN(Statement statement, db_.prepare("queries/get_history_span"));
+    Query query(statement);
+    ASSIGN(const bool row, query.next());
+    if (row) TRY(query.read(from, last));
+  }
+  {
+    ASSIGN(Statement statement, db_.prepare("queries/get_prune_limit", {"older_than", "from"}));
+    Query query(statement, older_than, from);
+    ASSIGN(const bool row, query.next());
+    if (row) TRY(query.read(limit));
+  }
+  const std::int64_t through = std::min(limit, from + kPruneRows);
+  const auto changed = [this] { return sqlite3_changes64(db_.handle()); };
+  TRY(db_.run("queries/prune_operations", {"older_than"}, older_than));
+  report.operations = changed();
+  TRY(db_.run("queries/prune_evidence", {"older_than"}, older_than));
+  report.evidence = changed();
+  if (through > from) {
+    TRY(db_.run("queries/update_history_pruned", {"through"}, through));
+    TRY(db_.run("queries/prune_history", {"from", "through"}, from, through));
+    report.history = changed();
+  }
+  report.more = through < limit;
+  return transaction.commit();
+}
+
+}  // namespace extvold::ledger

@@ -1,0 +1,47 @@
+// Reads the rows of a ledger back into values: the whole state as a Snapshot, or parts of the history.
+//
+// Functions on a Database that the caller owns and keeps in one read transaction; `corrupt` where a row holds
+// what this program does not know.
+#pragma once
+
+#include <vector>
+
+#include "ledger/sqlite.h"
+#include "model/snapshot.h"
+
+namespace extvold::ledger {
+
+// The one row of ledger_meta.
+struct Meta {
+  LedgerIdentity ledger;
+  Mode mode = Mode::observe;
+  Sequence sequence;
+  Counters counters;
+  MesosView view;
+  std::int64_t history_last = 0;
+  std::int64_t operation_ends = 0;
+};
+Result<Meta> read_meta(Database& db);
+
+// All state that decisions need. Equal to the Snapshot to which the same batches were applied.
+Result<Snapshot> read_snapshot(Database& db);
+
+// What of the history is asked for; an empty field asks for all.
+struct HistoryFilter {
+  VolumeId volume;
+  HostId host;
+  FrameworkId framework;
+  TaskId task;
+  WallTime since;
+  std::int64_t before = INT64_MAX;  // number of the oldest row already seen: to page back
+  std::int64_t limit = 1000;        // the newest so many
+};
+struct HistoryRow {
+  std::int64_t number = 0;
+  Sequence sequence;
+  WallTime at;
+  HistoryEntry entry;
+};
+Result<std::vector<HistoryRow>> read_history(Database& db, const HistoryFilter& filter);  // oldest first
+
+}  // namespace extvold::ledger

@@ -1,0 +1,1 @@
+DELETE FROM attachments WHERE volume = :volume AND host = :host;

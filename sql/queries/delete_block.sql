@@ -1,0 +1,1 @@
+DELETE FROM blocks WHERE volume = :volume AND host = :host;

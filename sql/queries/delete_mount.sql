@@ -1,0 +1,1 @@
+DELETE FROM mounts WHERE volume = :volume AND host = :host AND path = :path;

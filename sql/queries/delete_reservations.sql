@@ -1,0 +1,2 @@
+-- Labels go with them.
+DELETE FROM reservations WHERE agent = :agent;

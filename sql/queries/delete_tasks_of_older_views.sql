@@ -1,0 +1,1 @@
+DELETE FROM tasks WHERE view_epoch < :view_epoch;

@@ -1,0 +1,2 @@
+-- Also those that were detached: nobody knows what happened since the copy was made.
+UPDATE attachments SET state = 'uncertain', read_back = 0, changed_at = :at;

@@ -1,0 +1,1 @@
+UPDATE claims SET liveness = 'unknown', liveness_why = :why, evidence = NULL;

@@ -1,0 +1,1 @@
+SELECT hash FROM view_texts LIMIT 1;

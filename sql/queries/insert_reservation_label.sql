@@ -1,0 +1,2 @@
+INSERT INTO reservation_labels (reservation, position, key, value)
+VALUES (:reservation, :position, :key, :value);

@@ -1,0 +1,1 @@
+SELECT volume, host, reason, owner, text, since, next_look FROM blocks ORDER BY volume, host;

@@ -1,0 +1,1 @@
+SELECT id, name, principal, active, connected, checkpoint, removed FROM frameworks ORDER BY id;

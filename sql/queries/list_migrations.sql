@@ -1,0 +1,1 @@
+SELECT number, name, hash FROM migrations ORDER BY number;

@@ -1,0 +1,1 @@
+SELECT volume, host, path FROM mounts ORDER BY volume, host, path;

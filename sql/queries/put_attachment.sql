@@ -1,0 +1,11 @@
+INSERT INTO attachments (
+  volume, host, state, origin, incarnation, counter, read_only, mounted, device, host_identity, boot_id,
+  read_back, changed_at)
+VALUES (
+  :volume, :host, :state, :origin, :incarnation, :counter, :read_only, :mounted, :device, :host_identity,
+  :boot_id, :read_back, :changed_at)
+ON CONFLICT (volume, host) DO UPDATE SET
+  state = excluded.state, origin = excluded.origin, incarnation = excluded.incarnation,
+  counter = excluded.counter, read_only = excluded.read_only, mounted = excluded.mounted,
+  device = excluded.device, host_identity = excluded.host_identity, boot_id = excluded.boot_id,
+  read_back = excluded.read_back, changed_at = excluded.changed_at;

@@ -1,0 +1,7 @@
+INSERT INTO hosts (
+  id, name, boot_id, hold, quarantined, quarantine_reason)
+VALUES (
+  :id, :name, :boot_id, :hold, :quarantined, :quarantine_reason)
+ON CONFLICT (id) DO UPDATE SET
+  name = excluded.name, boot_id = excluded.boot_id, hold = excluded.hold, quarantined = excluded.quarantined,
+  quarantine_reason = excluded.quarantine_reason;

@@ -1,0 +1,2 @@
+-- Notices a damaged page before it is used.
+PRAGMA cell_size_check = ON;

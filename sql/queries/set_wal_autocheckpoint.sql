@@ -1,0 +1,2 @@
+-- The ledger checkpoints by itself: then the result is seen.
+PRAGMA wal_autocheckpoint = 0;

@@ -1,0 +1,3 @@
+UPDATE ledger_meta SET
+  next_host = :next_host, next_volume = :next_volume, next_claim = :next_claim,
+  next_evidence = :next_evidence, next_generation = :next_generation;

@@ -1,0 +1,1 @@
+UPDATE ledger_meta SET history_pruned = :through;

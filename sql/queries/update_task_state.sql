@@ -1,0 +1,5 @@
+-- Nothing happens where the task is not recorded (on that agent). A container that is not told stays as it
+-- is.
+UPDATE tasks SET
+  state = :state, source = :source, reason = :reason, container = coalesce(:container, container)
+WHERE task = :task AND framework = :framework AND (:agent IS NULL OR agent = :agent);
