@@ -19,8 +19,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <optional>
-#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -162,32 +160,42 @@ class Driver {
   // can be known and done now is known and done.
   std::string unsettled() const;
 
-  // Called once per drained turn in which the engine made a step; for tests and one-shot runs. May be empty.
+  // False: a commit hangs; for the watchdog.
+  bool healthy() const;
+
+  // After stop(): what it knew, for who goes on with it.
+  Snapshot take_snapshot();
+
+  // For tests and one-shot runs. May be empty. on_turn: after each turn in which the engine made steps.
+  // on_history: what was recorded, when it is durable.
   void on_turn(std::function<void()> callback) { on_turn_ = std::move(callback); }
+  void on_history(std::function<void(const std::vector<HistoryEntry>&)> callback) {
+    on_history_ = std::move(callback);
+  }
 
  private:
   struct Uncommitted {
     Sequence sequence;
+    Instant since;
     std::size_t changes = 0;
     std::vector<HistoryEntry> history;
   };
 
   // driver.cpp: life and death
   Status open();
-  void begin(Snapshot snapshot);
   void go_read_only(std::string why);
   void try_reopen();
   void finish_stop();
-  void prune_soon();
+  void fail_commands(const Error& error);
+  void upkeep();
 
   // driver_queue.cpp: inputs, steps, effects
   void post(reconcilers::Input input);
   void post_events(std::vector<MesosEvent> events);
+  void post_event(MesosEvent event);
   void schedule();
   void drain();
-  bool step_once();
   void step(reconcilers::Input input);
-  void carry_out(reconcilers::Effect& effect);
   void carry_out(reconcilers::Commit& effect);
   void carry_out(reconcilers::ObserveProvider& effect);
   void carry_out(reconcilers::ReadAgent& effect);
@@ -196,13 +204,14 @@ class Driver {
   void carry_out(reconcilers::Reply& effect);
   void carry_out(reconcilers::WakeAt& effect);
   void carry_out(reconcilers::Stop& effect);
+  void set_wake();
   void on_committed(const CommitOutcome& outcome);
   void note_history(const Uncommitted& batch);
-  providers::Provider* provider(const ProviderName& name);
+  providers::Provider& provider(const ProviderName& name);
 
   // driver_stream.cpp: the subscription
   void subscribe();
-  void unsubscribe(const std::string& why);
+  void unsubscribe();
   void on_opened(const SubscriptionOpened& opened);
   Flow on_bytes(std::string_view bytes);
   void on_closed(const SubscriptionClosed& closed);
@@ -220,26 +229,24 @@ class Driver {
   DriverCounts counts_;
   ingest::IngestCounters ingest_counters_;
   std::function<void()> on_turn_;
+  std::function<void(const std::vector<HistoryEntry>&)> on_history_;
   std::function<void()> stopped_;
 
   std::unique_ptr<LedgerSession> ledger_;
   ledger::OpenReport ledger_report_;
   std::unique_ptr<reconcilers::Engine> engine_;
-  std::int64_t engine_number_ = 0;  // callbacks made for an engine before this one are dropped
+  std::int64_t engine_number_ = 0;  // what comes back for an engine before this one is dropped
   Sequence committed_;
   std::deque<Uncommitted> uncommitted_;
 
-  struct QueuedEvents {
-    std::vector<MesosEvent> events;
-  };
-  std::deque<std::variant<QueuedEvents, reconcilers::Input>> queue_;
+  std::deque<reconcilers::Input> queue_;
   std::size_t events_queued_ = 0;
-  bool draining_ = false;
   bool scheduled_ = false;
+  Instant wake_at_ = kNever;
 
   std::int64_t next_request_ = 1;
   std::map<std::int64_t, std::function<void(Result<std::string>)>> waiting_commands_;
-  std::set<OperationId> calls_;
+  std::size_t calls_running_ = 0;  // those of earlier engines included
   std::size_t observing_ = 0;
 
   std::unique_ptr<Subscription> subscription_;
@@ -256,7 +263,7 @@ class Driver {
   uv::Timer reopen_;
   uv::Timer pause_;
   uv::Timer stop_deadline_;
-  uv::Timer prune_;
+  uv::Timer upkeep_;
   uv::Deferred deferred_;
 };
 

@@ -107,7 +107,7 @@ std::string_view priority_prefix(LogLevel level) {
 
 Log::Log(Sink sink, LogLevel least, const Clock* clock) : sink_(std::move(sink)), least_(least), clock_(clock) {}
 
-void Log::write(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
+void Log::write(LogLevel level, std::string_view event, std::span<const LogField> fields) {
   if (!is_on(level)) return;
   EXTVOLD_CHECK(is_key(event));
   std::string line;

@@ -13,6 +13,7 @@
 #include <concepts>
 #include <functional>
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -45,19 +46,25 @@ class Log {
   // With a clock each line begins with `time=` in UTC; without one (journald stamps the lines) it does not.
   Log(Sink sink, LogLevel least, const Clock* clock = nullptr);
 
-  void debug(std::string_view event, std::initializer_list<LogField> fields) { write(LogLevel::debug, event, fields); }
-  void info(std::string_view event, std::initializer_list<LogField> fields) { write(LogLevel::info, event, fields); }
-  void warning(std::string_view event, std::initializer_list<LogField> fields) {
-    write(LogLevel::warning, event, fields);
+  void debug(std::string_view event, std::initializer_list<LogField> fields) {
+    write(LogLevel::debug, event, {fields.begin(), fields.size()});
   }
-  void error(std::string_view event, std::initializer_list<LogField> fields) { write(LogLevel::error, event, fields); }
+  void info(std::string_view event, std::initializer_list<LogField> fields) {
+    write(LogLevel::info, event, {fields.begin(), fields.size()});
+  }
+  void warning(std::string_view event, std::initializer_list<LogField> fields) {
+    write(LogLevel::warning, event, {fields.begin(), fields.size()});
+  }
+  void error(std::string_view event, std::initializer_list<LogField> fields) {
+    write(LogLevel::error, event, {fields.begin(), fields.size()});
+  }
 
   void set_least(LogLevel least) { least_ = least; }
   bool is_on(LogLevel level) const { return level >= least_; }
+  // For fields that are not known where the line is written.
+  void write(LogLevel level, std::string_view event, std::span<const LogField> fields);
 
  private:
-  void write(LogLevel level, std::string_view event, std::initializer_list<LogField> fields);
-
   Sink sink_;
   LogLevel least_;
   const Clock* clock_;

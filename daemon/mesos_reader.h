@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "daemon/clock.h"
@@ -21,7 +22,6 @@
 #include "daemon/ingest/counters.h"
 #include "daemon/random.h"
 #include "daemon/subscription.h"
-#include "daemon/uv/deferred.h"
 #include "daemon/uv/loop.h"
 #include "model/mesos.h"
 #include "model/ports.h"
@@ -52,7 +52,8 @@ class MesosReader {
     HttpStreamSource& streams;
     ingest::IngestCounters& counters;
   };
-  using Events = std::function<void(std::vector<MesosEvent>)>;
+  // pause: what was handed over is taken; no more of a list until resume().
+  using Events = std::function<Flow(std::vector<MesosEvent>)>;
 
   // `headers`: as for a Subscription, sent to the master only; may be empty.
   MesosReader(Parts parts, MesosReaderOptions options, RequestHeaders headers, Events events);
@@ -63,6 +64,8 @@ class MesosReader {
   // `url` as the subscription was answered at, "http://host:port/api/v1": the same master is asked.
   void poll_master(const std::string& url, MasterCall call);
   void read_agent(const AgentId& agent, const std::string& address);
+
+  void resume();
 
   // Forgets what was asked of the master, or of everybody; no event comes of it any more.
   void cancel_master();
@@ -76,10 +79,15 @@ class MesosReader {
   struct Round;
 
   void next_poll();
-  void start_poll(Poll& poll);
-  void end_poll(Status outcome);
+  void start_list(Poll& poll);
+  void start_small(Poll& poll);
+  Flow on_list_bytes(std::string_view bytes);
+  void end_list(Status status);
+  void on_small(Result<HttpResponse> answer);
+  void end_poll(Result<std::vector<MesosEvent>> outcome);
+
   void next_call(Round& round);
-  void on_answer(std::uint64_t id, Result<HttpResponse> answer);
+  void on_call(std::uint64_t id, Result<HttpResponse> answer);
   void end_round(std::uint64_t id, MesosEvent event);
 
   Parts parts_;
@@ -88,9 +96,10 @@ class MesosReader {
   Events events_;
   MesosReaderCounts counts_;
   std::deque<std::unique_ptr<Poll>> polls_;  // the first one is under way
-  std::uint64_t next_round_ = 1;
+  std::uint64_t next_id_ = 1;
   std::map<std::uint64_t, std::unique_ptr<Round>> rounds_;
-  uv::Deferred deferred_;
+  // The client's callbacks may come after this object is gone: they ask here first.
+  std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };
 
 }  // namespace extvold::daemon

@@ -1,0 +1,435 @@
+#include "daemon/config.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <fstream>
+#include <sstream>
+#include <system_error>
+#include <tuple>
+
+#include "daemon/config_table.h"
+#include "daemon/units.h"
+
+namespace extvold::daemon {
+namespace {
+
+constexpr Duration kDay = seconds(86'400);
+constexpr std::size_t kFileBytesMax = 1U << 20U;
+constexpr std::size_t kSocketPathBytesMax = 107;  // sockaddr_un::sun_path, with its end
+
+// ---- [daemon]
+
+void read_daemon(ConfigTable section, std::string_view host, Config& config) {
+  if (section.is_text("active")) {
+    const std::optional<std::string> named = section.text("active");
+    config.active = named && *named == host;
+    if (!config.active) {
+      config.policy.observe_only = fmt::format(
+          "[daemon] active names host \"{}\" and this is \"{}\": only the active one of a cluster's daemons "
+          "acts",
+          named.value_or(""), host);
+    }
+  } else {
+    config.active = section.boolean("active").value_or(false);
+    if (!config.active) {
+      config.policy.observe_only = fmt::format(
+          "{} does not name this host active: [daemon] active = true on the one daemon of the "
+          "cluster that is to act",
+          config.file);
+    }
+  }
+  section.finish();
+}
+
+// ---- [mesos]
+
+// "http://host:port", the form in which the rest of the program wants it. Empty: an error was reported.
+std::string master_url(ConfigTable& section, const std::string& given) {
+  constexpr std::string_view kHow = "write http://HOST:PORT, as \"http://10.0.0.1:5050\"";
+  const auto bad = [&](std::string what, std::string_view remedy) {
+    section.error("master", std::move(what), std::string(remedy));
+    return std::string();
+  };
+  if (given.starts_with("zk://")) {
+    return bad(
+        "finding the leader by ZooKeeper is not built yet: it comes with the next release",
+        "name the masters by URL, as [\"http://10.0.0.1:5050\", \"http://10.0.0.2:5050\"]: the leader is "
+        "found by redirect");
+  }
+  if (given.starts_with("https://"))
+    return bad("TLS is not built yet: it comes with the next release", "use a http:// URL");
+  constexpr std::string_view kScheme = "http://";
+  if (!given.starts_with(kScheme)) return bad(fmt::format("\"{}\" is no URL", given.substr(0, 200)), kHow);
+  std::string_view rest = std::string_view(given).substr(kScheme.size());
+  if (rest.ends_with('/')) rest.remove_suffix(1);
+  if (rest.find('@') != std::string_view::npos)
+    return bad("has credentials in the URL",
+               "authentication is not built yet: it comes with the next release");
+  const std::size_t colon = rest.rfind(':');
+  const std::string_view port = colon == std::string_view::npos ? "" : rest.substr(colon + 1);
+  const std::string_view name = rest.substr(0, colon);
+  const bool name_ok = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '-' || c == '_' || c == ':' || c == '[' || c == ']';
+  });
+  int number = 0;
+  for (char c : port.substr(0, 6)) number = c >= '0' && c <= '9' ? number * 10 + (c - '0') : 1'000'000;
+  if (!name_ok || port.empty() || number < 1 || number > 65'535)
+    return bad(fmt::format("\"{}\" is not HOST:PORT", given.substr(0, 200)), kHow);
+  return fmt::format("{}{}", kScheme, rest);
+}
+
+void read_agents(ConfigTable section, bool matters, Policy& policy) {
+  if (const auto launcher = section.text("launcher")) {
+    if (*launcher != "linux" && *launcher != "posix")
+      section.error("launcher", fmt::format("\"{}\" is not known here", launcher->substr(0, 64)),
+                    "write \"linux\" or \"posix\", as the agents' --launcher says");
+    policy.agents_use_linux_launcher = *launcher == "linux";
+  }
+  if (const auto api = section.text("api")) {
+    if (*api != "unfiltered" && *api != "filtered")
+      section.error(
+          "api", fmt::format("\"{}\" is not known here", api->substr(0, 64)),
+          "write \"unfiltered\" if no ACL of the agents hides containers or executors from extvold, else "
+          "\"filtered\"");
+    policy.agents_api_unfiltered = *api == "unfiltered";
+  }
+  section.finish();
+  if (!matters || (policy.agents_use_linux_launcher && policy.agents_api_unfiltered)) return;
+  section.warning(
+      "", "does not say launcher = \"linux\" and api = \"unfiltered\"",
+      "without both, an agent's own word that a container is gone is no evidence (agent_gone): most "
+      "detaches then wait for a person; state them if they are true of every agent");
+}
+
+void read_mesos(ConfigTable section, Config& config) {
+  Policy& policy = config.policy;
+  SubscriptionConfig& subscription = config.subscription;
+  if (const auto masters = section.texts("master")) {
+    for (const std::string& one : *masters) {
+      if (std::string url = master_url(section, one); !url.empty()) config.masters.push_back(std::move(url));
+    }
+    if (masters->empty()) section.error("master", "is empty", "name at least one, or leave the key out");
+  } else if (!section.has("master")) {
+    section.warning("master", "is missing", "without it only operators' orders are carried out");
+  }
+  for (std::string_view key : {"principal", "secret", "credential", "credentials", "token", "headers"})
+    section.not_built_yet(key, "authentication", "remove the key; the master must let extvold in without");
+  for (std::string_view key : {"tls", "ca", "certificate", "key"})
+    section.not_built_yet(key, "TLS", "remove the key; the master must be reachable by http");
+
+  const auto set = [&](std::string_view key, Duration min, Duration max, Duration& value) {
+    if (const auto given = section.duration(key, min, max)) value = *given;
+  };
+  set("poll", seconds(1), minutes(60), policy.master_poll);
+  set("poll_deadline", seconds(1), minutes(30), config.master_deadline);
+  set("agent_poll_min", milliseconds(50), minutes(10), policy.agent_poll_min);
+  set("agent_poll_max", milliseconds(50), minutes(60), policy.agent_poll_max);
+  set("agent_deadline", milliseconds(100), minutes(5), config.agent_deadline);
+  set("reconnect_min", milliseconds(50), minutes(10), subscription.backoff_min);
+  set("reconnect_max", milliseconds(50), minutes(60), subscription.backoff_max);
+  if (const auto count = section.integer("silent_heartbeats_max", 1, 100))
+    subscription.silent_heartbeats_max = static_cast<int>(*count);
+  if (policy.agent_poll_min > policy.agent_poll_max)
+    section.error("agent_poll_min", "is more than agent_poll_max", "lower it, or raise agent_poll_max");
+  if (subscription.backoff_min > subscription.backoff_max)
+    section.error("reconnect_min", "is more than reconnect_max", "lower it, or raise reconnect_max");
+  read_agents(section.table("agents"), !config.masters.empty(), policy);
+  section.finish();
+}
+
+// ---- [ledger], [api], [log]
+
+void read_places(ConfigTable ledger, ConfigTable api, ConfigTable log, Config& config) {
+  if (auto path = ledger.absolute_path("path")) config.ledger_path = std::move(*path);
+  if (const auto kept = ledger.duration("history", kDay, kDay * 3650)) config.history_kept = *kept;
+  ledger.finish();
+  if (auto path = api.absolute_path("socket")) {
+    if (path->size() > kSocketPathBytesMax) {
+      api.error("socket", fmt::format("has {} bytes", path->size()),
+                fmt::format("a unix socket's path has at most {}", kSocketPathBytesMax));
+    }
+    config.socket_path = std::move(*path);
+  }
+  if (auto group = api.text("group")) config.socket_group = std::move(*group);
+  api.not_built_yet("listen", "a TCP listener", "use the unix socket");
+  api.finish();
+  if (const auto level = log.word<LogLevel>("level")) config.log_level = *level;
+  log.finish();
+}
+
+// ---- [providers.NAME]
+
+bool is_plain_name(std::string_view name) {
+  return !name.empty() && name.size() <= 100 && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
+  });
+}
+
+std::vector<providers::local::LocalPool> read_pools(ConfigTable& section) {
+  std::vector<providers::local::LocalPool> pools;
+  for (ConfigTable& one : section.list_of_tables("pools")) {
+    providers::local::LocalPool pool;
+    if (auto name = one.text("name")) {
+      if (!is_plain_name(*name))
+        one.error("name", fmt::format("\"{}\" is no name of a pool", name->substr(0, 64)),
+                  "write letters, digits, '.', '_' and '-'");
+      const bool twice =
+          std::any_of(pools.begin(), pools.end(), [&](const auto& p) { return p.name == *name; });
+      if (twice)
+        one.error("name", fmt::format("\"{}\" is there twice", *name), "give each pool its own name");
+      pool.name = std::move(*name);
+    } else if (!one.has("name")) {
+      one.missing("name", "name the folder below root that is this pool");
+    }
+    pool.iops = one.integer("iops", 0, 1'000'000'000).value_or(0);
+    pool.capacity_mb = one.size_mb("capacity").value_or(0);
+    one.finish();
+    pools.push_back(std::move(pool));
+  }
+  if (!section.has("pools") || pools.empty())
+    section.error("pools", "names no pool", "write pools = [{ name = \"ssd\" }]");
+  return pools;
+}
+
+void read_local(const std::string& name, ConfigTable section, Config& config) {
+  providers::local::LocalConfig local;
+  local.name = ProviderName("local~" + name);
+  section.known("type");
+  for (const auto& [key, path] : {std::pair{"root", &local.root}, std::pair{"hosts_dir", &local.hosts_dir}}) {
+    if (auto given = section.absolute_path(key)) *path = std::move(*given);
+    if (!section.has(key)) section.missing(key, "name the folder, as an absolute path");
+  }
+  local.pools = read_pools(section);
+  const std::string reach = section.text("reach").value_or("attribute");
+  if (reach != "all" && reach != "attribute")
+    section.error(
+        "reach", fmt::format("\"{}\" is not known here", reach.substr(0, 64)),
+        "write \"all\" if every host reaches the pools, or \"attribute\" if the agents' attributes say so");
+  local.reach_all = reach == "all";
+  local.format_host = section.text("format_host").value_or("");
+  if (local.format_host.empty() && !section.has("format_host"))
+    section.warning(
+        "format_host", "is missing",
+        "volumes with a filesystem then wait for ever to be formatted; name a folder of hosts_dir");
+  if (const auto calls = section.integer("calls_max", 1, 64)) local.calls_max = static_cast<int>(*calls);
+  if (const auto deadline = section.duration("observe_deadline", seconds(1), minutes(10)))
+    local.observe_deadline = *deadline;
+  section.finish();
+  config.local_providers.push_back(std::move(local));
+}
+
+void read_providers(ConfigTable& top, Config& config) {
+  constexpr std::array<std::string_view, 7> kLater = {"rexray",  "docker", "csi", "rbd",
+                                                      "scaleio", "ebs",    "nfs"};
+  for (auto& [name, section] : top.tables("providers")) {
+    if (!is_plain_name(name))
+      section.error("", fmt::format("\"{}\" is no name of a provider", name.substr(0, 64)),
+                    "write letters, digits, '.', '_' and '-'");
+    const std::optional<std::string> type = section.text("type");
+    if (type && *type == "local") {
+      read_local(name, section, config);
+    } else if (type && std::find(kLater.begin(), kLater.end(), *type) != kLater.end()) {
+      section.error("type", fmt::format("\"{}\" is not built yet: it comes with a later release", *type),
+                    "write type = \"local\"");
+    } else if (type || !section.has("type")) {
+      section.error("type",
+                    type ? fmt::format("\"{}\" is not known here", type->substr(0, 64)) : "is missing",
+                    "write type = \"local\"");
+    }
+  }
+  if (config.local_providers.empty() && !top.has("providers"))
+    top.warning("", "no provider is configured",
+                "add [providers.NAME] with type = \"local\"; until then nothing can be created or attached");
+}
+
+// ---- [drivers.NAME]
+
+// accept = ["executor_terminal+10m"]
+void read_accept(ConfigTable& section, DriverMapping& mapping) {
+  constexpr std::string_view kPrefix = "executor_terminal+";
+  for (const std::string& ground : section.texts("accept").value_or(std::vector<std::string>{})) {
+    const Result<Duration> after = ground.starts_with(kPrefix)
+                                       ? parse_duration(std::string_view(ground).substr(kPrefix.size()))
+                                       : Result<Duration>(fail(Errc::invalid, "{}", ground));
+    if (!after || *after < seconds(1)) {
+      section.error("accept", fmt::format("\"{}\" is no ground that can be accepted", ground.substr(0, 64)),
+                    "the only one is \"executor_terminal+TIME\", with a time of at least 1s");
+    } else if (mapping.accept_executor_terminal_after) {
+      section.error("accept", "names the same ground twice", "leave one");
+    } else {
+      mapping.accept_executor_terminal_after = *after;
+      section.warning(
+          "accept", "takes an executor's word that its task ended for proof",
+          "an assumption: a process that outlives its executor could still write; every use of it is "
+          "marked in the history");
+    }
+  }
+}
+
+void read_drivers(ConfigTable& top, Config& config) {
+  for (auto& [name, section] : top.tables("drivers")) {
+    DriverMapping mapping;
+    mapping.driver = name;
+    if (auto provider = section.text("provider")) {
+      const bool known = std::any_of(config.local_providers.begin(), config.local_providers.end(),
+                                     [&](const auto& one) { return one.name.value == *provider; });
+      if (!known)
+        section.error("provider", fmt::format("\"{}\" is not configured", provider->substr(0, 64)),
+                      "write TYPE~NAME of a [providers.NAME], as \"local~laptop\"");
+      mapping.provider = ProviderName(std::move(*provider));
+    } else if (!section.has("provider")) {
+      section.missing("provider", "write TYPE~NAME of a [providers.NAME], as \"local~laptop\"");
+    }
+    if (const auto by = section.word<AttachBy>("attach_by")) mapping.attach_by = *by;
+    read_accept(section, mapping);
+    section.finish();
+    config.policy.drivers.push_back(std::move(mapping));
+  }
+  if (!top.has("drivers"))
+    top.warning("", "no driver is mapped to a provider",
+                "add [drivers.NAME] with provider = \"TYPE~NAME\"; until then no task's volume is resolved");
+}
+
+// ---- [policy]
+
+void read_policy(ConfigTable section, Policy& policy) {
+  const auto set = [&](std::string_view key, Duration min, Duration max, Duration& value) {
+    if (const auto given = section.duration(key, min, max)) value = *given;
+  };
+  set("linger", Duration{}, minutes(60), policy.detach_linger);
+  set("retry_min", milliseconds(100), minutes(10), policy.retry_min);
+  set("retry_max", milliseconds(100), minutes(60), policy.retry_max);
+  set("operation_deadline", seconds(1), minutes(60), policy.operation_deadline);
+  set("provider_list", seconds(1), minutes(60), policy.provider_list);
+  set("observation_age_max", seconds(2), kDay, policy.observation_age_max);
+  set("audit", seconds(10), kDay, policy.audit);
+  set("detach_storm_window", seconds(1), kDay, policy.detach_storm_window);
+  if (const auto count = section.integer("detach_storm_max", 1, 1'000'000))
+    policy.detach_storm_max = static_cast<int>(*count);
+  if (const auto percent = section.integer("detach_storm_percent", 0, 100))
+    policy.detach_storm_percent = static_cast<int>(*percent);
+  if (policy.retry_min > policy.retry_max)
+    section.error("retry_min", "is more than retry_max", "lower it, or raise retry_max");
+  if (policy.observation_age_max < policy.provider_list * 2)
+    section.error("observation_age_max", "is less than twice provider_list",
+                  "raise it, or lower provider_list: else nothing is ever observed freshly enough to act on");
+  section.finish();
+}
+
+void sort_by_place(std::vector<ConfigProblem>& problems) {
+  std::stable_sort(problems.begin(), problems.end(), [](const ConfigProblem& a, const ConfigProblem& b) {
+    return std::pair(a.line, a.column) < std::pair(b.line, b.column);
+  });
+}
+
+}  // namespace
+
+std::string to_text(const ConfigProblem& problem) {
+  std::string out = problem.file;
+  if (problem.line != 0) out += fmt::format(":{}:{}", problem.line, problem.column);
+  if (!problem.key.empty()) out += fmt::format(": {}", problem.key);
+  out += fmt::format(": {}", problem.what);
+  if (!problem.remedy.empty()) out += fmt::format(": {}", problem.remedy);
+  return out;
+}
+
+ConfigResult parse_config(std::string_view text, std::string_view file, std::string_view host) {
+  ConfigProblems problems{std::string(file), {}, {}};
+  const toml::parse_result parsed = toml::parse(text, std::string(file));
+  if (!parsed) {
+    const toml::parse_error& error = parsed.error();
+    problems.error(error.source(), "", fmt::format("is not TOML: {}", error.description()),
+                   "see https://toml.io; texts need quotes");
+    return {std::nullopt, std::move(problems.errors), {}};
+  }
+  Config config;
+  config.file = std::string(file);
+  ConfigTable top(&parsed.table(), "", problems);
+  read_daemon(top.table("daemon"), host, config);
+  read_mesos(top.table("mesos"), config);
+  read_places(top.table("ledger"), top.table("api"), top.table("log"), config);
+  read_providers(top, config);
+  read_drivers(top, config);
+  read_policy(top.table("policy"), config.policy);
+  top.finish();
+  sort_by_place(problems.errors);
+  sort_by_place(problems.warnings);
+  if (!problems.errors.empty())
+    return {std::nullopt, std::move(problems.errors), std::move(problems.warnings)};
+  return {std::move(config), {}, std::move(problems.warnings)};
+}
+
+ConfigResult load_config(const std::string& file) {
+  const auto unreadable = [&](std::string why, std::string remedy) {
+    return ConfigResult{std::nullopt, {{file, 0, 0, "", std::move(why), std::move(remedy)}}, {}};
+  };
+  errno = 0;
+  std::ifstream in(file, std::ios::binary);
+  std::string text;
+  if (in) {
+    text.resize(kFileBytesMax + 1);
+    in.read(text.data(), static_cast<std::streamsize>(text.size()));
+    text.resize(static_cast<std::size_t>(in.gcount()));
+  }
+  if (!in.is_open() || in.bad()) {
+    const int error = errno;
+    return unreadable(
+        fmt::format("cannot be read: {}", std::generic_category().message(error != 0 ? error : EIO)),
+        error == ENOENT
+            ? "write one (an example is installed as .../doc/extvold/examples/extvold.toml), or name "
+              "another with --config FILE"
+            : "see its owner and mode, or name another with --config FILE");
+  }
+  if (text.size() > kFileBytesMax) return unreadable("is larger than 1 MiB", "that is no configuration");
+  std::array<char, 256> host{};
+  if (gethostname(host.data(), host.size() - 1) != 0) host[0] = '\0';
+  return parse_config(text, file, host.data());
+}
+
+std::vector<std::string> needs_restart(const Config& running, const Config& changed) {
+  std::vector<std::string> out;
+  const auto compare = [&](bool same, std::string_view name) {
+    if (!same) out.emplace_back(name);
+  };
+  const auto subscription = [](const Config& one) {
+    const SubscriptionConfig& s = one.subscription;
+    return std::tuple(s.silent_heartbeats_max, s.backoff_min, s.backoff_max);
+  };
+  const auto providers = [](const Config& one) {
+    std::vector<std::string> texts;
+    for (const auto& p : one.local_providers) {
+      std::string text = fmt::format("{} {} {} {} {} {} {}", p.name.value, p.root, p.hosts_dir, p.reach_all,
+                                     p.format_host, p.calls_max, p.observe_deadline.ns);
+      for (const auto& pool : p.pools)
+        text += fmt::format(" {} {} {}", pool.name, pool.iops, pool.capacity_mb);
+      texts.push_back(std::move(text));
+    }
+    return texts;
+  };
+  const auto drivers = [](const Config& one) {
+    std::vector<std::tuple<std::string, ProviderName, AttachBy, std::optional<Duration>>> rows;
+    for (const DriverMapping& d : one.policy.drivers)
+      rows.emplace_back(d.driver, d.provider, d.attach_by, d.accept_executor_terminal_after);
+    return rows;
+  };
+  compare(running.masters == changed.masters, "mesos.master");
+  compare(subscription(running) == subscription(changed),
+          "mesos.reconnect_min, reconnect_max, silent_heartbeats_max");
+  compare(running.agent_deadline == changed.agent_deadline, "mesos.agent_deadline");
+  compare(running.master_deadline == changed.master_deadline, "mesos.poll_deadline");
+  compare(running.ledger_path == changed.ledger_path, "ledger.path");
+  compare(running.history_kept == changed.history_kept, "ledger.history");
+  compare(running.socket_path == changed.socket_path, "api.socket");
+  compare(running.socket_group == changed.socket_group, "api.group");
+  compare(providers(running) == providers(changed), "providers");
+  compare(drivers(running) == drivers(changed), "drivers");
+  return out;
+}
+
+}  // namespace extvold::daemon

@@ -1,0 +1,93 @@
+// ConfigTable: one table of a TOML file, read key by key; what is wrong is collected with its place.
+//
+// Used while a configuration is parsed, on the stack; the toml::table and the problems outlive it. Every key
+// that is asked for counts as known; finish() reports all others. A getter reports a wrong type or value by
+// itself and then answers nullopt, as it does for an absent key: the caller keeps its default and goes on to
+// the next key.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#define TOML_EXCEPTIONS 0
+#define TOML_ENABLE_FORMATTERS 0
+#include <toml++/toml.h>
+
+#include "daemon/config.h"
+#include "model/enum_text.h"
+
+namespace extvold::daemon {
+
+struct ConfigProblems {
+  std::string file;
+  std::vector<ConfigProblem> errors;
+  std::vector<ConfigProblem> warnings;
+
+  void error(const toml::source_region& where, std::string key, std::string what, std::string remedy);
+  void warning(const toml::source_region& where, std::string key, std::string what, std::string remedy);
+};
+
+class ConfigTable {
+ public:
+  // `path`: "mesos.agents"; empty for the file's top. A null table is one that is absent: every getter
+  // answers nullopt. `elsewhere`: where to point to then.
+  ConfigTable(const toml::table* table, std::string path, ConfigProblems& problems,
+              toml::source_region elsewhere = {});
+
+  bool present() const { return table_ != nullptr; }
+  bool has(std::string_view key) const { return table_ != nullptr && table_->contains(key); }
+  bool is_text(std::string_view key) const { return has(key) && table_->get(key)->is_string(); }
+
+  std::optional<std::string> text(std::string_view key);
+  std::optional<std::string> absolute_path(std::string_view key);
+  std::optional<bool> boolean(std::string_view key);
+  std::optional<std::int64_t> integer(std::string_view key, std::int64_t min, std::int64_t max);
+  std::optional<Duration> duration(std::string_view key, Duration min, Duration max);
+  std::optional<std::int64_t> size_mb(std::string_view key);
+  // A text or a list of texts.
+  std::optional<std::vector<std::string>> texts(std::string_view key);
+
+  template <typename E>
+  std::optional<E> word(std::string_view key) {
+    const std::optional<std::string> given = text(key);
+    if (!given) return std::nullopt;
+    std::optional<E> value = from_text<E>(*given);
+    if (!value) no_such_word(key, *given, enum_texts(E{}));
+    return value;
+  }
+
+  ConfigTable table(std::string_view key);
+  // [path.NAME] each, in the order of the names.
+  std::vector<std::pair<std::string, ConfigTable>> tables(std::string_view key);
+  // key = [{...}, {...}]
+  std::vector<ConfigTable> list_of_tables(std::string_view key);
+
+  // A key that this version knows of and does not serve.
+  void not_built_yet(std::string_view key, std::string what, std::string remedy);
+  void known(std::string_view key) { known_.emplace_back(key); }
+  // For what only the caller can judge. `key` empty: the table itself.
+  void error(std::string_view key, std::string what, std::string remedy);
+  void warning(std::string_view key, std::string what, std::string remedy);
+  void missing(std::string_view key, std::string remedy);
+  void finish();
+
+ private:
+  const toml::node* find(std::string_view key);
+  std::string full(std::string_view key) const;
+  toml::source_region place(std::string_view key) const;
+  void wrong_type(std::string_view key, const toml::node& node, std::string_view wanted);
+  void no_such_word(std::string_view key, std::string_view given, std::span<const std::string_view> words);
+
+  const toml::table* table_;
+  std::string path_;
+  ConfigProblems* problems_;
+  toml::source_region elsewhere_;
+  std::vector<std::string> known_;
+};
+
+}  // namespace extvold::daemon

@@ -1,0 +1,307 @@
+#include "daemon/mesos_reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+
+#include "daemon/ingest/agent_answers.h"
+#include "daemon/ingest/poll_decoder.h"
+#include "daemon/uv/timer.h"
+#include "model/check.h"
+
+namespace extvold::daemon {
+namespace {
+
+constexpr std::size_t kExplanationBytesMax = 256;
+
+std::string_view call_body(MasterCall call) {
+  switch (call) {
+    case MasterCall::get_agents:
+      return R"({"type":"GET_AGENTS"})";
+    case MasterCall::get_tasks:
+      return R"({"type":"GET_TASKS"})";
+    case MasterCall::get_executors:
+      return R"({"type":"GET_EXECUTORS"})";
+    case MasterCall::get_master:
+      return R"({"type":"GET_MASTER"})";
+    case MasterCall::metrics:
+      return {};
+  }
+  EXTVOLD_UNREACHABLE();
+}
+
+bool is_list(MasterCall call) {
+  return call == MasterCall::get_agents || call == MasterCall::get_tasks || call == MasterCall::get_executors;
+}
+
+// What makes a round of an agent's API, in this order: agent_gone needs GET_AGENT before and after the rest.
+constexpr std::array<std::string_view, 4> kAgentCalls = {
+    R"({"type":"GET_AGENT"})",
+    R"({"type":"GET_CONTAINERS","get_containers":{"show_nested":true,"show_standalone":true}})",
+    R"({"type":"GET_EXECUTORS"})", R"({"type":"GET_AGENT"})"};
+constexpr std::array<std::string_view, 5> kAgentCallNames = {"GET_AGENT", "GET_CONTAINERS", "GET_EXECUTORS",
+                                                             "GET_AGENT", "/metrics/snapshot"};
+
+// The scheme and authority of a URL: "http://10.0.0.1:5050".
+std::string base_of(const std::string& url) {
+  const std::size_t scheme = url.find("://");
+  const std::size_t path = url.find('/', scheme == std::string::npos ? 0 : scheme + 3);
+  return url.substr(0, path);
+}
+
+std::string refused(int status, std::string_view text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
+  return fmt::format("answered {}{}{}", status, text.empty() ? "" : ": ",
+                     text.substr(0, kExplanationBytesMax));
+}
+
+void post_json(HttpRequest& request, std::string url, std::string_view body) {
+  request.url = std::move(url);
+  request.safe_to_repeat = true;
+  request.accept_gzip = true;
+  request.headers = {{"Accept", "application/json"}};
+  if (body.empty()) return;
+  request.method = "POST";
+  request.body = body;
+  request.headers.emplace_back("Content-Type", "application/json");  // compared verbatim: no charset
+}
+
+Duration jitter(Random& random, Duration max) {
+  return max.ns <= 0
+             ? Duration{}
+             : Duration{static_cast<std::int64_t>(random.next() % static_cast<std::uint64_t>(max.ns))};
+}
+
+}  // namespace
+
+struct MesosReader::Poll {
+  explicit Poll(uv::Loop& loop) : timer(loop) {}
+
+  std::uint64_t id = 0;
+  MasterCall call = MasterCall::get_agents;
+  std::string base;
+  uv::Timer timer;  // the jitter, then the deadline
+  std::unique_ptr<HttpStream> stream;
+  std::optional<ingest::PollDecoder> decoder;
+  int status = 0;
+  std::string explanation;  // of a status that is not 200
+};
+
+struct MesosReader::Round {
+  explicit Round(uv::Loop& loop) : timer(loop) {}
+
+  std::uint64_t id = 0;
+  AgentId agent;
+  std::string address;
+  uv::Timer timer;  // the jitter
+  std::size_t calls = 0;
+  std::array<std::string, kAgentCallNames.size()> bodies;
+  bool metrics_read = false;
+  Instant first_sent_at;
+  Instant ended_at;
+};
+
+MesosReader::MesosReader(Parts parts, MesosReaderOptions options, RequestHeaders headers, Events events)
+    : parts_(parts), options_(options), headers_(std::move(headers)), events_(std::move(events)) {}
+
+MesosReader::~MesosReader() = default;
+
+// ---- the master
+
+void MesosReader::poll_master(const std::string& url, MasterCall call) {
+  const bool asked =
+      std::any_of(polls_.begin(), polls_.end(), [&](const auto& poll) { return poll->call == call; });
+  if (asked) return;  // its answer serves both
+  auto poll = std::make_unique<Poll>(parts_.loop);
+  poll->id = next_id_++;
+  poll->call = call;
+  poll->base = base_of(url);
+  polls_.push_back(std::move(poll));
+  if (polls_.size() == 1) next_poll();
+}
+
+void MesosReader::next_poll() {
+  if (polls_.empty()) return;
+  Poll& poll = *polls_.front();
+  poll.timer.start(jitter(parts_.random, options_.master_jitter_max), [this] {
+    Poll& first = *polls_.front();
+    ++counts_.polls;
+    if (is_list(first.call)) {
+      start_list(first);
+    } else {
+      start_small(first);
+    }
+  });
+}
+
+void MesosReader::start_list(Poll& poll) {
+  HttpRequest request;
+  post_json(request, poll.base + "/api/v1", call_body(poll.call));
+  if (headers_) {
+    for (auto& header : headers_()) request.headers.push_back(std::move(header));
+  }
+  poll.decoder.emplace(poll.call, parts_.clock.now(), parts_.counters);
+  poll.stream = parts_.streams.start_stream(
+      std::move(request), {[this](int status, const HttpHeaders&) { polls_.front()->status = status; },
+                           [this](std::string_view bytes) { return on_list_bytes(bytes); },
+                           [this](const Status& status) { end_list(status); }});
+  poll.timer.start(options_.master_deadline, [this] {
+    end_list(
+        fail(Errc::unavailable, "no whole answer within {} ms", options_.master_deadline.ns / 1'000'000));
+  });
+}
+
+Flow MesosReader::on_list_bytes(std::string_view bytes) {
+  Poll& poll = *polls_.front();
+  if (poll.status != 200) {
+    if (poll.explanation.size() < kExplanationBytesMax) poll.explanation.append(bytes);
+    return Flow::go_on;
+  }
+  std::vector<MesosEvent> events;
+  if (Status pushed = poll.decoder->push(bytes, events); !pushed) {
+    end_list(std::move(pushed));
+    return Flow::go_on;
+  }
+  return events.empty() ? Flow::go_on : events_(std::move(events));
+}
+
+void MesosReader::end_list(Status status) {
+  Poll& poll = *polls_.front();
+  std::vector<MesosEvent> events;
+  if (status && poll.status != 200)
+    status = fail(Errc::unavailable, "{}", refused(poll.status, poll.explanation));
+  if (status) status = poll.decoder->finish(events);
+  if (!status) return end_poll(tl::make_unexpected(status.error()));
+  end_poll(std::move(events));
+}
+
+void MesosReader::start_small(Poll& poll) {
+  HttpRequest request;
+  const bool metrics = poll.call == MasterCall::metrics;
+  post_json(request, poll.base + (metrics ? "/metrics/snapshot" : "/api/v1"), call_body(poll.call));
+  request.deadline = options_.master_deadline;
+  if (headers_) {
+    for (auto& header : headers_()) request.headers.push_back(std::move(header));
+  }
+  parts_.http.request(std::move(request),
+                      [this, id = poll.id, alive = std::weak_ptr<int>(alive_)](Result<HttpResponse> answer) {
+                        if (alive.expired() || polls_.empty() || polls_.front()->id != id) return;
+                        on_small(std::move(answer));
+                      });
+}
+
+void MesosReader::on_small(Result<HttpResponse> answer) {
+  if (!answer) return end_poll(tl::make_unexpected(answer.error()));
+  if (answer->status != 200)
+    return end_poll(fail(Errc::unavailable, "{}", refused(answer->status, answer->body)));
+  std::vector<MesosEvent> events;
+  if (polls_.front()->call == MasterCall::metrics) {
+    auto seen = ingest::decode_metrics(answer->body, parts_.counters);
+    if (!seen) return end_poll(tl::make_unexpected(seen.error()));
+    events.emplace_back(*seen);
+  } else {
+    auto seen = ingest::decode_master(answer->body, parts_.counters);
+    if (!seen) return end_poll(tl::make_unexpected(seen.error()));
+    events.emplace_back(std::move(*seen));
+  }
+  end_poll(std::move(events));
+}
+
+void MesosReader::end_poll(Result<std::vector<MesosEvent>> outcome) {
+  const std::unique_ptr<Poll> ended = std::move(polls_.front());
+  polls_.pop_front();
+  std::vector<MesosEvent> events;
+  if (outcome) {
+    events = std::move(*outcome);
+  } else {
+    ++counts_.polls_failed;
+    events.emplace_back(PollFailed{ended->call, fmt::format("{} of {}: {}", to_text(ended->call), ended->base,
+                                                            outcome.error().message)});
+  }
+  next_poll();
+  events_(std::move(events));
+}
+
+void MesosReader::resume() {
+  if (!polls_.empty() && polls_.front()->stream != nullptr) polls_.front()->stream->resume();
+}
+
+void MesosReader::cancel_master() { polls_.clear(); }
+
+void MesosReader::cancel() {
+  polls_.clear();
+  rounds_.clear();
+}
+
+// ---- agents
+
+void MesosReader::read_agent(const AgentId& agent, const std::string& address) {
+  for (const auto& [id, round] : rounds_) {
+    if (round->agent == agent && round->address == address) return;  // its answer serves both
+  }
+  auto round = std::make_unique<Round>(parts_.loop);
+  round->id = next_id_++;
+  round->agent = agent;
+  round->address = address;
+  Round& added = *rounds_.emplace(round->id, std::move(round)).first->second;
+  added.timer.start(jitter(parts_.random, options_.agent_jitter_max), [this, id = added.id] {
+    ++counts_.agent_reads;
+    next_call(*rounds_.at(id));
+  });
+}
+
+// Dialled at the ip and port that the agent itself listens at (out of its pid), never by hostname.
+// THE PLACE FOR AUTHENTICATION of agents: their credentials are others than the master's.
+void MesosReader::next_call(Round& round) {
+  HttpRequest request;
+  const bool metrics = round.calls >= kAgentCalls.size();
+  post_json(request, fmt::format("http://{}{}", round.address, metrics ? "/metrics/snapshot" : "/api/v1"),
+            metrics ? std::string_view() : kAgentCalls[round.calls]);
+  request.deadline = options_.agent_deadline;
+  parts_.http.request(std::move(request),
+                      [this, id = round.id, alive = std::weak_ptr<int>(alive_)](Result<HttpResponse> answer) {
+                        if (alive.expired() || !rounds_.contains(id)) return;
+                        on_call(id, std::move(answer));
+                      });
+}
+
+void MesosReader::on_call(std::uint64_t id, Result<HttpResponse> answer) {
+  Round& round = *rounds_.at(id);
+  const std::string_view name = kAgentCallNames[round.calls];
+  const bool metrics = round.calls >= kAgentCalls.size();
+  const bool good = answer && answer->status == 200;
+  if (!good && !metrics) {  // the metrics may be missing: then they prove nothing
+    return end_round(id,
+                     AgentApiFailed{round.agent, fmt::format("{} of http://{}: {}", name, round.address,
+                                                             answer ? refused(answer->status, answer->body)
+                                                                    : answer.error().message)});
+  }
+  if (round.calls == 0) round.first_sent_at = answer->sent_at;
+  if (!metrics) round.ended_at = answer->ended_at;
+  if (good) round.bodies[round.calls] = std::move(answer->body);
+  round.metrics_read = metrics && good;
+  ++round.calls;
+  if (round.calls < kAgentCallNames.size()) return next_call(round);
+  ingest::AgentAnswers answers{round.bodies[0], round.bodies[1], round.bodies[2], round.bodies[3],
+                               std::nullopt};
+  if (round.metrics_read) answers.metrics = round.bodies[4];
+  Result<AgentApiRead> read = ingest::decode_agent_answers(
+      {round.agent, round.address, round.first_sent_at, round.ended_at}, answers, parts_.counters);
+  if (!read)
+    return end_round(
+        id, AgentApiFailed{round.agent, fmt::format("http://{}: {}", round.address, read.error().message)});
+  end_round(id, std::move(*read));
+}
+
+void MesosReader::end_round(std::uint64_t id, MesosEvent event) {
+  if (std::holds_alternative<AgentApiFailed>(event)) ++counts_.agent_reads_failed;
+  rounds_.erase(id);
+  std::vector<MesosEvent> events;
+  events.push_back(std::move(event));
+  events_(std::move(events));
+}
+
+}  // namespace extvold::daemon
