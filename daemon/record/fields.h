@@ -1,0 +1,141 @@
+// The fields of each model struct that is written as JSON, listed once and used in both directions: what is
+// listed is written and read, and a listing that misses a member does not compile.
+//
+// The JSON name of a field is the member's name. Types only; no data, any thread.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+#include <tuple>
+#include <utility>
+
+#include "model/cluster.h"
+#include "model/observed.h"
+#include "model/plan.h"
+#include "model/policy.h"
+
+namespace extvold::daemon::record {
+
+template <typename T, typename M>
+struct Field {
+  std::string_view name;
+  M T::*member;
+};
+
+template <typename T, typename M>
+constexpr Field<T, M> field(std::string_view name, M T::*member) {
+  return {name, member};
+}
+
+template <typename T>
+struct Fields;  // specialised below for each struct
+
+template <typename T>
+concept Listed = requires {
+  Fields<T>::list;
+};
+
+// How many members an aggregate has: the most initializers that it takes.
+struct Anything {
+  template <typename T>
+  constexpr operator T() const {  // NOLINT(google-explicit-constructor): it has to fit every member
+    return T{};
+  }
+};
+
+template <typename T, std::size_t... I>
+constexpr bool takes(std::index_sequence<I...>) {
+  return requires { T{(static_cast<void>(I), Anything{})...}; };
+}
+
+template <typename T, std::size_t N = 40>
+constexpr std::size_t member_count() {
+  if constexpr (N == 0) {
+    return 0;
+  } else if constexpr (takes<T>(std::make_index_sequence<N>{})) {
+    return N;
+  } else {
+    return member_count<T, N - 1>();
+  }
+}
+
+// Calls visit(name, reference to member) for each field, in order.
+template <typename T, typename Visit>
+constexpr void for_each_field(T& value, Visit&& visit) {
+  std::apply([&](const auto&... one) { (visit(one.name, value.*(one.member)), ...); },
+             Fields<std::remove_const_t<T>>::list);
+}
+
+}  // namespace extvold::daemon::record
+
+#define EXTVOLD_PARENS ()
+#define EXTVOLD_EXPAND(...) EXTVOLD_EXPAND3(EXTVOLD_EXPAND3(EXTVOLD_EXPAND3(__VA_ARGS__)))
+#define EXTVOLD_EXPAND3(...) EXTVOLD_EXPAND2(EXTVOLD_EXPAND2(EXTVOLD_EXPAND2(__VA_ARGS__)))
+#define EXTVOLD_EXPAND2(...) EXTVOLD_EXPAND1(EXTVOLD_EXPAND1(EXTVOLD_EXPAND1(__VA_ARGS__)))
+#define EXTVOLD_EXPAND1(...) __VA_ARGS__
+#define EXTVOLD_EACH_FIELD(Type, name, ...) \
+  field(#name, &Type::name) __VA_OPT__(, EXTVOLD_EACH_AGAIN EXTVOLD_PARENS(Type, __VA_ARGS__))
+#define EXTVOLD_EACH_AGAIN() EXTVOLD_EACH_FIELD
+
+// The members of Type, in the order of its declaration.
+#define EXTVOLD_FIELDS(Type, ...)                                                                        \
+  template <>                                                                                            \
+  struct Fields<Type> {                                                                                  \
+    static constexpr auto list = std::make_tuple(EXTVOLD_EXPAND(EXTVOLD_EACH_FIELD(Type, __VA_ARGS__))); \
+  };                                                                                                     \
+  static_assert(std::tuple_size_v<decltype(Fields<Type>::list)> == member_count<Type>(),                 \
+                "a member of " #Type " is not listed")
+
+namespace extvold::daemon::record {
+
+// ---- rows of the ledger
+EXTVOLD_FIELDS(LedgerIdentity, id, incarnation);
+EXTVOLD_FIELDS(MesosView, epoch, master_id, elected_time, master_version);
+EXTVOLD_FIELDS(Counters, next_host, next_volume, next_claim, next_evidence, next_generation);
+EXTVOLD_FIELDS(Host, id, name, boot_id, hold, quarantined, quarantine_reason);
+EXTVOLD_FIELDS(Agent, id, host, hostname, address, version, state, active, deactivated, drain_state,
+               resources_hash, attributes);
+EXTVOLD_FIELDS(Framework, id, name, principal, active, connected, checkpoint, removed);
+EXTVOLD_FIELDS(ReservationRecord, agent, role, resource, persistence_id, container_path, disk_source,
+               amount_milli, labels);
+EXTVOLD_FIELDS(Pool, name, capacity_mb, free_mb, iops, observed_at);
+EXTVOLD_FIELDS(Volume, id, name, key, provider_ref, pool, size_mb, iops, filesystem, access, mount_point,
+               origin, state, format, hold, source, created_generation, created_at, purge_after);
+EXTVOLD_FIELDS(Attachment, volume, host, state, origin, generation, read_only, mounted, device, host_identity,
+               boot_id, read_back, changed_at);
+EXTVOLD_FIELDS(Mount, volume, host, path);
+EXTVOLD_FIELDS(VolumeReference, spelling, driver, name, container_path, read_only);
+EXTVOLD_FIELDS(Claim, id, kind, volume, unresolved, host, agent, framework, task, executor, container,
+               containerizer, reference, task_state, wanted, liveness, liveness_why, evidence,
+               first_seen_sequence, user_uid, last_event_at);
+EXTVOLD_FIELDS(Evidence, id, kind, volume, host, attachment_generation, agent, claim, container, view_epoch,
+               request_sent_at, user_uid, detail, assumption, void_reason);
+EXTVOLD_FIELDS(Operation, id, kind, state, outcome, volume, host, generation, attempt, claim, evidence, rule,
+               cause, error_code, error, recorded_at, ended_at, call_ended_at);
+EXTVOLD_FIELDS(BlockedRow, volume, host, reason, owner, text, since, next_look);
+
+// ---- what was seen in a run
+EXTVOLD_FIELDS(AgentView, registered, added_at, api_read_sent_at, api_error);
+EXTVOLD_FIELDS(AttachmentView, host, mounted, open);
+EXTVOLD_FIELDS(VolumeView, sent_at, acted_at, idle_since, retry_at, failures, present, call_running,
+               attachments);
+EXTVOLD_FIELDS(ProviderView, listed_at, why_incomplete, volumes_listed);
+EXTVOLD_FIELDS(Observed, view_complete, view_incomplete_why, detach_storm, agents, volumes, providers);
+
+// ---- what the configuration decides
+EXTVOLD_FIELDS(Capabilities, create, attach_to_named_host, list_attachments, detach_enforced,
+               exclusive_attach, fence_verifiable, shows_running_calls, host_reports);
+EXTVOLD_FIELDS(ProviderInfo, name, capabilities, pools, reach_all, format_host, settle_time, size_step_mb,
+               size_min_mb, calls_max);
+EXTVOLD_FIELDS(DriverMapping, driver, provider, attach_by, accept_executor_terminal_after);
+EXTVOLD_FIELDS(Policy, providers, drivers, observe_only, agents_use_linux_launcher, agents_api_unfiltered,
+               detach_linger, agent_poll_min, agent_poll_max, master_poll, provider_list, observation_age_max,
+               audit, retry_min, retry_max, operation_deadline, detach_storm_max, detach_storm_percent,
+               detach_storm_window);
+
+// ---- the plan
+EXTVOLD_FIELDS(PlannedOperation, operation, after, waits_for);
+EXTVOLD_FIELDS(ObserveWish, volume, agent);
+EXTVOLD_FIELDS(Plan, based_on, operations, blocked, observe, next_look);
+
+}  // namespace extvold::daemon::record
