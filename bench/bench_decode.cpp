@@ -21,7 +21,7 @@
 #include "daemon/ingest/element_scanner.h"
 #include "daemon/ingest/record_decoder.h"
 
-using namespace extvold;
+namespace extvold::bench {
 
 namespace {
 
@@ -58,7 +58,7 @@ void print(const char* what, double seconds, std::size_t bytes, double bare) {
 }
 
 // Generator to decoder, piece by piece, in a process of its own: its peak is what the decoding itself needs.
-void print_memory(bench::IngestGenerator& generator) {
+void print_memory(IngestGenerator& generator) {
   std::fflush(stdout);
   const pid_t child = fork();
   if (child == 0) {
@@ -93,14 +93,12 @@ std::vector<std::string_view> cut_elements(std::string_view record) {
   }
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   const std::string recordings = argc > 1 ? argv[1] : "tests/data/mesos";
-  bench::IngestShape shape;
+  IngestShape shape;
   if (argc > 2) shape.agents = static_cast<std::uint32_t>(std::atoi(argv[2]));
   if (argc > 3) shape.tasks = static_cast<std::uint32_t>(std::atoi(argv[3]));
-  auto generator = bench::IngestGenerator::load(recordings, shape);
+  auto generator = IngestGenerator::load(recordings, shape);
   if (!generator) stop(generator.error().message);
   print_memory(*generator);
 
@@ -115,10 +113,9 @@ int main(int argc, char** argv) {
   std::printf("%u agents, %u tasks: %.1f MB, %zu elements\n", shape.agents, shape.tasks,
               static_cast<double>(bytes) / 1e6, elements.size());
 
-  const double bare = best_seconds([&] { bench::dom_pass(elements); });
+  const double bare = best_seconds([&] { dom_pass(elements); });
   print("bare simdjson, DOM", bare, bytes, 0);
-  print("bare simdjson, on-demand, every value", best_seconds([&] { bench::ondemand_pass(elements); }), bytes,
-        bare);
+  print("bare simdjson, on-demand, every value", best_seconds([&] { ondemand_pass(elements); }), bytes, bare);
   print("scanner alone", best_seconds([&] { cut_elements(std::string_view(record).substr(0, bytes)); }),
         bytes, bare);
 
@@ -142,3 +139,9 @@ int main(int argc, char** argv) {
               static_cast<unsigned long long>(counters.elements));
   return 0;
 }
+
+}  // namespace
+
+}  // namespace extvold::bench
+
+int main(int argc, char** argv) { return extvold::bench::run(argc, argv); }

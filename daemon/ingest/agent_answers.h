@@ -1,8 +1,8 @@
 // decode_agent_answers(): one round of an agent's own API to one AgentApiRead.
 //
 // The round is evidence (agent_gone), so it is read strictly: each body must be the answer to its call,
-// whole, with its list. The bodies are those of answers with status 200; any other status is AgentApiFailed
-// and no matter of this function.
+// whole, with its list (which an agent without containers leaves out). The bodies are those of answers with
+// status 200; any other status is AgentApiFailed and no matter of this function.
 #pragma once
 
 #include <optional>

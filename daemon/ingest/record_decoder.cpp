@@ -86,7 +86,7 @@ void RecordDecoder::begin_record() {
   type_.clear();
   payload_ = Place::none;
   state_seen_ = false;
-  early_.clear();
+  waiting_.clear();
 }
 
 Status RecordDecoder::push_body(std::string_view bytes, std::vector<MesosEvent>& out) {
@@ -133,7 +133,7 @@ Status RecordDecoder::value(const ScanPart& part, std::vector<MesosEvent>& out) 
     Status done = decode_element(codec_, part.place, part.json, ElementOrigin::snapshot, out);
     return done ? std::move(done) : Status(wrap(done.error(), scanner_.where()));
   }
-  return read_payload(part, out);
+  return read_payload(part);
 }
 
 void RecordDecoder::read_heartbeat_interval(std::string_view json) {
@@ -155,16 +155,19 @@ Status RecordDecoder::read_type(std::string_view json) {
   return {};
 }
 
-// An event's payload. If its type has not come yet, the event waits for the end of the record.
-Status RecordDecoder::read_payload(const ScanPart& part, std::vector<MesosEvent>& out) {
+// An event's payload. The event waits for the end of the record: its type may come later, and nothing may
+// come of a record that turns out to be broken.
+Status RecordDecoder::read_payload(const ScanPart& part) {
   if (payload_ != Place::none) return fail(Errc::corrupt, "a second payload, {}", to_text(part.place));
   payload_ = part.place;
-  if (type_.empty()) return decode_event(part.place, part.json, early_);
-  const EventType* const type = find_type(type_);
-  if (type == nullptr) return {};  // an unknown type may carry what it likes
-  if (type->payload != part.place)
-    return fail(Errc::corrupt, "type {} with the payload {}", type_, to_text(part.place));
-  return decode_event(part.place, part.json, out);
+  if (!type_.empty()) {
+    const EventType* const type = find_type(type_);
+    if (type == nullptr) return {};  // an unknown type may carry what it likes
+    if (type->payload != part.place) {
+      return fail(Errc::corrupt, "type {} with the payload {}", type_, to_text(part.place));
+    }
+  }
+  return decode_event(part.place, part.json, waiting_);
 }
 
 Status RecordDecoder::decode_event(Place place, std::string_view json, std::vector<MesosEvent>& out) {
@@ -211,8 +214,8 @@ Status RecordDecoder::end_record(std::vector<MesosEvent>& out) {
     return fail(Errc::corrupt, "type {} with the payload {}", type_, to_text(payload_));
   if (payload_ == Place::subscribed) return end_snapshot(out);
   if (payload_ == Place::none) out.emplace_back(HeartbeatSeen{});
-  std::move(early_.begin(), early_.end(), std::back_inserter(out));
-  early_.clear();
+  std::move(waiting_.begin(), waiting_.end(), std::back_inserter(out));
+  waiting_.clear();
   return {};
 }
 

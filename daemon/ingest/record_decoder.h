@@ -50,7 +50,7 @@ class RecordDecoder {
   Status value(const ScanPart& part, std::vector<MesosEvent>& out);
   Status read_type(std::string_view json);
   void read_heartbeat_interval(std::string_view json);
-  Status read_payload(const ScanPart& part, std::vector<MesosEvent>& out);
+  Status read_payload(const ScanPart& part);
   Status decode_event(Place place, std::string_view json, std::vector<MesosEvent>& out);
   Status end_snapshot(std::vector<MesosEvent>& out);
   tl::unexpected<Error> in_record(const Error& error) const;
@@ -67,7 +67,7 @@ class RecordDecoder {
   Place payload_ = Place::none;  // which payload it has
   bool state_seen_ = false;      // subscribed.get_state
   Duration heartbeat_interval_ = seconds(15);
-  std::vector<MesosEvent> early_;  // of a payload that came before its type
+  std::vector<MesosEvent> waiting_;  // the event of a record that has not ended
 };
 
 }  // namespace extvold::ingest

@@ -45,7 +45,8 @@ using Texts = std::vector<std::string>;
 
 TEST_CASE("frames: records, one after the other") {
   FrameReader reader;
-  CHECK(parts(reader, "3\nabc2\nde") == Texts{"began 3", "bytes abc", "ended", "began 2", "bytes de", "ended"});
+  CHECK(parts(reader, "3\nabc2\nde") ==
+        Texts{"began 3", "bytes abc", "ended", "began 2", "bytes de", "ended"});
   CHECK(reader.at_boundary());
   CHECK(reader.offset() == 9);
 }
@@ -77,7 +78,8 @@ TEST_CASE("frames: what is no length is refused, with the place and what stood t
 }
 
 TEST_CASE("frames: an absurd length is refused before anything is read") {
-  CHECK_THAT(only_error("9999999999999999999\n"), Catch::Contains("a record of 9999999999999999999 bytes is announced"));
+  CHECK_THAT(only_error("9999999999999999999\n"),
+             Catch::Contains("a record of 9999999999999999999 bytes is announced"));
   CHECK_THAT(only_error("101\n", 100), Catch::Contains("the bound is 100 bytes"));
   CHECK(only_error("100\n", 100) == "began 100");
 }

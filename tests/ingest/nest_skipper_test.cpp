@@ -76,7 +76,8 @@ TEST_CASE("nests: the fast way and the plain way agree, wherever the bytes are s
 TEST_CASE("nests: long texts of mostly structure, near the depth bound") {
   CHECK(rc::check([] {
     std::string text(static_cast<std::size_t>(*rc::gen::inRange(100, 129)), '[');
-    for (int i = 0; i < 40; ++i) text += *rc::gen::element<std::string>("[]", "[[", "]]", "\"[\"", "x", "\"\\\"\"");
+    for (int i = 0; i < 40; ++i)
+      text += *rc::gen::element<std::string>("[]", "[[", "]]", "\"[\"", "x", "\"\\\"\"");
     const Outcome plain = run(NestSkipper::feed_plain, text, text.size());
     RC_ASSERT(run(NestSkipper::best_kernel(), text, text.size()) == plain);
   }));

@@ -14,8 +14,8 @@ namespace {
 const std::filesystem::path kRecordings = std::filesystem::path(EXTVOLD_SOURCE_DIR) / "tests/data/mesos";
 
 std::string text(const VolumeReference& v) {
-  return fmt::format("[{} driver={} name={} path={} ro={}]", to_text(v.spelling), v.driver, v.name, v.container_path,
-                     v.read_only);
+  return fmt::format("[{} driver={} name={} path={} ro={}]", to_text(v.spelling), v.driver, v.name,
+                     v.container_path, v.read_only);
 }
 
 std::string text(const std::vector<VolumeReference>& volumes) {
@@ -25,14 +25,16 @@ std::string text(const std::vector<VolumeReference>& volumes) {
 }
 
 std::string text(const TaskStatus& s) {
-  return fmt::format("({} {} reason={} message={} agent={} executor={} container={} parent={} uuid={} unreachable={})",
-                     to_text(s.state), to_text(s.source), s.reason, s.message, s.agent.value, s.executor.value,
-                     s.container.value, s.parent_container.value, s.uuid, s.unreachable_time_set);
+  return fmt::format(
+      "({} {} reason={} message={} agent={} executor={} container={} parent={} uuid={} unreachable={})",
+      to_text(s.state), to_text(s.source), s.reason, s.message, s.agent.value, s.executor.value,
+      s.container.value, s.parent_container.value, s.uuid, s.unreachable_time_set);
 }
 
 std::string text(const TaskRecord& t) {
-  return fmt::format("framework={} task={} agent={} executor={} name={} {} {} status={} volumes={}", t.framework.value,
-                     t.task.value, t.agent.value, t.executor.value, t.name, to_text(t.state), to_text(t.containerizer),
+  return fmt::format("framework={} task={} agent={} executor={} name={} {} {} status={} volumes={}",
+                     t.framework.value, t.task.value, t.agent.value, t.executor.value, t.name,
+                     to_text(t.state), to_text(t.containerizer),
                      t.last_status ? text(*t.last_status) : "none", text(t.volumes));
 }
 
@@ -52,13 +54,15 @@ std::string text(const Pairs& pairs) {
 std::string text(const AgentSeen& seen) {
   const AgentRecord& a = seen.agent;
   std::string out = fmt::format(
-      "agent={} hostname={} address={} version={} active={} deactivated={} drain={} attributes={} hash={:x} {} recovered={}",
-      a.agent.value, a.hostname, a.address, a.version, a.active, a.deactivated, a.drain_state, text(a.attributes),
-      a.resources_hash, to_text(seen.origin), seen.recovered);
+      "agent={} hostname={} address={} version={} active={} deactivated={} drain={} attributes={} hash={:x} "
+      "{} recovered={}",
+      a.agent.value, a.hostname, a.address, a.version, a.active, a.deactivated, a.drain_state,
+      text(a.attributes), a.resources_hash, to_text(seen.origin), seen.recovered);
   for (const ReservationRecord& r : seen.reservations) {
-    out += fmt::format(" {{agent={} role={} resource={} persistence={} path={} source={} amount={} labels={}}}",
-                       r.agent.value, r.role, r.resource, r.persistence_id, r.container_path, r.disk_source,
-                       r.amount_milli, text(r.labels));
+    out +=
+        fmt::format(" {{agent={} role={} resource={} persistence={} path={} source={} amount={} labels={}}}",
+                    r.agent.value, r.role, r.resource, r.persistence_id, r.container_path, r.disk_source,
+                    r.amount_milli, text(r.labels));
   }
   return out;
 }
@@ -75,16 +79,19 @@ struct EventText {
     return fmt::format("task {} {} {}", to_text(e.origin), to_text(e.list), text(e.task));
   }
   std::string operator()(const TaskUpdated& e) const {
-    return fmt::format("task updated framework={} task={} {} {}", e.framework.value, e.task.value, to_text(e.state),
-                       text(e.status));
+    return fmt::format("task updated framework={} task={} {} {}", e.framework.value, e.task.value,
+                       to_text(e.state), text(e.status));
   }
   std::string operator()(const AgentSeen& e) const { return text(e); }
-  std::string operator()(const AgentRemoved& e) const { return fmt::format("agent removed {}", e.agent.value); }
+  std::string operator()(const AgentRemoved& e) const {
+    return fmt::format("agent removed {}", e.agent.value);
+  }
   std::string operator()(const FrameworkSeen& e) const {
     const FrameworkRecord& f = e.framework;
-    return fmt::format("framework={} name={} principal={} active={} connected={} checkpoint={} {} completed={}",
-                       f.framework.value, f.name, f.principal, f.active, f.connected, f.checkpoint, to_text(e.origin),
-                       e.completed);
+    return fmt::format(
+        "framework={} name={} principal={} active={} connected={} checkpoint={} {} completed={}",
+        f.framework.value, f.name, f.principal, f.active, f.connected, f.checkpoint, to_text(e.origin),
+        e.completed);
   }
   std::string operator()(const FrameworkRemoved& e) const {
     return fmt::format("framework removed {}", e.framework.value);
@@ -102,12 +109,12 @@ struct EventText {
     return fmt::format("metrics tasks={} agents={}", e.tasks_running, e.agents_active);
   }
   std::string operator()(const AgentApiRead& e) const {
-    std::string out = fmt::format("agent api expected={} address={} first={} second={} errors={}", e.expected.value,
-                                  e.address, e.first_answer.value, e.second_answer.value,
+    std::string out = fmt::format("agent api expected={} address={} first={} second={} errors={}",
+                                  e.expected.value, e.address, e.first_answer.value, e.second_answer.value,
                                   e.container_destroy_errors ? *e.container_destroy_errors : -1);
     for (const AgentContainer& c : e.containers) {
-      out += fmt::format(" container({} parent={} framework={} executor={})", c.container.value, c.parent.value,
-                         c.framework.value, c.executor.value);
+      out += fmt::format(" container({} parent={} framework={} executor={})", c.container.value,
+                         c.parent.value, c.framework.value, c.executor.value);
     }
     for (const ExecutorRecord& one : e.executors) out += " executor(" + text(one) + ")";
     for (const ExecutorRecord& one : e.completed_executors) out += " completed(" + text(one) + ")";
@@ -138,7 +145,8 @@ std::vector<std::string> recorded_files(const std::string& scenario, std::string
   for (const char* const folder : {"polls", "watch"}) {
     for (const auto& entry : std::filesystem::directory_iterator(kRecordings / scenario / folder)) {
       const std::string name = entry.path().filename().string();
-      if (name.find(part) != std::string::npos) files.push_back(fmt::format("{}/{}/{}", scenario, folder, name));
+      if (name.find(part) != std::string::npos)
+        files.push_back(fmt::format("{}/{}/{}", scenario, folder, name));
     }
   }
   std::sort(files.begin(), files.end());

@@ -1,4 +1,5 @@
-// What the ingest tests share: the recordings, and events as text, which is how they are compared and searched.
+// What the ingest tests share: the recordings, and events as text, which is how they are compared and
+// searched.
 #pragma once
 
 #include <string>
@@ -13,7 +14,8 @@ namespace extvold::ingest::tests {
 // Below tests/data/mesos.
 std::string read_recorded(const std::string& path);
 std::vector<std::string> scenarios();
-// The files of SCENARIO/polls and SCENARIO/watch whose names have `part` in them, as paths for read_recorded().
+// The files of SCENARIO/polls and SCENARIO/watch whose names have `part` in them, as paths for
+// read_recorded().
 std::vector<std::string> recorded_files(const std::string& scenario, std::string_view part);
 
 struct RecordedConnection {
@@ -36,7 +38,7 @@ std::string subscribed(std::string_view tasks = "", std::string_view executors =
 
 struct Decoded {
   std::vector<std::string> events;
-  std::string error;     // of push() or finish(); empty: none
+  std::string error;  // of push() or finish(); empty: none
   Errc code = Errc::internal;
   IngestCounters counters;
 };
