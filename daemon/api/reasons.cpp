@@ -1,0 +1,83 @@
+#include "daemon/api/reasons.h"
+
+#include <algorithm>
+#include <array>
+
+namespace extvold::daemon::api {
+namespace {
+
+constexpr std::array<Reason, 33> kReasons = {{
+    {"agent_not_registered",
+     "Bring the agent back, or see that its host cannot write to the volume and run `extvold fence confirm "
+     "HOST`."},
+    {"agent_unknown",
+     "Nothing: extvold asks the master for its agents. If it stays, check that the master answers "
+     "GET_AGENTS."},
+    {"agents_not_trusted",
+     "If all agents run the linux launcher and show extvold every container, say so in [mesos.agents]; else "
+     "confirm the host."},
+    {"attached_elsewhere", "Stop one of the two tasks: a single-writer volume is on one host at a time."},
+    {"cannot_attach", "Attach the volume on that host by hand; this provider cannot attach to a named host."},
+    {"cannot_create", "Make the volume at the provider and run `extvold volume adopt`."},
+    {"detach_not_enforced",
+     "See that the old host cannot write to the volume any more, then run `extvold fence confirm HOST`."},
+    {"evidence_void",
+     "Nothing: the proof is taken again. If it stays, look at the agent of that host in `extvold status`."},
+    {"format_refused",
+     "Look at what is on the device. If it may be overwritten: `extvold volume format NAME --reason ...`."},
+    {"host_quarantined",
+     "Reboot the host or clear its leftovers, then run `extvold fence release HOST --reason ...`."},
+    {"host_view_incomplete",
+     "Nothing while its agent is starting; else check that extvold can reach that agent's own API."},
+    {"in_the_trash", "Run `extvold volume restore NAME`, or stop the task."},
+    {"lost", "Run `extvold volume adopt` to take it over, or delete it at the provider."},
+    {"missing_at_provider", "Find it at the provider, or give it up with `extvold volume remove NAME`."},
+    {"never_formatted",
+     "Nothing is formatted that this ledger did not make itself: format it by hand if it is meant to be "
+     "empty."},
+    {"no_evidence_possible",
+     "See that the task is gone from that host, then run `extvold fence confirm HOST`; for later tasks use "
+     "the Mesos "
+     "containerizer."},
+    {"no_format_host", "Set format_host of the provider in the configuration and restart the daemon."},
+    {"not_connected",
+     "Give the agent an attribute that names the pool, or set reach = \"all\" if every host reaches it."},
+    {"not_formatted_yet", "Nothing: it is attached to the format host and formatted first."},
+    {"not_observed",
+     "Nothing: the provider is asked again. If it stays, see the provider's line in `extvold status`."},
+    {"orphan_attachment", "Find out who uses it there; detach it at the provider if nobody does."},
+    {"planned_waits",
+     "Nothing, unless the text names a hold, the observe mode or the storm guard: then `extvold release`."},
+    {"plugin_attaches", "Nothing: the agent's own plugin attaches it; extvold only watches."},
+    {"provider_not_configured", "Put the provider back into the configuration, or remove its volumes."},
+    {"retrying", "Read the error; `extvold reconcile` tries at once."},
+    {"still_attached", "Detach it first: `extvold volume detach NAME HOST`, or stop its tasks."},
+    {"uncertain_operation",
+     "Nothing: it is settled by looking. If it stays, check that the provider answers."},
+    {"unexplained_attachment",
+     "Find out who uses it there. If nobody can any more: `extvold fence confirm HOST`."},
+    {"unresolved_reference", "Write that task's volume in a way that extvold understands, or stop the task."},
+    {"view_incomplete",
+     "Nothing while the daemon (re)subscribes; else see the Mesos lines of `extvold status`."},
+    {"waits_for_agent",
+     "Nothing: the agent is asked until it shows the container gone. If its API fails, mend that."},
+    {"waits_for_detach", "Nothing: it follows the detach."},
+    {"waits_for_unknown_claim",
+     "Wait for the agent to come back; or make sure that the host cannot write (power it off, cut its "
+     "storage), then run "
+     "`extvold fence confirm HOST --reason ...`."},
+}};
+
+constexpr bool by_word(const Reason& a, const Reason& b) { return a.word < b.word; }
+static_assert(std::is_sorted(kReasons.begin(), kReasons.end(), by_word));
+
+}  // namespace
+
+std::span<const Reason> reasons() { return kReasons; }
+
+std::string_view remedy_of(std::string_view word) {
+  const auto at = std::lower_bound(kReasons.begin(), kReasons.end(), Reason{word, {}}, by_word);
+  return at != kReasons.end() && at->word == word ? at->remedy : std::string_view();
+}
+
+}  // namespace extvold::daemon::api
