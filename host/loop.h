@@ -11,7 +11,8 @@
 //   is still there.
 // - `blockdev --setro` sticks to the number, over detach and attach: attach_loop() resets it and reads it
 //   back.
-// - The kernel allows two loop devices on one file. So the caller locks the image (lock_exclusively) before it
+// - The kernel allows two loop devices on one file. So the caller locks the image (lock_exclusively) before
+// it
 //   looks, on the descriptor that it hands over: the loop device keeps that descriptor, and the lock with it.
 // - Logical blocks are always 512 bytes, whatever the disk below has: a filesystem made on one machine must
 //   mount on the next.

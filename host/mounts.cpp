@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <memory>
@@ -37,6 +38,7 @@ MountEntry entry_of(libmnt_fs* fs, pid_t pid) {
   entry.type = text_or_empty(mnt_fs_get_fstype(fs));
   entry.device = mnt_fs_get_devno(fs);
   entry.pid = pid;
+  entry.id = mnt_fs_get_id(fs);
   entry.read_only = mnt_fs_match_options(fs, "ro") != 0;
   return entry;
 }
@@ -118,27 +120,24 @@ std::string mount_options(const MountRequest& request) {
 
 Result<MountView> find_mounts(const std::set<dev_t>& devices, const std::set<std::string>& paths) {
   MountView view;
+  std::set<int> ids;
   const auto keep = [&](MountEntry entry) {
-    if (devices.contains(entry.device) || paths.contains(entry.source))
-      view.entries.push_back(std::move(entry));
+    if (!devices.contains(entry.device) && !paths.contains(entry.source)) return;
+    if (ids.insert(entry.id).second) view.entries.push_back(std::move(entry));
   };
   TRY(walk_table("/proc/self/mountinfo", 0, keep));
   std::set<std::string> seen = {link_text("/proc/self/ns/mnt")};
   ASSIGN(const std::vector<std::string> processes, list_folder("/proc"));
   for (const std::string& name : processes) {
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    // Which namespace a process lives in only saves reading its table twice: what cannot be told is read.
     const std::string space = link_text(fmt::format("/proc/{}/ns/mnt", name));
-    if (space.empty()) {
-      // No permission, or it ended. Kernel threads have the first namespace; a zombie has none.
-      if (errno == EACCES || errno == EPERM) view.all_seen = false;
-      continue;
-    }
-    if (!seen.insert(space).second) continue;
-    const Status walked =
-        walk_table(fmt::format("/proc/{}/mountinfo", name), static_cast<pid_t>(std::stol(name)), keep);
-    if (!walked && walked.error().code == Errc::permission) view.all_seen = false;
-    if (!walked && walked.error().code != Errc::permission)
-      seen.erase(space);  // it ended: another may live there too
+    if (!space.empty() && !seen.insert(space).second) continue;
+    const auto pid = static_cast<pid_t>(std::strtol(name.c_str(), nullptr, 10));
+    const Status walked = walk_table(fmt::format("/proc/{}/mountinfo", name), pid, keep);
+    if (walked) continue;
+    if (walked.error().code == Errc::permission) view.all_seen = false;
+    seen.erase(space);  // it ended, or hides: another process may tell
   }
   return view;
 }

@@ -26,6 +26,7 @@ struct MountEntry {
   dev_t device = 0;
   bool read_only = false;
   pid_t pid = 0;  // 0: our own namespace; else a process that lives in the other one
+  int id = 0;     // of this mount; unique over all namespaces
   // Of the mount that this one stands on: "shared:7", "master:7" or both. An unmount there comes through to
   // peers and slaves.
   std::string parent_propagation;

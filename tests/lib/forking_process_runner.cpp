@@ -144,8 +144,10 @@ void ForkingProcessRunner::drain() {
   }
 }
 
-void ForkingProcessRunner::forget(bool children_live) {
+std::vector<pid_t> ForkingProcessRunner::forget(bool children_live) {
+  std::vector<pid_t> living;
   for (const Running& child : running_) {
+    if (children_live) living.push_back(child.pid);
     if (!children_live) {
       ::kill(-child.pid, SIGKILL);
       ::waitpid(child.pid, nullptr, 0);
@@ -154,6 +156,7 @@ void ForkingProcessRunner::forget(bool children_live) {
   }
   running_.clear();
   refused_.clear();
+  return living;
 }
 
 }  // namespace extvold::tests

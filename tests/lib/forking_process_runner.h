@@ -22,9 +22,9 @@ class ForkingProcessRunner final : public ProcessRunner {
   void run(ProcessRequest request, std::function<void(Result<ProcessResult>)> done) override;
   void drain();
 
-  // Kills the children without a word and forgets them and their callbacks: what a kill -9 of the daemon
-  // leaves behind is asked for with `children_live`.
-  void forget(bool children_live);
+  // Forgets the children and their callbacks, as a kill -9 of the daemon does. They are killed, or live on;
+  // then the caller has to kill their process groups and wait for them.
+  std::vector<pid_t> forget(bool children_live);
 
   int started = 0;  // children so far
 

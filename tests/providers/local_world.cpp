@@ -78,8 +78,8 @@ bool lacks_root(const char* why) {
   return true;
 }
 
-LocalWorld::LocalWorld() {
-  std::string name = "/tmp/extvold-local-XXXXXX";
+LocalWorld::LocalWorld(Where where) {
+  std::string name = where == Where::memory ? "/dev/shm/extvold-local-XXXXXX" : "/tmp/extvold-local-XXXXXX";
   EXTVOLD_CHECK(::mkdtemp(name.data()) != nullptr);
   dir = fs::canonical(name).string();
   for (const char* one : {"/root/hdd", "/root/ssd", "/hosts/a1", "/hosts/a2"})

@@ -18,7 +18,9 @@ bool lacks_root(const char* why);
 
 class LocalWorld {
  public:
-  LocalWorld();
+  // disk: below /tmp. memory: below /dev/shm, where fsync costs nothing.
+  enum class Where { disk, memory };
+  explicit LocalWorld(Where where = Where::disk);
   ~LocalWorld();
   LocalWorld(const LocalWorld&) = delete;
   LocalWorld& operator=(const LocalWorld&) = delete;

@@ -1,0 +1,217 @@
+// The helper that misbehaves: garbage, silence, death, a hang. And the helper that is killed at each of its
+// steps: run again, it converges, with one loop device and one filesystem.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <set>
+
+#include "host/crash_point.h"
+#include "host/fd.h"
+#include "host/mkfs.h"
+#include "host/probe.h"
+#include "tests/providers/local_world.h"
+
+using namespace extvold;
+using namespace extvold::tests;
+using host::UniqueFd;
+
+namespace {
+
+void set_environment(LocalWorld& world, std::vector<std::string> environment) {
+  world.config.helper_environment = std::move(environment);
+  world.restart();
+}
+
+void set_program(LocalWorld& world, const std::string& shell) {
+  world.config.program = "/bin/sh";
+  world.config.program_arguments = {"-c", shell};
+  world.restart();
+}
+
+void check_uncertain(LocalWorld& world, const std::string& part) {
+  const OperationResult result = world.execute(world.call(OperationKind::create, world.volume("xv-1")));
+  INFO(result.error.message);
+  CHECK(result.state == OperationState::uncertain);
+  CHECK(result.error.code == Errc::uncertain);
+  CHECK(result.error.message.find(part) != std::string::npos);
+  CHECK(result.error.message.size() < 2000);
+  const ProviderObservation seen = world.observe();
+  CHECK_FALSE(seen.complete);
+  CHECK(seen.volumes.empty());
+  CHECK_FALSE(seen.why_incomplete.empty());
+}
+
+std::string uuid_on(const std::string& path) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const auto found = host::identify(fd.get(), path);
+  return found && *found ? (*found)->uuid : "";
+}
+
+}  // namespace
+
+TEST_CASE("local: what is no proper answer is uncertain, and an observation incomplete") {
+  LocalWorld world;
+  SECTION("nothing") {
+    set_program(world, "exit 0");
+    check_uncertain(world, "nothing");
+  }
+  SECTION("garbage") {
+    set_program(world, "head -c 100000 /dev/zero");
+    check_uncertain(world, "not JSON");
+  }
+  SECTION("half an answer") {
+    set_program(world, "printf '{\"ok\":true,\"changed\":tr'");
+    check_uncertain(world, "not JSON");
+  }
+  SECTION("an answer with a field too few") {
+    set_program(world, "echo '{\"ok\":true,\"changed\":true}'");
+    check_uncertain(world, "missing");
+  }
+  SECTION("an answer and then a death") {
+    set_program(world, "echo '{\"ok\":false,\"code\":\"conflict\",\"message\":\"m\"}'; kill -9 $$");
+    check_uncertain(world, "status 137");
+  }
+  SECTION("an unknown code") {
+    set_program(world, "echo '{\"ok\":false,\"code\":\"fine\",\"message\":\"m\"}'");
+    check_uncertain(world, "unknown error code");
+  }
+  SECTION("complaints on standard error") {
+    set_program(world, "echo 'oh no' >&2; exit 3");
+    check_uncertain(world, "oh no");
+  }
+}
+
+TEST_CASE("local: an error that the helper reports is the provider's, its text kept and bounded") {
+  LocalWorld world;
+  set_program(world, "printf '{\"ok\":false,\"code\":\"exhausted\",\"message\":\"full\\\\u0007 disk\"}'");
+  const OperationResult result = world.execute(world.call(OperationKind::create, world.volume("xv-1")));
+  CHECK(result.state == OperationState::failed);
+  CHECK(result.error.code == Errc::exhausted);
+  CHECK(result.error.message == "full  disk");
+}
+
+TEST_CASE("local: a helper that cannot be started has done nothing") {
+  LocalWorld world;
+  world.config.program = world.dir + "/no-such-program";
+  world.restart();
+  const OperationResult result = world.execute(world.call(OperationKind::create, world.volume("xv-1")));
+  CHECK(result.state == OperationState::failed);
+  CHECK(result.error.code == Errc::not_found);
+  CHECK_FALSE(world.observe().complete);
+}
+
+TEST_CASE("local: a helper of another version refuses") {
+  LocalWorld world;
+  const std::string helper = world.config.program;
+  set_program(world, "sed 's/\"protocol\":1/\"protocol\":2/' | " + helper);
+  const OperationResult result = world.execute(world.call(OperationKind::create, world.volume("xv-1")));
+  CHECK(result.state == OperationState::failed);
+  CHECK(result.error.code == Errc::unavailable);
+  CHECK(result.error.message.find("restart the daemon") != std::string::npos);
+}
+
+TEST_CASE("local: a hang ends at the deadline as uncertain, and its lock says that it is still at work") {
+  LocalWorld world;
+  const Volume volume = world.volume("xv-hang");
+  set_environment(world, {"EXTVOLD_HELPER_STOP_AT=create.before_rename"});
+  OperationCall create = world.call(OperationKind::create, volume);
+  SECTION("killed at its deadline") {
+    create.deadline = milliseconds(500);
+    const OperationResult result = world.execute(create);
+    CHECK(result.state == OperationState::uncertain);
+    set_environment(world, {});
+    CHECK(world.observe("xv-hang").complete);
+    CHECK(world.observe("xv-hang").volumes.empty());  // half made is not made
+  }
+  SECTION("outliving the daemon") {
+    int calls = 0;
+    world.provider->execute(create, [&](const OperationResult&) { ++calls; });
+    while (!exists(world.config.root + "/hdd/.xv-hang.img.new")) ::usleep(1000);
+    const std::vector<pid_t> living = world.runner.forget(true);
+    CHECK(calls == 0);
+    set_environment(world, {});
+    const ObservedVolume seen = world.inspect(volume);
+    CHECK(seen.call_running == TriState::yes);
+    CHECK(world.execute(create).error.code == Errc::busy);
+    for (const pid_t pid : living) {
+      ::kill(-pid, SIGKILL);
+      ::waitpid(pid, nullptr, 0);
+    }
+  }
+  const OperationResult again = world.execute(create);
+  INFO(again.error.message);
+  CHECK(again.outcome == Outcome::changed);
+  CHECK(world.inspect(volume).call_running == TriState::no);
+}
+
+TEST_CASE("local: a hung observation ends at its deadline as incomplete") {
+  LocalWorld world;
+  world.config.observe_deadline = milliseconds(300);
+  set_environment(world, {"EXTVOLD_HELPER_STOP_AT=helper.request_read"});
+  const ProviderObservation seen = world.observe();
+  CHECK_FALSE(seen.complete);
+}
+
+// One volume's whole life, each operation crashing at `point` first (if it meets it) and then run until it is
+// done. The invariants hold after every step.
+TEST_CASE("local: killed at each step and run again, everything converges", "[root]") {
+  if (lacks_root("loop devices")) return;
+  std::set<std::string_view> met;
+  for (const std::string_view point : host::kCrashPoints) {
+    INFO("crash point " << point);
+    LocalWorld world(LocalWorld::Where::memory);
+    Volume volume = world.volume("xv-life");
+    volume.mount_point = "/data";
+    std::string uuid;
+
+    const auto step = [&](OperationKind kind, const std::string& host) {
+      INFO(to_text(kind) << " on " << host);
+      OperationCall call = world.call(kind, volume, host);
+      set_environment(world, {"EXTVOLD_HELPER_CRASH_AT=" + std::string(point)});
+      const OperationResult crashed = world.execute(call);
+      if (crashed.state == OperationState::uncertain) met.insert(point);
+      INFO("first: " << crashed.error.message);
+      CHECK((crashed.state == OperationState::uncertain || crashed.state == OperationState::done));
+      set_environment(world, {});
+      CHECK(world.observe().complete);
+      CHECK(world.loops() <= 1);
+      const OperationResult result = world.execute(call);
+      INFO("again: " << result.error.message);
+      REQUIRE(result.state == OperationState::done);
+      if (crashed.state == OperationState::done) CHECK(result.outcome == Outcome::unchanged);
+      CHECK(world.loops() <= 1);
+      const ProviderObservation seen = world.observe();
+      CHECK(seen.complete);
+      return result;
+    };
+
+    step(OperationKind::create, "");
+    CHECK(world.inspect(volume).size_mb == 16);
+    step(OperationKind::attach, "a1");
+    CHECK(world.inspect(volume).attachments.at(0).mounted == TriState::no);
+    step(OperationKind::format, "a1");
+    volume.format = FormatState::formatted;
+    CHECK(step(OperationKind::attach, "a1").mounted);
+    CHECK(world.inspect(volume).attachments.at(0).mounted == TriState::yes);
+    write_text(world.dir + "/hosts/a1/mnt/data/row", "kept");
+    step(OperationKind::detach, "a1");
+    CHECK(world.loops() == 0);
+    CHECK(uuid_on(world.image(volume)) == host::filesystem_uuid(volume.key));
+    step(OperationKind::attach, "a2");
+    CHECK(read_text(world.dir + "/hosts/a2/mnt/data/row") == "kept");
+    step(OperationKind::detach, "a2");
+    step(OperationKind::remove, "");
+    CHECK_FALSE(exists(world.image(volume)));
+    CHECK_FALSE(exists(world.sidecar(volume)));
+    CHECK(world.observe().volumes.empty());
+  }
+  for (const std::string_view point : host::kCrashPoints) {
+    INFO(point);
+    CHECK(met.contains(point));  // a point that no step meets is dead
+  }
+}
