@@ -14,6 +14,10 @@
 #include <utility>
 #include <vector>
 
+// Debian's target asks for its shared library, which throws; used as a header it need not.
+#undef TOML_HEADER_ONLY
+#undef TOML_SHARED_LIB
+#define TOML_HEADER_ONLY 1
 #define TOML_EXCEPTIONS 0
 #define TOML_ENABLE_FORMATTERS 0
 #include <toml++/toml.h>
