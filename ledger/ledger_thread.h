@@ -32,8 +32,8 @@ class LedgerThread {
   struct Options {
     std::size_t batches_max = 256;  // waiting
     std::size_t changes_max =
-        65'536;  // waiting; a batch that is larger than this is taken when nothing else waits
-    std::size_t group_changes_max = 32'768;  // of one transaction
+        16'384;  // waiting; a batch that is larger than this is taken when nothing else waits
+    std::size_t group_changes_max = 8'192;  // of one transaction
   };
   using OnCommitted = std::function<void(CommitReport)>;
   using Job = std::function<void(Ledger&)>;

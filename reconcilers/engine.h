@@ -166,6 +166,7 @@ class Engine {
   void on(UnknownSkipped& event, Now now);
   void interrupt_view(const std::string& why, Now now);
   void see_claim(Claim claim, Now now);
+  void ask_agent_about(const TaskUpdated& event, bool without_claim, Now now);
   void see_task_claims(const TaskRecord& task, Now now);
   void see_executor_claims(const ExecutorRecord& executor, Now now);
   void end_absent_agents(Instant asked_at, Now now);
@@ -215,6 +216,7 @@ class Engine {
   void see_lost_volume(const ObservedVolume& seen, const ProviderObservation& observation, Now now);
   void end_operation(Operation operation, OperationState state, Outcome outcome, Error error, Now now);
   void apply_outcome(const Operation& operation, const VolumeEntry& entry, Now now);
+  void want_format(const Volume& volume, std::string why, std::int64_t user_uid);
   void withdraw_format_claim(const VolumeEntry& entry, std::string why, Now now);
 
   // orders.cpp: what operators order

@@ -244,15 +244,7 @@ void Engine::on(TaskUpdated& event, Now now) {
       }
     }
   }
-  if (is_terminal(event.state) && !status.agent.empty()) {
-    // The agent's own answer is what proves the end; ask for it when there is something to prove there.
-    if (!claims.empty()) {
-      PollState& poll = agent_polls_[status.agent];
-      poll.wanted = true;
-      poll.backoff = {};
-      poll.not_before = now.at;
-    }
-  }
+  ask_agent_about(event, claims.empty(), now);
   TaskStateChange row;
   row.framework = std::move(event.framework);
   row.task = std::move(event.task);
@@ -262,6 +254,30 @@ void Engine::on(TaskUpdated& event, Now now) {
   row.reason = status.reason;
   row.container = root;
   changes_.emplace_back(std::move(row));
+}
+
+// The agent's own answer is what proves an end, and where DVDI variables of a command task are named.
+void Engine::ask_agent_about(const TaskUpdated& event, bool without_claim, Now now) {
+  const AgentId& agent = event.status.agent;
+  if (agent.empty()) return;
+  if (is_terminal(event.state)) {
+    bool asks = !without_claim;
+    for (const Claim* claim : snapshot_.claims_of_agent(agent)) {
+      asks =
+          asks || (claim->kind == ClaimKind::executor && claim->framework == event.framework &&
+                   (claim->executor == event.status.executor || claim->executor.value == event.task.value));
+    }
+    if (!asks) return;
+    PollState& poll = agent_polls_[agent];
+    poll.wanted = true;
+    poll.backoff = {};
+    poll.not_before = now.at;
+  } else if (without_claim && event.state == TaskState::task_running) {
+    PollState& poll = agent_polls_[agent];
+    if (poll.wanted) return;
+    poll.wanted = true;
+    poll.not_before = std::max(poll.not_before, now.at + policy_.agent_poll_min);
+  }
 }
 
 HostId Engine::host_named(const std::string& name) {

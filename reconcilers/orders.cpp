@@ -330,18 +330,7 @@ Result<std::string> Engine::obey(const ForceFormat& order, const Command& comman
   Volume row = entry->volume;
   row.format = FormatState::wanted;
   change(row);
-  Claim claim;
-  claim.host = host_named(provider->format_host);
-  claim.id = {snapshot_.counters.next_claim++};
-  counters_used_ = true;
-  claim.kind = ClaimKind::format;
-  claim.volume = row.id;
-  claim.wanted = true;
-  claim.liveness = Liveness::live;
-  claim.liveness_why = "an operator ordered its format again";
-  claim.first_seen_sequence = snapshot_.sequence.value + 1;
-  claim.user_uid = command.user_uid;
-  change(std::move(claim));
+  want_format(row, "an operator ordered its format again", command.user_uid);
   history({.kind = "volume.format_again",
            .volume = row.id,
            .rule = "order.format",

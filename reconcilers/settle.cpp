@@ -472,23 +472,7 @@ void Engine::apply_outcome(const Operation& operation, const VolumeEntry& entry,
       if (!done) return;
       volume.state = VolumeState::available;
       change(volume);
-      if (volume.format == FormatState::wanted) {
-        // The format host's attachment is a claim like any other.
-        const ProviderInfo* provider = policy_.provider(volume.pool.provider);
-        if (provider != nullptr && !provider->format_host.empty()) {
-          Claim claim;
-          claim.host = host_named(provider->format_host);
-          claim.id = {snapshot_.counters.next_claim++};
-          counters_used_ = true;
-          claim.kind = ClaimKind::format;
-          claim.volume = volume.id;
-          claim.wanted = true;
-          claim.liveness = Liveness::live;
-          claim.liveness_why = "it is to be formatted";
-          claim.first_seen_sequence = snapshot_.sequence.value + 1;
-          change(std::move(claim));
-        }
-      }
+      if (volume.format == FormatState::wanted) want_format(volume, "it is to be formatted", -1);
       resolve_again(volume.name, now);
       return;
     case OperationKind::remove:
@@ -532,6 +516,24 @@ void Engine::apply_outcome(const Operation& operation, const VolumeEntry& entry,
       return;
     }
   }
+}
+
+// The format host's attachment is a claim like any other.
+void Engine::want_format(const Volume& volume, std::string why, std::int64_t user_uid) {
+  const ProviderInfo* provider = policy_.provider(volume.pool.provider);
+  if (provider == nullptr || provider->format_host.empty()) return;  // reconcile_format says so
+  Claim claim;
+  claim.host = host_named(provider->format_host);
+  claim.id = {snapshot_.counters.next_claim++};
+  counters_used_ = true;
+  claim.kind = ClaimKind::format;
+  claim.volume = volume.id;
+  claim.wanted = true;
+  claim.liveness = Liveness::live;
+  claim.liveness_why = std::move(why);
+  claim.first_seen_sequence = snapshot_.sequence.value + 1;
+  claim.user_uid = user_uid;
+  change(std::move(claim));
 }
 
 void Engine::withdraw_format_claim(const VolumeEntry& entry, std::string why, Now now) {
