@@ -1,7 +1,8 @@
 // Backoff: how long to wait before the next try. A value; no clock, no timer.
 //
-// The n-th wait is uniform in [c/2, c] with c = 2^(n+1) × min, bounded by max: never less than min (for a max of at
-// least 2 × min), never more than max, and two daemons that lost the same master do not come back together.
+// The n-th wait is uniform in [c/2, c] with c = 2^(n+1) × min, bounded by max: never less than min (for a max
+// of at least 2 × min), never more than max, and two daemons that lost the same master do not come back
+// together.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// Clock: where time comes from. Given to the parts of the edge that need it; the core is handed instants instead.
+// Clock: where time comes from. Given to the parts of the edge that need it; the core is handed instants
+// instead.
 #pragma once
 
 #include "model/instant.h"
@@ -12,7 +13,8 @@ class Clock {
   virtual WallTime wall() const = 0;
 };
 
-// CLOCK_BOOTTIME (counts through a suspend, is shared by all processes of this boot) and CLOCK_REALTIME. Any thread.
+// CLOCK_BOOTTIME (counts through a suspend, is shared by all processes of this boot) and CLOCK_REALTIME. Any
+// thread.
 class SystemClock final : public Clock {
  public:
   Instant now() const override;

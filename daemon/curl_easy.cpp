@@ -25,7 +25,8 @@ bool is_token(std::string_view text) {
 }
 
 bool has_control(std::string_view text) {
-  return std::any_of(text.begin(), text.end(), [](char c) { return (c >= 0 && c < ' ' && c != '\t') || c == 0x7f; });
+  return std::any_of(text.begin(), text.end(),
+                     [](char c) { return (c >= 0 && c < ' ' && c != '\t') || c == 0x7f; });
 }
 
 char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
@@ -74,13 +75,15 @@ void set_method(CURL* easy, const HttpRequest& request) {
   }
 }
 
-// libcurl sends a request again, by itself, when a kept-alive connection turns out to be dead before any byte of an answer,
-// also a POST, and the server may have done it already. So what is not safe to repeat gets a connection of its own.
+// libcurl sends a request again, by itself, when a kept-alive connection turns out to be dead before any byte
+// of an answer, also a POST, and the server may have done it already. So what is not safe to repeat gets a
+// connection of its own.
 bool may_be_repeated(const HttpRequest& request) {
   return request.safe_to_repeat || request.method == "GET" || request.method == "HEAD";
 }
 
-// libcurl 7.88 makes sockets that children inherit: a child stuck in the kernel would hold the event stream open.
+// libcurl 7.88 makes sockets that children inherit: a child stuck in the kernel would hold the event stream
+// open.
 curl_socket_t open_socket(void*, curlsocktype, curl_sockaddr* address) {
   return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
@@ -94,7 +97,8 @@ Status check_request(const HttpRequest& request) {
   }
   for (const auto& [name, value] : request.headers) {
     if (!is_token(name) || has_control(value)) {
-      return fail(Errc::invalid, "{}: HTTP header {:?} has a character that may not be sent", request.url, name);
+      return fail(Errc::invalid, "{}: HTTP header {:?} has a character that may not be sent", request.url,
+                  name);
     }
   }
   return {};
@@ -107,7 +111,7 @@ CurlList prepare_easy(CURL* easy, const HttpRequest& request, CurlMode mode, Cur
   set(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   set(easy, CURLOPT_NOSIGNAL, 1L);
   set(easy, CURLOPT_QUICK_EXIT, 1L);  // else cancelling waits for a hanging name lookup, and the loop with it
-  set(easy, CURLOPT_PROXY, "");       // an http_proxy in the environment is not meant for the cluster's inside
+  set(easy, CURLOPT_PROXY, "");  // an http_proxy in the environment is not meant for the cluster's inside
   set(easy, CURLOPT_FOLLOWLOCATION, 0L);
   set(easy, CURLOPT_PATH_AS_IS, 1L);
   set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
@@ -137,9 +141,9 @@ CurlList prepare_easy(CURL* easy, const HttpRequest& request, CurlMode mode, Cur
 }
 
 Error transfer_error(CURL* easy, CURLcode code, const HttpRequest& request, const CurlErrorText& error_text) {
-  const std::string what = fmt::format("{} {}{}{}: {}", request.method, request.url,
-                                       request.unix_socket.empty() ? "" : " on ", request.unix_socket,
-                                       error_text[0] != '\0' ? error_text.data() : curl_easy_strerror(code));
+  const std::string what =
+      fmt::format("{} {}{}{}: {}", request.method, request.url, request.unix_socket.empty() ? "" : " on ",
+                  request.unix_socket, error_text[0] != '\0' ? error_text.data() : curl_easy_strerror(code));
   if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL) return {Errc::invalid, what};
   // Grows with every byte that the kernel took, also those of an automatic second try.
   long sent_bytes = 0;
@@ -151,13 +155,15 @@ Error transfer_error(CURL* easy, CURLcode code, const HttpRequest& request, cons
 bool HeaderCollector::add_line(std::string_view line) {
   bytes_ += line.size();
   if (bytes_ > kHeaderBytesMax) return false;
-  while (!line.empty() && (line.back() == '\n' || line.back() == '\r' || line.back() == ' ')) line.remove_suffix(1);
+  while (!line.empty() && (line.back() == '\n' || line.back() == '\r' || line.back() == ' '))
+    line.remove_suffix(1);
   if (complete_) return true;  // trailers
   if (line.starts_with("HTTP/")) {
     const std::size_t space = line.find(' ');
     status_ = 0;
     if (space != std::string_view::npos) {
-      for (char c : line.substr(space + 1, 3)) status_ = c >= '0' && c <= '9' ? status_ * 10 + (c - '0') : status_;
+      for (char c : line.substr(space + 1, 3))
+        status_ = c >= '0' && c <= '9' ? status_ * 10 + (c - '0') : status_;
     }
     headers_.clear();
     return true;

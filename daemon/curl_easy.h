@@ -1,5 +1,5 @@
-// What http_client.cpp needs of one libcurl easy handle: setting it up for an HttpRequest, collecting the answer's headers,
-// and saying which of our errors a failed transfer is. Only http_client.cpp includes this.
+// What http_client.cpp needs of one libcurl easy handle: setting it up for an HttpRequest, collecting the
+// answer's headers, and saying which of our errors a failed transfer is. Only http_client.cpp includes this.
 #pragma once
 
 #include <curl/curl.h>
@@ -30,10 +30,12 @@ enum class CurlMode { whole_answer, stream };
 // Checks what libcurl would send as it is: method, url, headers. Errc::invalid.
 Status check_request(const HttpRequest& request);
 
-// `request`, `error_text` and the returned list must outlive the transfer: libcurl reads the body from `request` itself.
+// `request`, `error_text` and the returned list must outlive the transfer: libcurl reads the body from
+// `request` itself.
 CurlList prepare_easy(CURL* easy, const HttpRequest& request, CurlMode mode, CurlErrorText& error_text);
 
-// The error of a transfer that ended with `code`: by what may have reached the other side, not by libcurl's own grouping.
+// The error of a transfer that ended with `code`: by what may have reached the other side, not by libcurl's
+// own grouping.
 Error transfer_error(CURL* easy, CURLcode code, const HttpRequest& request, const CurlErrorText& error_text);
 
 // The headers of the final answer (a 1xx in front of it is dropped, trailers are ignored).

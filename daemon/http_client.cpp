@@ -10,13 +10,14 @@ namespace extvold::daemon {
 namespace {
 
 constexpr long kIdleConnectionsMax = 64;
-// How much of a stream is kept while its reader has no turn; then the socket is left alone and TCP slows the sender.
+// How much of a stream is kept while its reader has no turn; then the socket is left alone and TCP slows the
+// sender.
 constexpr std::size_t kPendingBytesMax = 1U << 20U;
 
 }  // namespace
 
-// One request or stream, from its start to its last callback. libcurl holds its address (CURLOPT_PRIVATE and the two
-// write callbacks), so it lives on the heap.
+// One request or stream, from its start to its last callback. libcurl holds its address (CURLOPT_PRIVATE and
+// the two write callbacks), so it lives on the heap.
 struct CurlHttpClient::Transfer {
   CurlHttpClient* client = nullptr;
   std::uint64_t id = 0;
@@ -89,7 +90,8 @@ void CurlHttpClient::request(HttpRequest request, std::function<void(Result<Http
   Transfer& transfer = add(std::move(request));
   transfer.done = std::move(done);
   if (auto checked = check_request(transfer.request); !checked) {
-    deferred_.post([done = std::move(transfer.done), error = checked.error()] { done(tl::make_unexpected(error)); });
+    deferred_.post(
+        [done = std::move(transfer.done), error = checked.error()] { done(tl::make_unexpected(error)); });
     transfers_.erase(transfer.id);
     return;
   }
@@ -121,13 +123,14 @@ CurlHttpClient::Transfer& CurlHttpClient::add(HttpRequest request) {
 }
 
 void CurlHttpClient::begin(Transfer& transfer) {
-  // A new one each time: connections are kept by the multi handle, and nothing else is to stay of an earlier request.
+  // A new one each time: connections are kept by the multi handle, and nothing else is to stay of an earlier
+  // request.
   transfer.easy.reset(curl_easy_init());
   EXTVOLD_CHECK(transfer.easy != nullptr);
   CURL* const easy = transfer.easy.get();
-  transfer.header_list = prepare_easy(easy, transfer.request,
-                                      transfer.is_stream ? CurlMode::stream : CurlMode::whole_answer,
-                                      transfer.error_text);
+  transfer.header_list =
+      prepare_easy(easy, transfer.request, transfer.is_stream ? CurlMode::stream : CurlMode::whole_answer,
+                   transfer.error_text);
   curl_easy_setopt(easy, CURLOPT_PRIVATE, &transfer);
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, &transfer);
@@ -181,7 +184,8 @@ int CurlHttpClient::on_socket(CURL*, curl_socket_t fd, int what, void* owner, vo
       client->drive(fd, status < 0 ? CURL_CSELECT_ERR : in | out);
     });
   }
-  poll->start(((what & CURL_POLL_IN) != 0 ? UV_READABLE : 0) | ((what & CURL_POLL_OUT) != 0 ? UV_WRITABLE : 0));
+  poll->start(((what & CURL_POLL_IN) != 0 ? UV_READABLE : 0) |
+              ((what & CURL_POLL_OUT) != 0 ? UV_WRITABLE : 0));
   return 0;
 }
 
@@ -225,7 +229,8 @@ Status CurlHttpClient::outcome(const Transfer& transfer, CURLcode code) {
                 transfer.request.method, transfer.request.url, transfer.request.response_bytes_max);
   }
   if (code != CURLE_OK) {
-    return tl::make_unexpected(transfer_error(transfer.easy.get(), code, transfer.request, transfer.error_text));
+    return tl::make_unexpected(
+        transfer_error(transfer.easy.get(), code, transfer.request, transfer.error_text));
   }
   return {};
 }
@@ -242,7 +247,8 @@ void CurlHttpClient::end_request(Transfer& transfer, CURLcode code) {
     result->ended_at = clock_.now();
   }
   detach_from_curl(transfer);
-  deferred_.post([done = std::move(transfer.done), result = std::move(result)]() mutable { done(std::move(result)); });
+  deferred_.post(
+      [done = std::move(transfer.done), result = std::move(result)]() mutable { done(std::move(result)); });
   transfers_.erase(transfer.id);
 }
 
@@ -256,13 +262,15 @@ void CurlHttpClient::schedule(Transfer& transfer) {
   deferred_.post([this, id = transfer.id] { deliver(id); });
 }
 
-// Hands on what a stream has for its reader: headers, bytes, end. The reader may cancel the stream in each of these calls
-// (then the transfer is no longer in transfers_), or destroy this client (then the lifeline is cut).
+// Hands on what a stream has for its reader: headers, bytes, end. The reader may cancel the stream in each of
+// these calls (then the transfer is no longer in transfers_), or destroy this client (then the lifeline is
+// cut).
 void CurlHttpClient::deliver(std::uint64_t id) {
   const uv::Lifeline::Watch alive(lifeline_);
   const auto find = [&]() -> Transfer* {
-    const auto found = alive.cut() ? transfers_.end() : transfers_.find(id);
-    return alive.cut() || found == transfers_.end() ? nullptr : found->second.get();
+    if (alive.cut()) return nullptr;
+    const auto found = transfers_.find(id);
+    return found == transfers_.end() ? nullptr : found->second.get();
   };
   Transfer* transfer = find();
   if (transfer == nullptr) return;

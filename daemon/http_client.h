@@ -1,9 +1,10 @@
 // CurlHttpClient: the HttpClient port and the streams, on libcurl's multi interface, driven by the loop.
 //
-// Loop thread only; outlived by the loop and the clock. libcurl never calls a user of this class: what it delivers is kept
-// and handed on in the next turn of the loop, so that a callback may start, cancel and destroy whatever it wants, this
-// client included. Destroying the client cancels everything without a callback. Connections are kept alive and used again
-// for requests that are safe to repeat. Proxies of the environment are ignored, redirects are not followed.
+// Loop thread only; outlived by the loop and the clock. libcurl never calls a user of this class: what it
+// delivers is kept and handed on in the next turn of the loop, so that a callback may start, cancel and
+// destroy whatever it wants, this client included. Destroying the client cancels everything without a
+// callback. Connections are kept alive and used again for requests that are safe to repeat. Proxies of the
+// environment are ignored, redirects are not followed.
 #pragma once
 
 #include <curl/curl.h>
@@ -70,8 +71,8 @@ class CurlHttpClient final : public HttpClient, public HttpStreamSource {
   uv::Lifeline lifeline_;
 };
 
-// `location` as found in a redirect from `base`: absolute, protocol-relative (`//host:port/path`, what a Mesos master sends),
-// or a path. Errc::invalid if it is no http(s) URL, or would leave https for http.
+// `location` as found in a redirect from `base`: absolute, protocol-relative (`//host:port/path`, what a
+// Mesos master sends), or a path. Errc::invalid if it is no http(s) URL, or would leave https for http.
 Result<std::string> resolve_redirect(const std::string& base, const std::string& location);
 
 }  // namespace extvold::daemon

@@ -16,7 +16,8 @@
 namespace extvold::daemon {
 namespace {
 
-// A body that goes on and on is read (libmicrohttpd answers only after it) up to this multiple, then the connection is cut.
+// A body that goes on and on is read (libmicrohttpd answers only after it) up to this multiple, then the
+// connection is cut.
 constexpr std::size_t kDiscardFactor = 4;
 
 struct ResponseDeleter {
@@ -53,8 +54,8 @@ MHD_Result collect_header(void* owner, MHD_ValueKind, const char* name, const ch
 
 }  // namespace
 
-// One request, from its first line until libmicrohttpd is done with it. While `suspended` libmicrohttpd does not look at the
-// connection.
+// One request, from its first line until libmicrohttpd is done with it. While `suspended` libmicrohttpd does
+// not look at the connection.
 struct HttpServer::Exchange {
   HttpServer* server = nullptr;
   std::uint64_t id = 0;
@@ -82,9 +83,10 @@ struct HttpServer::Callbacks {
     return raw;
   }
 
-  // Called with the headers, then with each piece of the body, then without one, and once more after a resume.
-  static MHD_Result on_access(void*, MHD_Connection*, const char*, const char* method, const char*, const char* data,
-                              std::size_t* data_size, void** context) {
+  // Called with the headers, then with each piece of the body, then without one, and once more after a
+  // resume.
+  static MHD_Result on_access(void*, MHD_Connection*, const char*, const char* method, const char*,
+                              const char* data, std::size_t* data_size, void** context) {
     auto& exchange = *static_cast<Exchange*>(*context);
     if (exchange.response) return send(exchange);
     if (!std::exchange(exchange.begun, true)) return begin(exchange, method);
@@ -104,8 +106,11 @@ struct HttpServer::Callbacks {
     exchange->server->exchanges_.erase(exchange->id);
   }
 
-  // The %-escapes are decoded by parse_request_uri(); libmicrohttpd's own decoding would lose which '/' was one.
-  static std::size_t keep_escapes(void*, MHD_Connection*, char* text) { return std::char_traits<char>::length(text); }
+  // The %-escapes are decoded by parse_request_uri(); libmicrohttpd's own decoding would lose which '/' was
+  // one.
+  static std::size_t keep_escapes(void*, MHD_Connection*, char* text) {
+    return std::char_traits<char>::length(text);
+  }
 
  private:
   static MHD_Result begin(Exchange& exchange, const char* method) {
@@ -141,8 +146,8 @@ struct HttpServer::Callbacks {
 
   static MHD_Result send(Exchange& exchange) {
     Response& response = *exchange.response;
-    const std::unique_ptr<MHD_Response, ResponseDeleter> raw(MHD_create_response_from_buffer(
-        response.body.size(), response.body.data(), MHD_RESPMEM_PERSISTENT));
+    const std::unique_ptr<MHD_Response, ResponseDeleter> raw(
+        MHD_create_response_from_buffer(response.body.size(), response.body.data(), MHD_RESPMEM_PERSISTENT));
     if (raw == nullptr) return MHD_NO;
     MHD_add_response_header(raw.get(), MHD_HTTP_HEADER_CONTENT_TYPE, response.content_type.c_str());
     for (const auto& [name, value] : response.headers) {
@@ -160,7 +165,11 @@ Result<std::unique_ptr<HttpServer>> HttpServer::listen(uv::Loop& loop, Options o
 }
 
 HttpServer::HttpServer(Private, uv::Loop& loop, Options options, Handler handler)
-    : options_(std::move(options)), handler_(std::move(handler)), loop_(loop), timer_(loop), deferred_(loop) {}
+    : options_(std::move(options)),
+      handler_(std::move(handler)),
+      loop_(loop),
+      timer_(loop),
+      deferred_(loop) {}
 
 Status HttpServer::start(UniqueFd listen_fd) {
   struct stat status {};
@@ -168,15 +177,16 @@ Status HttpServer::start(UniqueFd listen_fd) {
     socket_device_ = status.st_dev;
     socket_inode_ = status.st_ino;
   }
-  mhd_ = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, nullptr, nullptr, Callbacks::on_access, this,
-                          MHD_OPTION_LISTEN_SOCKET, listen_fd.get(),                                //
-                          MHD_OPTION_URI_LOG_CALLBACK, Callbacks::on_uri, this,                     //
-                          MHD_OPTION_UNESCAPE_CALLBACK, Callbacks::keep_escapes, nullptr,           //
-                          MHD_OPTION_NOTIFY_COMPLETED, Callbacks::on_completed, nullptr,            //
-                          MHD_OPTION_CONNECTION_LIMIT, options_.connections_max,                    //
-                          MHD_OPTION_CONNECTION_TIMEOUT, options_.idle_timeout_s,                   //
+  mhd_ = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, nullptr, nullptr, Callbacks::on_access,
+                          this, MHD_OPTION_LISTEN_SOCKET, listen_fd.get(),                 //
+                          MHD_OPTION_URI_LOG_CALLBACK, Callbacks::on_uri, this,            //
+                          MHD_OPTION_UNESCAPE_CALLBACK, Callbacks::keep_escapes, nullptr,  //
+                          MHD_OPTION_NOTIFY_COMPLETED, Callbacks::on_completed, nullptr,   //
+                          MHD_OPTION_CONNECTION_LIMIT, options_.connections_max,           //
+                          MHD_OPTION_CONNECTION_TIMEOUT, options_.idle_timeout_s,          //
                           MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
-  if (mhd_ == nullptr) return fail(Errc::internal, "socket {}: libmicrohttpd does not start", options_.socket_path);
+  if (mhd_ == nullptr)
+    return fail(Errc::internal, "socket {}: libmicrohttpd does not start", options_.socket_path);
   listen_fd.release();  // closed by MHD_stop_daemon
   const auto* info = MHD_get_daemon_info(mhd_, MHD_DAEMON_INFO_EPOLL_FD);
   EXTVOLD_CHECK(info != nullptr);
@@ -200,8 +210,8 @@ HttpServer::~HttpServer() {
     MHD_stop_daemon(mhd_);
   }
   struct stat status {};
-  if (socket_inode_ != 0 && ::stat(options_.socket_path.c_str(), &status) == 0 && status.st_dev == socket_device_ &&
-      status.st_ino == socket_inode_) {
+  if (socket_inode_ != 0 && ::stat(options_.socket_path.c_str(), &status) == 0 &&
+      status.st_dev == socket_device_ && status.st_ino == socket_inode_) {
     ::unlink(options_.socket_path.c_str());
   }
 }
@@ -229,7 +239,8 @@ void HttpServer::answer(Exchange& exchange, Response response) {
   exchange.response = std::move(response);
   exchange.suspended = false;
   MHD_resume_connection(exchange.connection);
-  deferred_.post([this] { drive(); });  // without a thread of its own libmicrohttpd has nothing that would wake the loop
+  deferred_.post(
+      [this] { drive(); });  // without a thread of its own libmicrohttpd has nothing that would wake the loop
 }
 
 HttpServer::Responder::Responder(Exchange& exchange) : exchange_(&exchange) { exchange.responder = this; }

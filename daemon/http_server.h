@@ -1,9 +1,11 @@
-// HttpServer: HTTP/1.1 on a unix socket, for the query API and the command line. On libmicrohttpd, driven by the loop.
+// HttpServer: HTTP/1.1 on a unix socket, for the query API and the command line. On libmicrohttpd, driven by
+// the loop.
 //
-// Loop thread only; outlived by the loop. It knows no paths and no JSON: each complete request goes to the handler together
-// with a Responder, which may be kept and answered later, from any callback of the loop. The handler is never called
-// from inside libmicrohttpd, so it may do anything, also destroy the server. Destroying the server answers what is open with
-// 503 as far as the sockets take it, makes the Responders mute, and removes the socket file.
+// Loop thread only; outlived by the loop. It knows no paths and no JSON: each complete request goes to the
+// handler together with a Responder, which may be kept and answered later, from any callback of the loop. The
+// handler is never called from inside libmicrohttpd, so it may do anything, also destroy the server.
+// Destroying the server answers what is open with 503 as far as the sockets take it, makes the Responders
+// mute, and removes the socket file.
 #pragma once
 
 #include <sys/types.h>
@@ -27,8 +29,8 @@ namespace extvold::daemon {
 
 class HttpServer {
  public:
-  // Who is at the other end, as the kernel says (SO_PEERCRED: at the time of its connect). The pid is for people: it may be
-  // another process by now.
+  // Who is at the other end, as the kernel says (SO_PEERCRED: at the time of its connect). The pid is for
+  // people: it may be another process by now.
   struct Peer {
     uid_t uid = 0;
     gid_t gid = 0;
@@ -51,7 +53,8 @@ class HttpServer {
     std::map<std::string, std::string> headers;
   };
 
-  // The right and the duty to answer one request. Answering twice is a bug; destroying it unanswered answers 500.
+  // The right and the duty to answer one request. Answering twice is a bug; destroying it unanswered answers
+  // 500.
   class Responder;
 
   using Handler = std::function<void(Request, Responder)>;

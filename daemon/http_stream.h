@@ -1,7 +1,7 @@
 // The streaming half of an HTTP client: an answer without an end. http_client.h implements it; tests may.
 //
-// Loop thread only. No callback comes from inside start_stream() or resume(). Destroying the HttpStream cancels: nothing is
-// called any more, also when it is destroyed from inside one of its callbacks.
+// Loop thread only. No callback comes from inside start_stream() or resume(). Destroying the HttpStream
+// cancels: nothing is called any more, also when it is destroyed from inside one of its callbacks.
 #pragma once
 
 #include <functional>
@@ -20,13 +20,14 @@ enum class Flow {
   pause,  // what was handed over is taken; no more until resume()
 };
 
-using HttpHeaders = std::vector<std::pair<std::string, std::string>>;  // names in lower case, in the order received
+using HttpHeaders =
+    std::vector<std::pair<std::string, std::string>>;  // names in lower case, in the order received
 
 struct HttpStreamCallbacks {
   std::function<void(int status, const HttpHeaders& headers)> on_headers;  // once, before any byte
-  std::function<Flow(std::string_view bytes)> on_bytes;                     // the view ends with the call
-  // The last call: ok if the server ended the answer properly; unavailable if no connection was made; uncertain if it
-  // broke later; exhausted or invalid as for HttpClient.
+  std::function<Flow(std::string_view bytes)> on_bytes;                    // the view ends with the call
+  // The last call: ok if the server ended the answer properly; unavailable if no connection was made;
+  // uncertain if it broke later; exhausted or invalid as for HttpClient.
   std::function<void(Status)> on_end;
 };
 
@@ -39,8 +40,8 @@ class HttpStream {
 class HttpStreamSource {
  public:
   virtual ~HttpStreamSource() = default;
-  // `request.deadline`, `response_bytes_max` and `accept_gzip` do not apply: a stream has no end, no size, and is not
-  // compressed. Only making the connection has a deadline (10 s).
+  // `request.deadline`, `response_bytes_max` and `accept_gzip` do not apply: a stream has no end, no size,
+  // and is not compressed. Only making the connection has a deadline (10 s).
   virtual std::unique_ptr<HttpStream> start_stream(HttpRequest request, HttpStreamCallbacks callbacks) = 0;
 };
 

@@ -35,7 +35,8 @@ CodePoint decode_utf8(std::string_view text) {
   return {value, length};
 }
 
-// Controls (C0, DEL, C1), line separators, and what turns the direction of text: they can make a line look like another.
+// Controls (C0, DEL, C1), line separators, and what turns the direction of text: they can make a line look
+// like another.
 bool is_unprintable(char32_t c) {
   return c < 0x20 || (c >= 0x7f && c <= 0x9f) || c == 0x2028 || c == 0x2029 || (c >= 0x202a && c <= 0x202e) ||
          (c >= 0x2066 && c <= 0x2069) || c == 0x200e || c == 0x200f || c == 0xfeff;
@@ -44,7 +45,8 @@ bool is_unprintable(char32_t c) {
 bool is_simple(std::string_view value) {
   if (value.empty()) return false;
   for (char c : value) {
-    if (c <= ' ' || c >= 0x7f || c == '"' || c == '=' || c == '\\') return false;  // also every byte above 0x7f
+    if (c <= ' ' || c >= 0x7f || c == '"' || c == '=' || c == '\\')
+      return false;  // also every byte above 0x7f
   }
   return true;
 }
@@ -105,7 +107,8 @@ std::string_view priority_prefix(LogLevel level) {
 
 }  // namespace
 
-Log::Log(Sink sink, LogLevel least, const Clock* clock) : sink_(std::move(sink)), least_(least), clock_(clock) {}
+Log::Log(Sink sink, LogLevel least, const Clock* clock)
+    : sink_(std::move(sink)), least_(least), clock_(clock) {}
 
 void Log::write(LogLevel level, std::string_view event, std::span<const LogField> fields) {
   if (!is_on(level)) return;

@@ -1,13 +1,15 @@
 // Log: one line of key=value pairs (logfmt) for each thing that an operator may want to know.
 //
 //   log.warning("subscription_closed", {{"master", url}, {"reason", why}, {"retry_in_ms", 1500}});
-//   → level=warning event=subscription_closed master=http://m1:5050/api/v1 reason="not a byte for 75 s" retry_in_ms=1500
+//   → level=warning event=subscription_closed master=http://m1:5050/api/v1 reason="not a byte for 75 s"
+//   retry_in_ms=1500
 //
-// The event names are the message ids, listed in messages.md with what to do about each. There is no global log: whoever
-// decides is given one, and libraries below daemon/ never log. Loop thread only (the sink may be anything).
+// The event names are the message ids, listed in messages.md with what to do about each. There is no global
+// log: whoever decides is given one, and libraries below daemon/ never log. Loop thread only (the sink may be
+// anything).
 //
-// Whatever a value holds, the line stays one line of printable UTF-8: control characters, bidirectional overrides and
-// invalid bytes are escaped, long values are cut.
+// Whatever a value holds, the line stays one line of printable UTF-8: control characters, bidirectional
+// overrides and invalid bytes are escaped, long values are cut.
 #pragma once
 
 #include <concepts>
@@ -27,8 +29,9 @@ EXTVOLD_ENUM(LogLevel, debug, info, warning, error)
 // The key is a literal in lower_snake; the value is formatted at once.
 struct LogField {
   template <typename T>
-    requires std::integral<T> && (!std::same_as<T, bool>) && (!std::same_as<T, char>)
-  LogField(std::string_view k, T v) : key(k), value(std::to_string(v)) {}
+  requires std::integral<T> &&
+      (!std::same_as<T, bool>)&&(!std::same_as<T, char>)LogField(std::string_view k, T v)
+      : key(k), value(std::to_string(v)) {}
   LogField(std::string_view k, bool v) : key(k), value(v ? "true" : "false") {}
   LogField(std::string_view k, std::string v) : key(k), value(std::move(v)) {}
   LogField(std::string_view k, std::string_view v) : key(k), value(v) {}
@@ -70,17 +73,19 @@ class Log {
   const Clock* clock_;
 };
 
-constexpr std::size_t kLogValueBytesMax = 1024;      // longer values are cut, and say by how much
-constexpr std::size_t kLogLineBytesMax = 16U << 10U;  // further fields are left out, and `fields_left_out` says how many
+constexpr std::size_t kLogValueBytesMax = 1024;  // longer values are cut, and say by how much
+constexpr std::size_t kLogLineBytesMax =
+    16U << 10U;  // further fields are left out, and `fields_left_out` says how many
 
 // `value` as it stands in a line: bare if it is simple, else quoted and escaped.
 std::string log_value(std::string_view value);
 
-// True if standard error is a stream of journald (JOURNAL_STREAM names its device and inode, see systemd.exec(5)).
+// True if standard error is a stream of journald (JOURNAL_STREAM names its device and inode, see
+// systemd.exec(5)).
 bool stderr_is_journal();
 
-// Writes to standard error, whole lines, each with one write(2). For journald with the prefix <N> of sd-daemon(3). A line that
-// cannot be written is lost: logging never stops the daemon.
+// Writes to standard error, whole lines, each with one write(2). For journald with the prefix <N> of
+// sd-daemon(3). A line that cannot be written is lost: logging never stops the daemon.
 Log::Sink stderr_sink(bool to_journal);
 
 }  // namespace extvold::daemon

@@ -17,7 +17,8 @@ std::string one_line(std::string_view text) {
   return line;
 }
 
-// The answer does not matter: without systemd there is nobody to tell, and with it nothing to do about a failure.
+// The answer does not matter: without systemd there is nobody to tell, and with it nothing to do about a
+// failure.
 void send(const std::string& message) { sd_notify(0, message.c_str()); }
 
 }  // namespace

@@ -1,7 +1,8 @@
-// Notify: tells systemd how the service is (sd_notify(3)). Does nothing where NOTIFY_SOCKET is not set. Loop thread only.
+// Notify: tells systemd how the service is (sd_notify(3)). Does nothing where NOTIFY_SOCKET is not set. Loop
+// thread only.
 //
-// The watchdog ping comes from the loop itself, at half of WatchdogSec=: a loop that hangs is restarted. What else
-// must work can be asked before each ping with `healthy`.
+// The watchdog ping comes from the loop itself, at half of WatchdogSec=: a loop that hangs is restarted. What
+// else must work can be asked before each ping with `healthy`.
 #pragma once
 
 #include <functional>

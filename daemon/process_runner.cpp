@@ -64,7 +64,8 @@ Status check_request(const ProcessRequest& request) {
   return {};
 }
 
-// A file in memory instead of a pipe: nothing to write step by step, no deadlock with a child that does not read.
+// A file in memory instead of a pipe: nothing to write step by step, no deadlock with a child that does not
+// read.
 Result<UniqueFd> open_standard_input(const std::string& bytes) {
   if (bytes.empty()) {
     UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
@@ -89,7 +90,8 @@ Result<UniqueFd> take_lock(const std::string& path) {
   if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) return file;
   if (errno == EWOULDBLOCK) {
     return fail(Errc::busy,
-                "lock file {} is held: a process of an earlier operation still runs (fuser {} names it)", path, path);
+                "lock file {} is held: a process of an earlier operation still runs (fuser {} names it)",
+                path, path);
   }
   return fail_errno(errno, fmt::format("lock file {}", path));
 }
@@ -100,7 +102,8 @@ std::vector<std::string> with_c_locale(std::vector<std::string> env) {
   return env;
 }
 
-// The reading end of one of the child's output streams. Keeps the first `bytes_max`, reads and drops the rest.
+// The reading end of one of the child's output streams. Keeps the first `bytes_max`, reads and drops the
+// rest.
 class Capture {
  public:
   Capture(uv::Loop& loop, UniqueFd fd, std::size_t bytes_max)
@@ -170,7 +173,8 @@ struct UvProcessRunner::Job {
   std::optional<uv::Timer> timer;
 };
 
-UvProcessRunner::UvProcessRunner(uv::Loop& loop, const Clock& clock) : loop_(loop), clock_(clock), deferred_(loop) {}
+UvProcessRunner::UvProcessRunner(uv::Loop& loop, const Clock& clock)
+    : loop_(loop), clock_(clock), deferred_(loop) {}
 
 UvProcessRunner::~UvProcessRunner() = default;
 
@@ -204,9 +208,8 @@ Status UvProcessRunner::start(Job& job, const ProcessRequest& request) {
   options.env = with_c_locale(request.env);
   options.fds = {input.get(), output.write_end.get(), error.write_end.get()};
   if (lock) options.fds.push_back(lock.get());
-  job.process = std::make_unique<uv::Process>([this, id = job.id](int exit_status, int signal_number) {
-    on_exit(id, exit_status, signal_number);
-  });
+  job.process = std::make_unique<uv::Process>(
+      [this, id = job.id](int exit_status, int signal_number) { on_exit(id, exit_status, signal_number); });
   job.started_at = clock_.now();
   if (const int code = job.process->spawn(loop_, options); code != 0) {
     return fail_errno(-code, fmt::format("cannot start {}", job.program));
@@ -236,7 +239,8 @@ void UvProcessRunner::on_exit(std::uint64_t id, int exit_status, int signal_numb
   result.started_at = job->started_at;
   result.ended_at = clock_.now();
   // From the next turn: libuv is in the middle of its list of children now.
-  deferred_.post([done = std::move(job->done), result = std::move(result)]() mutable { done(std::move(result)); });
+  deferred_.post(
+      [done = std::move(job->done), result = std::move(result)]() mutable { done(std::move(result)); });
 }
 
 void UvProcessRunner::on_deadline(std::uint64_t id) {
@@ -249,11 +253,12 @@ void UvProcessRunner::on_deadline(std::uint64_t id) {
   job->process->kill_group(SIGKILL);
   job->process->unref();  // a child stuck in the kernel does not keep the daemon from stopping
   abandoned_.emplace(id, std::move(job->process));
-  Result<ProcessResult> result =
-      fail(Errc::uncertain,
-           "{}: killed after its deadline of {} ms; it may have done its work, or still be at it in the kernel",
-           job->program, job->deadline.ns / 1'000'000);
-  deferred_.post([done = std::move(job->done), result = std::move(result)]() mutable { done(std::move(result)); });
+  Result<ProcessResult> result = fail(
+      Errc::uncertain,
+      "{}: killed after its deadline of {} ms; it may have done its work, or still be at it in the kernel",
+      job->program, job->deadline.ns / 1'000'000);
+  deferred_.post(
+      [done = std::move(job->done), result = std::move(result)]() mutable { done(std::move(result)); });
 }
 
 Result<bool> lock_is_held(const std::string& lock_file) {

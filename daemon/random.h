@@ -1,4 +1,5 @@
-// Random: where jitter comes from. Injected, so that tests choose it. Never used for a decision, nor for a secret.
+// Random: where jitter comes from. Injected, so that tests choose it. Never used for a decision, nor for a
+// secret.
 #pragma once
 
 #include <cstdint>

@@ -17,9 +17,11 @@ Result<std::string> decode(std::string_view text, bool is_query) {
     if (c == '%') {
       const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
       const int low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
-      if (high < 0 || low < 0) return fail(Errc::invalid, "the URL has a '%' without two hex digits after it");
+      if (high < 0 || low < 0)
+        return fail(Errc::invalid, "the URL has a '%' without two hex digits after it");
       c = static_cast<char>(high * 16 + low);
-      if (c == '\0' || (c == '/' && !is_query)) return fail(Errc::invalid, "the URL has an escaped '/' or NUL");
+      if (c == '\0' || (c == '/' && !is_query))
+        return fail(Errc::invalid, "the URL has an escaped '/' or NUL");
       i += 2;
     } else if (c == '+' && is_query) {
       c = ' ';

@@ -12,7 +12,8 @@ namespace {
 constexpr std::string_view kApiPath = "/api/v1";
 constexpr std::string_view kSubscribe = R"({"type":"SUBSCRIBE"})";
 constexpr std::size_t kRefusalBytesMax = 512;
-// After this long without a byte the loop gets one turn to read what may wait in the socket: it may have been us who slept.
+// After this long without a byte the loop gets one turn to read what may wait in the socket: it may have been
+// us who slept.
 constexpr Duration kSecondLook = milliseconds(50);
 
 std::string with_api_path(std::string url) {
@@ -24,7 +25,8 @@ std::string with_api_path(std::string url) {
 }
 
 const std::string* find_header(const HttpHeaders& headers, std::string_view name) {
-  const auto found = std::find_if(headers.begin(), headers.end(), [&](const auto& h) { return h.first == name; });
+  const auto found =
+      std::find_if(headers.begin(), headers.end(), [&](const auto& h) { return h.first == name; });
   return found == headers.end() ? nullptr : &found->second;
 }
 
@@ -41,7 +43,8 @@ Errc errc_from_refusal(int status) {
   return Errc::invalid;
 }
 
-// What an operator can do about it. The statuses and their grounds: Mesos' master/http.cpp, Master::Http::api().
+// What an operator can do about it. The statuses and their grounds: Mesos' master/http.cpp,
+// Master::Http::api().
 std::string_view remedy_of_refusal(int status) {
   switch (status) {
     case 401:
@@ -63,7 +66,8 @@ std::string_view remedy_of_refusal(int status) {
 }  // namespace
 
 Subscription::Subscription(uv::Loop& loop, HttpStreamSource& http, const Clock& clock, Random& random,
-                           SubscriptionConfig config, MasterUrls masters, RequestHeaders headers, Callbacks callbacks)
+                           SubscriptionConfig config, MasterUrls masters, RequestHeaders headers,
+                           Callbacks callbacks)
     : http_(http),
       clock_(clock),
       random_(random),
@@ -130,15 +134,16 @@ void Subscription::connect(std::string url) {
   request.method = "POST";
   request.url = url_;
   request.body = kSubscribe;
-  // Compared verbatim by the master: with a charset it answers 415. RecordIO is what the answer is framed in all the same.
+  // Compared verbatim by the master: with a charset it answers 415. RecordIO is what the answer is framed in
+  // all the same.
   request.headers = {{"Content-Type", "application/json"}, {"Accept", "application/json"}};
   if (headers_) {
     for (auto& header : headers_()) request.headers.push_back(std::move(header));
   }
-  stream_ = http_.start_stream(std::move(request),
-                               {[this](int status, const HttpHeaders& headers) { on_headers(status, headers); },
-                                [this](std::string_view bytes) { return on_bytes(bytes); },
-                                [this](Status status) { on_end(status); }});
+  stream_ = http_.start_stream(
+      std::move(request), {[this](int status, const HttpHeaders& headers) { on_headers(status, headers); },
+                           [this](std::string_view bytes) { return on_bytes(bytes); },
+                           [this](Status status) { on_end(status); }});
   last_byte_at_ = clock_.now();
   watch();
 }
@@ -154,8 +159,8 @@ void Subscription::on_headers(int status, const HttpHeaders& headers) {
   }
   const std::string* type = find_header(headers, "content-type");
   if (type == nullptr || !type->starts_with("application/json")) {
-    return close(Errc::invalid, fmt::format("{} answers {}, not a stream of events: is this a Mesos master?", url_,
-                                            type == nullptr ? "something of no type" : *type));
+    return close(Errc::invalid, fmt::format("{} answers {}, not a stream of events: is this a Mesos master?",
+                                            url_, type == nullptr ? "something of no type" : *type));
   }
   state_ = State::open;
   opened_at_ = clock_.now();
@@ -163,12 +168,14 @@ void Subscription::on_headers(int status, const HttpHeaders& headers) {
   opened({url_, redirects_});
 }
 
-// A master that does not lead sends `Location: //host:port/api/v1`. 308 means the same; 301 to 303 do not keep the POST.
+// A master that does not lead sends `Location: //host:port/api/v1`. 308 means the same; 301 to 303 do not
+// keep the POST.
 void Subscription::on_redirect(const HttpHeaders& headers) {
   const std::string* location = find_header(headers, "location");
   if (redirects_ == config_.redirects_max) {
     return close(Errc::unavailable,
-                 fmt::format("{}: redirected {} times in a row, the masters do not agree who leads", url_, redirects_));
+                 fmt::format("{}: redirected {} times in a row, the masters do not agree who leads", url_,
+                             redirects_));
   }
   auto target = resolve_redirect(url_, location == nullptr ? "" : *location);
   if (!target) return close(target.error().code, target.error().message);
@@ -200,8 +207,8 @@ Flow Subscription::on_bytes(std::string_view bytes) {
 void Subscription::close_refused() {
   const std::string_view remedy = remedy_of_refusal(refusal_status_);
   close(errc_from_refusal(refusal_status_),
-        fmt::format("{} answered {}: {}{}{}{}", url_, refusal_status_, trimmed(refusal_), remedy.empty() ? "" : " (",
-                    remedy, remedy.empty() ? "" : ")"));
+        fmt::format("{} answered {}: {}{}{}{}", url_, refusal_status_, trimmed(refusal_),
+                    remedy.empty() ? "" : " (", remedy, remedy.empty() ? "" : ")"));
 }
 
 void Subscription::on_end(const Status& status) {
@@ -210,10 +217,9 @@ void Subscription::on_end(const Status& status) {
     const Errc code = status.error().code == Errc::uncertain ? Errc::unavailable : status.error().code;
     return close(code, status.error().message);
   }
-  close(Errc::unavailable,
-        fmt::format("{} ended the stream: the master stops, or has too many subscribers "
-                    "(--max_operator_event_stream_subscribers)",
-                    url_));
+  close(Errc::unavailable, fmt::format("{} ended the stream: the master stops, or has too many subscribers "
+                                       "(--max_operator_event_stream_subscribers)",
+                                       url_));
 }
 
 void Subscription::close(Errc code, std::string message) {
@@ -243,9 +249,8 @@ void Subscription::on_watchdog(bool second_look) {
   if (clock_.now() - last_byte_at_ < silence_max()) return watch();
   if (!second_look) return watchdog_.start(kSecondLook, [this] { on_watchdog(true); });
   if (state_ == State::refused) return close_refused();
-  close(Errc::unavailable,
-        fmt::format("{}: not a byte for {} s, {} heartbeats are missing", url_, silence_max().ns / 1'000'000'000,
-                    config_.silent_heartbeats_max));
+  close(Errc::unavailable, fmt::format("{}: not a byte for {} s, {} heartbeats are missing", url_,
+                                       silence_max().ns / 1'000'000'000, config_.silent_heartbeats_max));
 }
 
 }  // namespace extvold::daemon

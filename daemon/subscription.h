@@ -1,12 +1,13 @@
 // Subscription: one connection to the leading master's event stream, made again whenever it is lost.
 //
-// It knows bytes, not records: they go to `Callbacks::bytes` as they come (daemon/ingest makes records of them). It sends
-// SUBSCRIBE, follows a redirect to the leader, watches that bytes keep coming, and after each end waits a while (Backoff)
-// before the next try. Facts about the protocol: Apache Mesos 1.11, src/master/http.cpp.
+// It knows bytes, not records: they go to `Callbacks::bytes` as they come (daemon/ingest makes records of
+// them). It sends SUBSCRIBE, follows a redirect to the leader, watches that bytes keep coming, and after each
+// end waits a while (Backoff) before the next try. Facts about the protocol: Apache Mesos 1.11,
+// src/master/http.cpp.
 //
-// Loop thread only; outlived by everything given to the constructor. No callback comes from inside a member function, and
-// each may call any member function or destroy the Subscription. Order: opened, bytes…, closed; or, for a try that
-// failed, closed alone. After stop() nothing is called.
+// Loop thread only; outlived by everything given to the constructor. No callback comes from inside a member
+// function, and each may call any member function or destroy the Subscription. Order: opened, bytes…, closed;
+// or, for a try that failed, closed alone. After stop() nothing is called.
 #pragma once
 
 #include <cstdint>
@@ -28,22 +29,22 @@
 namespace extvold::daemon {
 
 struct SubscriptionConfig {
-  Duration heartbeat_interval = seconds(15);  // what a master sends (DEFAULT_HEARTBEAT_INTERVAL); see also set_heartbeat_interval
-  int silent_heartbeats_max = 5;              // so many intervals without a byte, and the connection counts as dead
+  // What a master sends (DEFAULT_HEARTBEAT_INTERVAL); see also set_heartbeat_interval().
+  Duration heartbeat_interval = seconds(15);
+  int silent_heartbeats_max = 5;  // so many intervals without a byte, and the connection counts as dead
   Duration backoff_min = seconds(1);
   Duration backoff_max = seconds(60);
   Duration healthy_after = seconds(60);  // open for so long: the next loss starts at backoff_min again
   int redirects_max = 5;
 };
 
-// Where a master may be: `http://host:port` or a whole URL, tried in turn, one per attempt. Asked before each attempt. An
-// error (nobody leads) is reported as closed and tried again.
-// THE PLACE FOR ZOOKEEPER: its detector keeps the leader it saw last and answers with it here, and calls drop() when the
-// leader changes.
+// Where a master may be: `http://host:port` or a whole URL, tried in turn, one per attempt. Asked before each
+// attempt. An error (nobody leads) is reported as closed and tried again. THE PLACE FOR ZOOKEEPER: its
+// detector keeps the leader it saw last and answers with it here, and calls drop() when the leader changes.
 using MasterUrls = std::function<Result<std::vector<std::string>>()>;
 
-// THE PLACE FOR AUTHENTICATION: headers to add to each request, the redirected ones included (a master wants the credentials
-// again). Asked each time, so that a token can be refreshed. May be empty.
+// THE PLACE FOR AUTHENTICATION: headers to add to each request, the redirected ones included (a master wants
+// the credentials again). Asked each time, so that a token can be refreshed. May be empty.
 using RequestHeaders = std::function<HttpHeaders()>;
 
 struct SubscriptionOpened {
@@ -52,8 +53,8 @@ struct SubscriptionOpened {
 };
 
 struct SubscriptionClosed {
-  // permission (401, 403), invalid (the master does not understand us, or is none), unavailable (anything that may pass by
-  // itself), or what drop() was given.
+  // permission (401, 403), invalid (the master does not understand us, or is none), unavailable (anything
+  // that may pass by itself), or what drop() was given.
   Errc code = Errc::unavailable;
   std::string message;  // names the URL; holds up to 512 bytes of what the master said
   bool was_open = false;
@@ -68,8 +69,8 @@ class Subscription {
     std::function<void(const SubscriptionClosed&)> closed;
   };
 
-  Subscription(uv::Loop& loop, HttpStreamSource& http, const Clock& clock, Random& random, SubscriptionConfig config,
-               MasterUrls masters, RequestHeaders headers, Callbacks callbacks);
+  Subscription(uv::Loop& loop, HttpStreamSource& http, const Clock& clock, Random& random,
+               SubscriptionConfig config, MasterUrls masters, RequestHeaders headers, Callbacks callbacks);
   Subscription(const Subscription&) = delete;
   Subscription& operator=(const Subscription&) = delete;
 
@@ -77,10 +78,11 @@ class Subscription {
   void stop();
   // After bytes() answered pause. While paused the watchdog rests: the silence is ours.
   void resume();
-  // Gives up the present connection or attempt, e.g. for an undecodable record or a full queue; `closed` follows.
+  // Gives up the present connection or attempt, e.g. for an undecodable record or a full queue; `closed`
+  // follows.
   void drop(Errc code, std::string why);
-  // What SUBSCRIBED said (heartbeat_interval_seconds), for this connection and the next. A value outside 1 s to 10 min is
-  // not believed: the present one stays.
+  // What SUBSCRIBED said (heartbeat_interval_seconds), for this connection and the next. A value outside 1 s
+  // to 10 min is not believed: the present one stays.
   void set_heartbeat_interval(Duration interval);
 
   bool is_open() const { return state_ == State::open; }

@@ -31,7 +31,8 @@ Result<sockaddr_un> address_of(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof address.sun_path || path.find('\0') != std::string::npos) {
-    return fail(Errc::invalid, "socket \"{}\": the path must have 1 to {} bytes", path, sizeof address.sun_path - 1);
+    return fail(Errc::invalid, "socket \"{}\": the path must have 1 to {} bytes", path,
+                sizeof address.sun_path - 1);
   }
   std::memcpy(address.sun_path, path.data(), path.size());
   return address;
@@ -58,10 +59,12 @@ Status remove_stale(const std::string& path, const sockaddr_un& address) {
   ASSIGN(const UniqueFd probe, make_socket(path));
   // EAGAIN: somebody listens and is too busy to accept.
   if (::connect(probe.get(), generic(address), sizeof address) == 0 || errno == EAGAIN) {
-    return fail(Errc::conflict, "a daemon answers on {} already: stop it first, or configure another path", path);
+    return fail(Errc::conflict, "a daemon answers on {} already: stop it first, or configure another path",
+                path);
   }
   if (errno != ECONNREFUSED) return fail_errno(errno, path, " (while looking for another daemon there)");
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return fail_errno(errno, path, " (left by another daemon)");
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT)
+    return fail_errno(errno, path, " (left by another daemon)");
   return {};
 }
 
@@ -96,7 +99,8 @@ Result<UniqueFd> listen_unix(const std::string& path, const std::string& group) 
   // bind() gives the file the mode of the socket's own inode (less the umask).
   if (::fchmod(fd.get(), 0600) != 0) return fail_errno(errno, path, "");
   if (::bind(fd.get(), generic(address), sizeof address) != 0) {
-    return fail_errno(errno, path, errno == ENOENT ? ": create its directory, or configure another path" : "");
+    return fail_errno(errno, path,
+                      errno == ENOENT ? ": create its directory, or configure another path" : "");
   }
   Status ready;
   if (gid) ready = open_to_group(path, *gid);

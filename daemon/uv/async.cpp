@@ -3,8 +3,9 @@
 namespace extvold::daemon::uv {
 
 Async::Async(Loop& loop, std::function<void()> callback)
-    : callback_(std::move(callback)),
-      handle_(make_handle<uv_async_t>(this, [&](uv_async_t* h) { return uv_async_init(loop.raw(), h, on_async); })) {}
+    : callback_(std::move(callback)), handle_(make_handle<uv_async_t>(this, [&](uv_async_t* h) {
+        return uv_async_init(loop.raw(), h, on_async);
+      })) {}
 
 void Async::send() { EXTVOLD_CHECK(uv_async_send(handle_.get()) == 0); }
 

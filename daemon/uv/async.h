@@ -1,6 +1,6 @@
-// Async: wakes the loop from another thread. Made and destroyed on the loop thread; send() from any thread, as long as
-// the Async exists (join the other thread first). Several send() may become one callback. The callback runs on the loop
-// thread and may destroy its own Async.
+// Async: wakes the loop from another thread. Made and destroyed on the loop thread; send() from any thread,
+// as long as the Async exists (join the other thread first). Several send() may become one callback. The
+// callback runs on the loop thread and may destroy its own Async.
 #pragma once
 
 #include <functional>

@@ -1,8 +1,8 @@
 // Deferred: runs closures in the next turn of the loop, in the order posted. Loop thread only.
 //
-// It is how a function that starts work keeps the promise not to call back from inside itself. A closure posted by a
-// closure waits for the turn after, so that descriptors and timers get theirs. Destroying the Deferred drops what has
-// not run, also from inside one of its closures.
+// It is how a function that starts work keeps the promise not to call back from inside itself. A closure
+// posted by a closure waits for the turn after, so that descriptors and timers get theirs. Destroying the
+// Deferred drops what has not run, also from inside one of its closures.
 #pragma once
 
 #include <functional>

@@ -1,9 +1,9 @@
 // Loop: the one event loop of the daemon.
 //
-// Everything in daemon/ that is not said to be otherwise belongs to the thread that runs it. The loop outlives all handles
-// made on it; its destructor lets libuv finish their closing and then CHECKs that nothing is left, so that a leaked handle
-// is a failed test and not a slow leak. A process with a Loop ignores SIGPIPE (children get the default back): a peer
-// that hangs up is an error code here.
+// Everything in daemon/ that is not said to be otherwise belongs to the thread that runs it. The loop
+// outlives all handles made on it; its destructor lets libuv finish their closing and then CHECKs that
+// nothing is left, so that a leaked handle is a failed test and not a slow leak. A process with a Loop
+// ignores SIGPIPE (children get the default back): a peer that hangs up is an error code here.
 #pragma once
 
 #include <uv.h>

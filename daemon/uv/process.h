@@ -1,7 +1,7 @@
 // Process: one child process, in a session and process group of its own. Loop thread only.
 //
-// Destroying a Process does not touch the child, but then nobody reaps it before this process ends: keep it until `on_exit`
-// has come. `on_exit` may destroy its own Process.
+// Destroying a Process does not touch the child, but then nobody reaps it before this process ends: keep it
+// until `on_exit` has come. `on_exit` may destroy its own Process.
 #pragma once
 
 #include <functional>
@@ -16,7 +16,8 @@ namespace extvold::daemon::uv {
 struct SpawnOptions {
   std::vector<std::string> argv;  // argv[0] is the path
   std::vector<std::string> env;   // the whole environment
-  std::vector<int> fds;           // fds[i] becomes descriptor i of the child; no other is inherited if all are O_CLOEXEC
+  std::vector<int>
+      fds;  // fds[i] becomes descriptor i of the child; no other is inherited if all are O_CLOEXEC
   std::string working_directory = "/";
 };
 

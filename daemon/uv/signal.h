@@ -1,5 +1,5 @@
-// Signal: calls back on the loop each time the process gets a signal. Loop thread only. The callback may destroy its own
-// Signal. While one exists for a signal number, that signal does not do its default action.
+// Signal: calls back on the loop each time the process gets a signal. Loop thread only. The callback may
+// destroy its own Signal. While one exists for a signal number, that signal does not do its default action.
 #pragma once
 
 #include <functional>

@@ -13,8 +13,8 @@ void Timer::start(Duration after, std::function<void()> callback) {
   callback_ = std::move(callback);
   // libuv counts from the start of the loop turn: without this a timer set after slow work would be early.
   uv_update_time(handle_->loop);
-  EXTVOLD_CHECK(uv_timer_start(handle_.get(), on_timer, static_cast<std::uint64_t>((ns + kNsPerMs - 1) / kNsPerMs),
-                               0) == 0);
+  EXTVOLD_CHECK(uv_timer_start(handle_.get(), on_timer,
+                               static_cast<std::uint64_t>((ns + kNsPerMs - 1) / kNsPerMs), 0) == 0);
 }
 
 void Timer::stop() {

@@ -1,4 +1,5 @@
-// Timer: calls back once, after a while. Loop thread only. The callback may restart, stop or destroy its own timer.
+// Timer: calls back once, after a while. Loop thread only. The callback may restart, stop or destroy its own
+// timer.
 //
 // libuv counts CLOCK_MONOTONIC in milliseconds; a duration is rounded up, so a timer is never early.
 #pragma once

@@ -28,7 +28,8 @@ bool run_until(uv::Loop& loop, const std::function<bool()>& condition, Duration 
 }
 
 void run_for(uv::Loop& loop, Duration duration) {
-  run_until(loop, [] { return false; }, duration);
+  run_until(
+      loop, [] { return false; }, duration);
 }
 
 TempDir::TempDir() {
@@ -131,7 +132,8 @@ void RawServer::accept_loop() {
 std::string chunk(std::string_view bytes) { return fmt::format("{:x}\r\n{}\r\n", bytes.size(), bytes); }
 
 std::string whole_answer(std::string_view status_line, std::string_view body, std::string_view more_headers) {
-  return fmt::format("HTTP/1.1 {}\r\nContent-Length: {}\r\n{}\r\n{}", status_line, body.size(), more_headers, body);
+  return fmt::format("HTTP/1.1 {}\r\nContent-Length: {}\r\n{}\r\n{}", status_line, body.size(), more_headers,
+                     body);
 }
 
 }  // namespace extvold::daemon::tests

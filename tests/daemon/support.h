@@ -1,5 +1,6 @@
-// What the tests of daemon/ share: a loop that runs until something holds, a directory that goes away, and a TCP server that
-// does exactly what a test tells it, byte by byte. Everything on 127.0.0.1 and in the temporary directory.
+// What the tests of daemon/ share: a loop that runs until something holds, a directory that goes away, and a
+// TCP server that does exactly what a test tells it, byte by byte. Everything on 127.0.0.1 and in the
+// temporary directory.
 #pragma once
 
 #include <atomic>
@@ -20,7 +21,7 @@
 namespace extvold::daemon::tests {
 
 // Turns `loop` until `condition` holds. False: it did not within `max`.
-bool run_until(uv::Loop& loop, const std::function<bool()>& condition, Duration max = seconds(10));
+bool run_until(uv::Loop& loop, const std::function<bool()>& condition, Duration max = seconds(30));
 void run_for(uv::Loop& loop, Duration duration);
 
 class TempDir {
@@ -93,6 +94,7 @@ class RawServer {
 std::string chunk(std::string_view bytes);
 constexpr std::string_view kStreamHead =
     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
-std::string whole_answer(std::string_view status_line, std::string_view body, std::string_view more_headers = "");
+std::string whole_answer(std::string_view status_line, std::string_view body,
+                         std::string_view more_headers = "");
 
 }  // namespace extvold::daemon::tests

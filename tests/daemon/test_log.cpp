@@ -27,9 +27,10 @@ TEST_CASE("a line is level, event and fields", "[daemon][log]") {
   f.log.info("subscription_opened", {{"master", "http://m1:5050/api/v1"}, {"redirects", 2}, {"ok", true}});
   f.log.error("ledger_damaged", {});
   f.log.debug("not_shown", {});
-  CHECK(f.lines == std::vector<std::string>{
-                       "level=info event=subscription_opened master=http://m1:5050/api/v1 redirects=2 ok=true",
-                       "level=error event=ledger_damaged"});
+  CHECK(f.lines ==
+        std::vector<std::string>{
+            "level=info event=subscription_opened master=http://m1:5050/api/v1 redirects=2 ok=true",
+            "level=error event=ledger_damaged"});
   f.log.set_least(LogLevel::debug);
   f.log.debug("shown", {{"n", std::uint64_t{18446744073709551615U}}, {"m", -1}});
   CHECK(f.lines.back() == "level=debug event=shown n=18446744073709551615 m=-1");
@@ -56,14 +57,14 @@ TEST_CASE("nothing can break out of its value", "[daemon][log]") {
   CHECK(log_value("a\nlevel=error event=fake") == R"("a\nlevel=error event=fake")");
   CHECK(log_value("\r\t\x1b[31m\x7f") == R"("\r\t\u{1b}[31m\u{7f}")");
   CHECK(log_value(std::string_view("\0", 1)) == R"("\u{0}")");
-  CHECK(log_value("\xc2\x9b") == R"("\u{9b}")");          // a C1 control: CSI in one character
-  CHECK(log_value("\xe2\x80\xae") == R"("\u{202e}")");    // right-to-left override
+  CHECK(log_value("\xc2\x9b") == R"("\u{9b}")");        // a C1 control: CSI in one character
+  CHECK(log_value("\xe2\x80\xae") == R"("\u{202e}")");  // right-to-left override
   CHECK(log_value("\xff") == R"("\xff")");
-  CHECK(log_value("\xc0\xaf") == R"("\xc0\xaf")");        // overlong
+  CHECK(log_value("\xc0\xaf") == R"("\xc0\xaf")");          // overlong
   CHECK(log_value("\xed\xa0\x80") == R"("\xed\xa0\x80")");  // a surrogate
   CHECK(log_value("\xf4\x90\x80\x80") == R"("\xf4\x90\x80\x80")");
   CHECK(log_value("\xf0\x9f\x98\x80") == "\"\xf0\x9f\x98\x80\"");
-  CHECK(log_value("\xe2\x82") == R"("\xe2\x82")");        // cut off
+  CHECK(log_value("\xe2\x82") == R"("\xe2\x82")");  // cut off
 }
 
 TEST_CASE("long values are cut between characters and say by how much", "[daemon][log]") {
@@ -104,7 +105,8 @@ TEST_CASE("standard error gets whole lines, for journald with a priority", "[dae
     const CapturedStderr captured(dir.path("err"));
     struct stat status {};
     REQUIRE(fstat(STDERR_FILENO, &status) == 0);
-    const std::string stream = std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino + (journal ? 0 : 1));
+    const std::string stream =
+        std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino + (journal ? 0 : 1));
     setenv("JOURNAL_STREAM", stream.c_str(), 1);
     CHECK(stderr_is_journal() == journal);
     Log log(stderr_sink(stderr_is_journal()), LogLevel::debug);

@@ -71,9 +71,10 @@ TEST_CASE("a subscription sends SUBSCRIBE and hands on the bytes", "[daemon][sub
   CHECK(f.opened[0].url == master.url("/api/v1"));
   CHECK(f.opened[0].redirects == 0);
   CHECK(f.subscription->is_open());
-  CHECK(seen == "POST /api/v1 HTTP/1.1\r\nHost: " + master.host_port() +
-                    "\r\nContent-Type: application/json\r\nAccept: application/json\r\nAuthorization: token=abc\r\n"
-                    "Content-Length: 20\r\n\r\n{\"type\":\"SUBSCRIBE\"}");
+  CHECK(seen ==
+        "POST /api/v1 HTTP/1.1\r\nHost: " + master.host_port() +
+            "\r\nContent-Type: application/json\r\nAccept: application/json\r\nAuthorization: token=abc\r\n"
+            "Content-Length: 20\r\n\r\n{\"type\":\"SUBSCRIBE\"}");
 }
 
 TEST_CASE("a lost connection is reported and made again", "[daemon][subscription]") {
@@ -102,8 +103,8 @@ TEST_CASE("a redirect to the leader is followed with body and headers", "[daemon
   });
   RawServer follower([&](Connection& connection, int) {
     connection.read_request();
-    connection.send(whole_answer("307 Temporary Redirect", "",
-                                 "Location: //" + leader.host_port() + "/api/v1\r\n"));
+    connection.send(
+        whole_answer("307 Temporary Redirect", "", "Location: //" + leader.host_port() + "/api/v1\r\n"));
     connection.wait_for_hangup();
   });
   Fixture f;
@@ -148,13 +149,14 @@ TEST_CASE("a refusal is reported with the master's own words", "[daemon][subscri
     Errc code;
     std::string hint;
   };
-  const Case c = GENERATE(
-      Case{"401 Unauthorized", "401 Unauthorized.", Errc::permission, "credentials"},
-      Case{"403 Forbidden", "403 Forbidden.", Errc::permission, "ACLs"},
-      Case{"503 Service Unavailable", "No leader elected\n", Errc::unavailable, "this passes"},
-      Case{"415 Unsupported Media Type", "Expecting 'Content-Type' of application/json", Errc::invalid, "Mesos 1.11"},
-      Case{"500 Internal Server Error", "", Errc::unavailable, ""},
-      Case{"404 Not Found", std::string(100'000, 'x'), Errc::invalid, "xxx"});
+  const Case c =
+      GENERATE(Case{"401 Unauthorized", "401 Unauthorized.", Errc::permission, "credentials"},
+               Case{"403 Forbidden", "403 Forbidden.", Errc::permission, "ACLs"},
+               Case{"503 Service Unavailable", "No leader elected\n", Errc::unavailable, "this passes"},
+               Case{"415 Unsupported Media Type", "Expecting 'Content-Type' of application/json",
+                    Errc::invalid, "Mesos 1.11"},
+               Case{"500 Internal Server Error", "", Errc::unavailable, ""},
+               Case{"404 Not Found", std::string(100'000, 'x'), Errc::invalid, "xxx"});
   RawServer master([&](Connection& connection, int) {
     connection.read_request();
     connection.send(whole_answer(c.line, c.body));
@@ -200,23 +202,23 @@ TEST_CASE("silence ends the connection, bytes do not have to be records", "[daem
       return;
     }
     connection.send(kStreamHead);
-    for (int i = 0; i < 30; ++i) {  // 300 ms, three times what is allowed
+    for (int i = 0; i < 40; ++i) {  // 800 ms, twice what is allowed
       connection.send(chunk("."));
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
     connection.wait_for_hangup();
   });
   how = GENERATE(as<std::string>(), "no answer", "refusal without end", "trickle, then silence");
   INFO(how);
   SubscriptionConfig config = fast();
-  config.heartbeat_interval = milliseconds(20);
+  config.heartbeat_interval = milliseconds(80);
   Fixture f;
   f.start({master.url()}, config);
   REQUIRE(f.until_closed(1));
   CHECK(f.closed[0].code == Errc::unavailable);
   const bool refused = how.starts_with("refusal");
   CHECK(f.closed[0].message.find(refused ? "answered 503: ..." : "not a byte for") != std::string::npos);
-  if (how.starts_with("trickle")) CHECK(f.bytes.size() == 30);
+  if (how.starts_with("trickle")) CHECK(f.bytes.size() == 40);
 }
 
 TEST_CASE("the watchdog looks a second time when the loop itself was late", "[daemon][subscription]") {
@@ -226,11 +228,11 @@ TEST_CASE("the watchdog looks a second time when the loop itself was late", "[da
     while (connection.send(chunk("."))) std::this_thread::sleep_for(std::chrono::milliseconds(10));
   });
   SubscriptionConfig config = fast();
-  config.heartbeat_interval = milliseconds(40);
+  config.heartbeat_interval = milliseconds(100);
   Fixture f;
   bool slept = false;
   f.on_bytes = [&] {
-    if (!std::exchange(slept, true)) std::this_thread::sleep_for(std::chrono::milliseconds(400));
+    if (!std::exchange(slept, true)) std::this_thread::sleep_for(std::chrono::milliseconds(800));
     return Flow::go_on;
   };
   f.start({master.url()}, config);
@@ -268,10 +270,10 @@ TEST_CASE("waits grow while nothing works and shrink after a healthy time", "[da
   RawServer master([&](Connection& connection, int) {
     connection.read_request();
     connection.send(kStreamHead);
-    if (healthy) std::this_thread::sleep_for(std::chrono::milliseconds(60));
+    if (healthy) std::this_thread::sleep_for(std::chrono::milliseconds(600));
   });
   SubscriptionConfig config = fast();
-  config.healthy_after = milliseconds(50);
+  config.healthy_after = milliseconds(500);
   Fixture f;
   f.start({master.url()}, config);
   REQUIRE(f.until_closed(4));

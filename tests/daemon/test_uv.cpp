@@ -111,7 +111,8 @@ TEST_CASE("an async wakes the loop from another thread", "[daemon][uv]") {
   CHECK(woken == 2);
 }
 
-TEST_CASE("a poll reports readability and may be destroyed, and its descriptor closed, inside", "[daemon][uv]") {
+TEST_CASE("a poll reports readability and may be destroyed, and its descriptor closed, inside",
+          "[daemon][uv]") {
   uv::Loop loop;
   std::array<int, 2> fds{};
   REQUIRE(pipe(fds.data()) == 0);
@@ -211,7 +212,8 @@ TEST_CASE("a handle that outlives its loop's owner is a failed CHECK", "[daemon]
     {
       uv::Loop loop;
       uv_timer_init(loop.raw(), &leaked);
-      uv_timer_start(&leaked, [](uv_timer_t*) {}, 100'000, 0);
+      uv_timer_start(
+          &leaked, [](uv_timer_t*) {}, 100'000, 0);
     }
     _exit(0);
   }
