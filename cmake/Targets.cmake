@@ -127,7 +127,8 @@ function(extvold_test name)
   add_executable(${name} ${found})
   target_link_libraries(${name} PRIVATE test_main extvold_testlib ${arg_DEPS})
   target_compile_definitions(${name} PRIVATE EXTVOLD_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
-                                             EXTVOLD_BINARY_DIR="${CMAKE_BINARY_DIR}")
+                                             EXTVOLD_BINARY_DIR="${CMAKE_BINARY_DIR}"
+                                             EXTVOLD_PROJECT_VERSION="${PROJECT_VERSION}")
   if(programs)
     add_dependencies(${name} ${programs})
   endif()

@@ -26,7 +26,7 @@ constexpr unsigned kBlockSize = 512;
 
 void pause_between_looks() {
   const timespec pause{0, kDetachLookNs};
-  ::nanosleep(&pause, nullptr);
+  ::nanosleep(&pause, nullptr);  // tidy: allow sleep (no event tells that a device was let go)
 }
 
 std::string text_of(const unsigned char (&field)[LO_NAME_SIZE]) {

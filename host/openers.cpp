@@ -113,7 +113,7 @@ Status wait_unopened(const std::string& device, dev_t number) {
     if (found == view.by_device.end()) return {};
     who = found->second.front();
     const timespec pause{0, kOpenerLookNs};
-    ::nanosleep(&pause, nullptr);
+    ::nanosleep(&pause, nullptr);  // tidy: allow sleep (no event tells that a file was closed)
   }
   return fail(Errc::busy, "{}: in use by {}", device, who);
 }

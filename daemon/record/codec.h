@@ -247,7 +247,9 @@ template <Listed T>
 Status from_json(const Json& json, T& out, const Place& at) {
   if (!json.is_object()) return at.refuse("an object is expected, not {}", shown(json));
   out = T{};
-  for (const auto& [name, value] : json.items()) {
+  for (const auto& item : json.items()) {
+    const std::string& name = item.key();  // not a structured binding: clang 14 cannot capture one
+    const Json& value = item.value();
     Status status;
     bool known = false;
     std::apply(

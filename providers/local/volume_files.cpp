@@ -107,7 +107,7 @@ Result<std::vector<host::LoopDevice>> loops_on(const Site& site, OpenImage& imag
     if (!found.empty() || image.locked) return found;
     image.locked = host::lock_exclusively(image.fd.get(), image.path).has_value();  // then look again
     const timespec pause{0, 20'000'000};
-    if (!image.locked) ::nanosleep(&pause, nullptr);
+    if (!image.locked) ::nanosleep(&pause, nullptr);  // tidy: allow sleep (no event tells that it ended)
   }
   return fail(Errc::busy, "{}: locked by another process (see: lslocks)", image.path);
 }
