@@ -89,6 +89,9 @@ def check_cpp(path, text, findings):
             findings.add(path, first, f"function of {last - first + 1} lines",
                          f"at most {FUNCTION_LINES_MAX}: split it",
                          warn=in_tests)
+    for match in re.finditer(r'^TEST_CASE\(\s*"[^"\n]*;', text, re.MULTILINE):
+        findings.add(path, text.count("\n", 0, match.start()) + 1, "';' in the name of a test",
+                     "ctest would run two names that do not exist")
     if path.endswith(".h") and "#pragma once" not in text:
         findings.add(path, 1, "no #pragma once", "add it after the opening comment")
 
@@ -157,6 +160,7 @@ BAD = [
     ({"docs/a.md": "see /wo" "rk/x/y\n"}, "path of one machine"),
     ({"docs/a.bin": b"\0\1"}, "binary file"),
     ({"model/a.cpp": "\n" * (FILE_LINES_MAX + 1)}, f"{FILE_LINES_MAX + 1} lines"),
+    ({"tests/a.cpp": 'TEST_CASE("one; two", "[x]") {}\n'}, "in the name of a test"),
     ({"model/a.h": "struct S {};\n"}, "no #pragma once"),
 ]
 

@@ -60,7 +60,7 @@ TEST_CASE("a signal is 128 + n", "[daemon][process_runner]") {
   CHECK(f.run(shell("kill -TERM $$"))->exit_status == 128 + SIGTERM);
 }
 
-TEST_CASE("the environment is what was given and the C locale; the directory is /",
+TEST_CASE("the environment is what was given and the C locale, the directory is /",
           "[daemon][process_runner]") {
   Fixture f;
   setenv("EXTVOLD_TEST_LEAK", "1", 1);

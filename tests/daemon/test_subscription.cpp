@@ -241,7 +241,7 @@ TEST_CASE("the watchdog looks a second time when the loop itself was late", "[da
   CHECK(f.closed.empty());
 }
 
-TEST_CASE("while paused the watchdog rests; resume goes on", "[daemon][subscription]") {
+TEST_CASE("while paused the watchdog rests, and resume goes on", "[daemon][subscription]") {
   RawServer master([&](Connection& connection, int) {
     connection.read_request();
     connection.send(kStreamHead);
