@@ -19,7 +19,7 @@ std::string bounded(std::string text) {
     if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = ' ';
   }
   if (text.size() <= kMessageMax) return text;
-  std::size_t end = kMessageMax;
+  std::size_t end = kMessageMax - 3;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U)
     --end;  // not within a character of UTF-8
   return text.substr(0, end) + "...";
