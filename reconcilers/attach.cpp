@@ -232,6 +232,8 @@ void reconcile_attach(const VolumeLook& look, VolumePlan& out) {
                 fmt::format("{} waits: its agent {} is not known yet", claim_text(look.look.snapshot, *claim),
                             claim->agent.value));
     }
+    // No event tells that an executor ended: its agent is asked again and again.
+    if (claim->kind == ClaimKind::executor) out.wish_agent(claim->agent);
     if (!asks_for_attach(*claim)) continue;
     any = true;
     const Attachment* attachment = look.entry.attachment(claim->host);

@@ -14,11 +14,13 @@
 //   what the ledger holds.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <variant>
 #include <vector>
 
@@ -174,6 +176,11 @@ class Engine {
   void put_agent(const AgentRecord& record, AgentState state, HostId host);
   void put_reservations(const AgentId& agent, std::vector<ReservationRecord> reservations);
   bool stale_poll(const Claim& claim, ElementOrigin origin, MasterCall call) const;
+  std::vector<const Claim*> claims_following(const FrameworkId& framework, const TaskId& task,
+                                             const AgentId& agent) const;
+  void note_ended(const FrameworkId& framework, const TaskId& task, const AgentId& agent);
+  void forget_ended(const TaskRecord& task);
+  bool has_ended(const FrameworkId& framework, std::string_view task, const AgentId& agent) const;
   HostId host_of_agent(const AgentRecord& agent, Now now);
   HostId host_named(const std::string& name);
   void resolve(Claim& claim) const;
@@ -303,6 +310,13 @@ class Engine {
   std::set<ClaimId> claims_seen_alive_;   // among them
   std::map<std::pair<ProviderName, std::string>, ObservedVolume> foreign_;  // for adoption; bounded
   std::map<ClaimId, Instant> assumptions_due_;
+
+  // Tasks with volumes whose end this view was told. What is older than that, the answer to a poll or an
+  // executor that is still going down, does not bring their claims back: only TASK_ADDED or a snapshot does.
+  // Bounded: the oldest are forgotten.
+  using TaskKey = std::tuple<FrameworkId, TaskId, AgentId>;
+  std::set<TaskKey> ended_tasks_;
+  std::deque<TaskKey> ended_order_;
 };
 
 }  // namespace extvold::reconcilers

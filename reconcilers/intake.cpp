@@ -25,6 +25,8 @@ void Engine::on(SubscriptionOpened& event, Now now) {
   claims_seen_alive_.clear();
   tasks_running_in_poll_ = 0;
   poll_sent_at_.clear();
+  ended_tasks_.clear();
+  ended_order_.clear();
   for (auto& [call, poll] : master_polls_) poll = {};
   history({.kind = "view.opened",
            .rule = "subscription",
@@ -100,9 +102,43 @@ bool Engine::stale_poll(const Claim& claim, ElementOrigin origin, MasterCall cal
   return sent == poll_sent_at_.end() || claim.last_event_at.value >= sent->second;
 }
 
+// The claims that follow the root container of this task: its own, and those of the executor that its agent
+// generated for it (a command task's, named like the task).
+std::vector<const Claim*> Engine::claims_following(const FrameworkId& framework, const TaskId& task,
+                                                   const AgentId& agent) const {
+  std::vector<const Claim*> out = snapshot_.claims_of_task(framework, task);
+  for (const Claim* claim : snapshot_.claims_of_task(framework, TaskId{})) {
+    if (claim->kind == ClaimKind::executor && claim->executor.value == task.value) out.push_back(claim);
+  }
+  std::erase_if(out, [&](const Claim* claim) { return !agent.empty() && claim->agent != agent; });
+  return out;
+}
+
+void Engine::note_ended(const FrameworkId& framework, const TaskId& task, const AgentId& agent) {
+  constexpr std::size_t kEndedMax = 10'000;
+  if (!ended_tasks_.emplace(framework, task, agent).second) return;
+  ended_order_.emplace_back(framework, task, agent);
+  if (ended_order_.size() <= kEndedMax) return;
+  ended_tasks_.erase(ended_order_.front());
+  ended_order_.pop_front();
+}
+
+void Engine::forget_ended(const TaskRecord& task) {
+  for (const std::string& id : {task.task.value, task.executor.value})
+    ended_tasks_.erase({task.framework, TaskId(id), task.agent});
+}
+
+bool Engine::has_ended(const FrameworkId& framework, std::string_view task, const AgentId& agent) const {
+  return !ended_tasks_.empty() && ended_tasks_.contains({framework, TaskId(task), agent});
+}
+
 void Engine::on(TaskSeen& event, Now now) {
   const TaskRecord& task = event.task;
+  const bool over = is_terminal(task.state) || event.list == TaskList::completed_tasks;
   if (task.state == TaskState::task_running && event.list == TaskList::tasks) ++tasks_running_in_poll_;
+  if (!over && event.origin == ElementOrigin::poll && has_ended(task.framework, task.task.value, task.agent))
+    return;  // the answer is older than the end
+  if (!over && event.origin != ElementOrigin::poll) forget_ended(task);
   if (event.origin != ElementOrigin::poll || !task.volumes.empty()) {
     TaskRow row;
     row.framework = task.framework;
@@ -130,9 +166,13 @@ void Engine::on(TaskSeen& event, Now now) {
     }
     if (snapshot_.agent(task.agent) == nullptr) master_polls_[MasterCall::get_agents].wanted = true;
   }
-  const bool over = is_terminal(task.state) || event.list == TaskList::completed_tasks;
-  for (const Claim* claim : snapshot_.claims_of_task(task.framework, task.task)) {
-    if (claim->agent != task.agent || stale_poll(*claim, event.origin, MasterCall::get_tasks)) continue;
+  bool stale = false;
+  for (const Claim* claim : claims_following(task.framework, task.task, task.agent)) {
+    if (stale_poll(*claim, event.origin, MasterCall::get_tasks)) {
+      stale = true;
+      continue;
+    }
+    if (claim->kind == ClaimKind::executor && !over) continue;  // the agent's own answer speaks of it
     if (event.origin == ElementOrigin::snapshot) {
       claims_seen_.insert(claim->id);
       if (over && claims_seen_alive_.contains(claim->id)) continue;  // it also stands there alive
@@ -143,9 +183,10 @@ void Engine::on(TaskSeen& event, Now now) {
     // is.
     Verdict verdict = judge(*claim, is_terminal(task.state) ? task.state : TaskState::task_unknown, nullptr);
     verdict.wanted = false;
+    if (event.origin == ElementOrigin::poll) note_ended(task.framework, task.task, task.agent);
     move_claim(*claim, task.state, verdict, {}, now);
   }
-  if (!over && !task.volumes.empty()) see_task_claims(task, now);
+  if (!over && !stale && !task.volumes.empty()) see_task_claims(task, now);
 }
 
 void Engine::see_task_claims(const TaskRecord& task, Now now) {
@@ -223,9 +264,13 @@ void Engine::see_claim(Claim claim, Now now) {
 void Engine::on(TaskUpdated& event, Now now) {
   const TaskStatus& status = event.status;
   const ContainerId& root = status.parent_container.empty() ? status.container : status.parent_container;
-  const std::vector<const Claim*> claims = snapshot_.claims_of_task(event.framework, event.task);
+  std::vector<const Claim*> claims = claims_following(event.framework, event.task, status.agent);
+  if (is_terminal(event.state)) {
+    if (!claims.empty()) note_ended(event.framework, event.task, claims.front()->agent);
+  } else {  // that its executor lives says the agent, or nobody
+    std::erase_if(claims, [](const Claim* claim) { return claim->kind == ClaimKind::executor; });
+  }
   for (const Claim* claim : claims) {
-    if (!status.agent.empty() && claim->agent != status.agent) continue;
     const Verdict verdict = judge(*claim, event.state, &status);
     snapshot_.note_claim_event(claim->id, now.at);
     const auto driver = policy_.driver(claim->reference.driver);
@@ -399,6 +444,8 @@ void Engine::on(FrameworkRemoved& event, Now) {
 void Engine::on(ExecutorSeen& event, Now now) { see_executor_claims(event.executor, now); }
 
 void Engine::see_executor_claims(const ExecutorRecord& executor, Now now) {
+  // The executor of a command task that is over may be listed for a while yet: it is on its way out.
+  if (has_ended(executor.framework, executor.executor.value, executor.agent)) return;
   for (const VolumeReference& reference : executor.volumes) {
     // A command task's generated executor repeats the task's own volumes.
     const std::vector<const Claim*> same_name =

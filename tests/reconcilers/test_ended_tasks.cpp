@@ -1,0 +1,139 @@
+// What this view was told to be over stays over: an answer that is older, or an executor that is still going
+// down, does not bring a claim back. Seen in the recordings `basic`, `partition` and `pods`.
+#include <catch2/catch.hpp>
+
+#include "tests/reconcilers/engine_world.h"
+
+using extvold::testing::EngineWorld;
+namespace ev = extvold;
+
+namespace {
+
+// pg.1 holds pgdata at a1 and was killed, but nothing proves it yet; pg.2 was wanted at a2 and was killed
+// too.
+struct BothKilled : EngineWorld {
+  BothKilled() {
+    subscribe();
+    agent_added("A1", "a1");
+    agent_added("A2", "a2");
+    make_volume("pgdata");
+    run_task("pg.1", "A1", "pgdata");
+    advance(ev::seconds(1));
+    REQUIRE(attached("pgdata", "a1"));
+    silent_agents = {"A1", "A2"};
+    kill("pg.1", "A1");
+    second = task("pg.2", "A2", "pgdata");
+    task_added(second);
+    kill("pg.2", "A2");
+    REQUIRE(claim("pg.2") == nullptr);  // nothing of it is at a2
+  }
+  void kill(const std::string& id, const std::string& agent) {
+    task_updated(id, agent, ev::TaskState::task_killed, ev::StatusSource::source_master,
+                 "REASON_FRAMEWORK_REMOVED");
+  }
+  // GET_TASKS, sent at `sent_at`, that shows pg.2 running.
+  void late_answer(ev::Instant sent_at) {
+    ev::TaskRecord running = second;
+    running.state = ev::TaskState::task_running;
+    event(ev::PollBegan{ev::MasterCall::get_tasks, sent_at});
+    event(ev::TaskSeen{running, ev::ElementOrigin::poll, ev::TaskList::tasks});
+    event(ev::PollEnded{ev::MasterCall::get_tasks, sent_at});
+  }
+  // A2's own API still lists the executor that it generated for pg.2, volume included.
+  void read_of_a2() {
+    ev::AgentApiRead read;
+    read.expected = read.first_answer = read.second_answer = ev::AgentId("A2");
+    read.first_sent_at = now().at;
+    read.ended_at = now().at;
+    ev::ExecutorRecord executor;
+    executor.framework = second.framework;
+    executor.executor = ev::ExecutorId("pg.2");
+    executor.agent = read.expected;
+    executor.volumes = second.volumes;
+    read.executors.push_back(executor);
+    event(read);
+  }
+  bool wanted_at_a2() const {
+    for (const ev::Claim* one : volume("pgdata").claims) {
+      if (one->wanted && one->agent == ev::AgentId("A2")) return true;
+    }
+    return false;
+  }
+  ev::TaskRecord second;
+};
+
+}  // namespace
+
+TEST_CASE("an answer that was sent for before the end does not bring a claim back") {
+  BothKilled world;
+  world.late_answer({world.now().at.ns - 1});
+  CHECK_FALSE(world.wanted_at_a2());
+}
+
+TEST_CASE("terminal is sticky for a master: a list that shows the task running is older than its end") {
+  BothKilled world;
+  world.advance(ev::seconds(1));
+  world.late_answer(world.now().at);
+  CHECK_FALSE(world.wanted_at_a2());
+}
+
+TEST_CASE("the executor of a command task that is over is on its way out") {
+  BothKilled world;
+  world.advance(ev::seconds(1));
+  world.read_of_a2();
+  CHECK_FALSE(world.wanted_at_a2());
+  world.silent_agents = {"A2"};
+  world.end_container("pg.1", "A1");
+  world.advance(ev::seconds(120));
+  CHECK_FALSE(world.attached("pgdata", "a1"));  // proven gone, and nobody wants it
+  CHECK_FALSE(world.attached("pgdata", "a2"));
+}
+
+TEST_CASE("TASK_ADDED does bring it back, and so does a snapshot") {
+  BothKilled world;
+  SECTION("TASK_ADDED") {
+    world.task_added(world.second);
+    CHECK(world.wanted_at_a2());
+    world.late_answer({world.now().at.ns + 1});
+    CHECK(world.wanted_at_a2());
+  }
+  SECTION("snapshot") {
+    world.disconnect();
+    ev::TaskRecord running = world.second;
+    running.state = ev::TaskState::task_running;
+    world.subscribe({ev::TaskSeen{running, ev::ElementOrigin::snapshot, ev::TaskList::tasks}});
+    CHECK(world.wanted_at_a2());
+  }
+}
+
+TEST_CASE("an answer that is older than the newest event of a living task changes nothing") {
+  EngineWorld world;
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  world.make_volume("pgdata");
+  const ev::Instant before{world.now().at.ns - 1};
+  world.run_task("pg.1", "A1", "pgdata");
+  ev::TaskRecord staging = world.task("pg.1", "A1", "pgdata");
+  world.event(ev::PollBegan{ev::MasterCall::get_tasks, before});
+  world.event(ev::TaskSeen{staging, ev::ElementOrigin::poll, ev::TaskList::tasks});
+  CHECK(world.claim("pg.1")->task_state == ev::TaskState::task_running);
+}
+
+TEST_CASE("the end of an executor is found by asking its agent again and again") {
+  EngineWorld world;
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  world.make_volume("shared");
+  ev::ExecutorRecord executor;
+  executor.framework = world.task("pod.a", "A1", "shared").framework;
+  executor.executor = ev::ExecutorId("pod");
+  executor.agent = ev::AgentId("A1");
+  executor.volumes = world.task("pod.a", "A1", "shared").volumes;
+  world.containers["A1"].insert("pod");
+  world.event(ev::ExecutorSeen{executor, ev::ElementOrigin::poll});
+  world.advance(ev::seconds(10));
+  REQUIRE(world.attached("shared", "a1"));
+  world.end_container("pod", "A1");  // nothing says so
+  world.advance(ev::seconds(150));
+  CHECK_FALSE(world.attached("shared", "a1"));
+}
