@@ -246,10 +246,13 @@ TEST_CASE("connections are kept for what is safe to repeat, and only for that", 
 }
 
 TEST_CASE("a kept connection that died is replaced for a reading request", "[daemon][http_client]") {
+  const bool by_reset = GENERATE(false, true);
   RawServer server([&](Connection& connection, int number) {
     connection.read_request();
     connection.send(whole_answer("200 OK", "x"));
-    if (number == 0) connection.read_request();  // and hangs up without an answer
+    if (number > 0) return;
+    connection.read_request();
+    if (by_reset) connection.reset();
   });
   Fixture f;
   REQUIRE(f.ask(get(server.url("/"))));
