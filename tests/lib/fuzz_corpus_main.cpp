@@ -1,5 +1,5 @@
-// Runs a fuzz target over stored inputs without libFuzzer, so that every compiler and sanitizer sees them. Arguments:
-// files and folders. A folder that does not exist is an empty corpus.
+// Runs a fuzz target over stored inputs without libFuzzer, so that every compiler and sanitizer sees them.
+// Arguments: files and folders. A folder that does not exist is an empty corpus.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>

@@ -1,5 +1,5 @@
-// Catch2's main, compiled once for all test programs. Exit status: 0 all passed, 1 something failed, 77 nothing failed but
-// skip_test() was called (ctest runs one case per process, so that is that case).
+// Catch2's main, compiled once for all test programs. Exit status: 0 all passed, 1 something failed, 77
+// nothing failed but skip_test() was called (ctest runs one case per process, so that is that case).
 #define CATCH_CONFIG_RUNNER
 #include <catch2/catch.hpp>
 
@@ -28,7 +28,8 @@ int main(int argc, char** argv) {
   const bool listing = session.configData().listTests || session.configData().listTestNamesOnly ||
                        session.configData().listTags || session.configData().listReporters;
   // A name that matches nothing is a failure: a test that did not run must not count as passed.
-  session.configData().warnings = static_cast<Catch::WarnAbout::What>(session.configData().warnings | Catch::WarnAbout::NoTests);
+  session.configData().warnings =
+      static_cast<Catch::WarnAbout::What>(session.configData().warnings | Catch::WarnAbout::NoTests);
   const int failed = session.run();
   if (listing) return failed;  // Catch2 gives the number of tests here, and its CMake module reads it
   if (failed != 0) return 1;
