@@ -71,14 +71,15 @@ bool Walk::index(std::string_view json) {
 // Brackets are counted, not matched: what lies inside is not read.
 bool Walk::pass_over(std::uint32_t at) {
   const char* const json = json_.data();
+  const std::uint32_t* const end = offsets_ + count_;
+  const std::uint32_t* entry = offsets_ + at;
   std::int32_t depth = 0;
-  std::uint32_t i = at;
-  do {
-    if (i >= count_) return malformed(at);
-    depth += kDepthChange[static_cast<unsigned char>(json[offsets_[i++]])];
-  } while (depth > 0);
-  if (depth < 0 || json[offsets_[at]] == ',' || json[offsets_[at]] == ':') return malformed(at);
-  next_ = i;
+  for (; entry < end; ++entry) {
+    depth += kDepthChange[static_cast<unsigned char>(json[*entry])];
+    if (depth <= 0) break;
+  }
+  if (depth != 0 || entry >= end || byte(at) == ',' || byte(at) == ':') return malformed(at);
+  next_ = static_cast<std::uint32_t>(entry - offsets_) + 1;
   return true;
 }
 

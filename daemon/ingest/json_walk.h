@@ -109,8 +109,15 @@ class Walk {
     return !escapes_ || out.find('\\') == std::string_view::npos || unescape(what, out);
   }
 
-  // {"value": "..."}: how protobuf writes an id.
+  // {"value": "..."}: how protobuf writes an id. Eight of them in a task, so the usual spelling has a short
+  // cut.
   bool id(JsonValue& value, const char* what, std::string_view& out) {
+    constexpr std::string_view kUsual = R"({"value":")";
+    const std::uint32_t at = value.at_;
+    if (!escapes_ && byte(at + 4) == '}' && json_.substr(offsets_[at], kUsual.size()) == kUsual) {
+      out = raw_string(at + 3);
+      return pass(at + 4);
+    }
     return object(value, what, [&](std::string_view key, JsonValue& field) {
       return is_key(key, "value") ? text(field, what, out) : unknown_field();
     });
