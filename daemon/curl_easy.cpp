@@ -44,7 +44,7 @@ bool has_header(const HttpRequest& request, std::string_view name) {
 void append(CurlList& list, const std::string& line) {
   curl_slist* longer = curl_slist_append(list.get(), line.c_str());
   EXTVOLD_CHECK(longer != nullptr);
-  list.release();
+  static_cast<void>(list.release());  // now part of `longer`
   list.reset(longer);
 }
 

@@ -181,8 +181,9 @@ int CurlHttpClient::on_socket(CURL*, curl_socket_t fd, int what, void* owner, vo
     poll = std::make_unique<uv::Poll>(client->loop_, fd, [client, fd](int status, int events) {
       const int in = (events & UV_READABLE) != 0 ? CURL_CSELECT_IN : 0;
       const int out = (events & UV_WRITABLE) != 0 ? CURL_CSELECT_OUT : 0;
-      // Of a broken descriptor libcurl is told that it may be read and written: it then meets the error itself, and
-      // asks again on a new connection if only a kept one had been closed. CURL_CSELECT_ERR alone ends the request.
+      // Of a broken descriptor libcurl is told that it may be read and written: it then meets the error
+      // itself, and asks again on a new connection if only a kept one had been closed. CURL_CSELECT_ERR alone
+      // ends the request.
       client->drive(fd, status < 0 ? CURL_CSELECT_IN | CURL_CSELECT_OUT : in | out);
     });
   }
