@@ -138,7 +138,8 @@ void read_mesos(ConfigTable section, Config& config) {
     section.error("agent_poll_min", "is more than agent_poll_max", "lower it, or raise agent_poll_max");
   if (subscription.backoff_min > subscription.backoff_max)
     section.error("reconnect_min", "is more than reconnect_max", "lower it, or raise reconnect_max");
-  read_agents(section.table("agents"), !config.masters.empty(), policy);
+  policy.has_master = !config.masters.empty();
+  read_agents(section.table("agents"), policy.has_master, policy);
   section.finish();
 }
 
@@ -192,7 +193,7 @@ std::vector<providers::local::LocalPool> read_pools(ConfigTable& section) {
     one.finish();
     pools.push_back(std::move(pool));
   }
-  if (!section.has("pools") || pools.empty())
+  if (!section.has("pools") || (section.is_list("pools") && pools.empty()))
     section.error("pools", "names no pool", "write pools = [{ name = \"ssd\" }]");
   return pools;
 }
@@ -224,7 +225,9 @@ void read_local(const std::string& name, ConfigTable section, Config& config) {
   config.local_providers.push_back(std::move(local));
 }
 
-void read_providers(ConfigTable& top, Config& config) {
+// The names of those that are no provider: who refers to them need not be told again.
+std::vector<std::string> read_providers(ConfigTable& top, Config& config) {
+  std::vector<std::string> broken;
   constexpr std::array<std::string_view, 7> kLater = {"rexray",  "docker", "csi", "rbd",
                                                       "scaleio", "ebs",    "nfs"};
   for (auto& [name, section] : top.tables("providers")) {
@@ -234,7 +237,10 @@ void read_providers(ConfigTable& top, Config& config) {
     const std::optional<std::string> type = section.text("type");
     if (type && *type == "local") {
       read_local(name, section, config);
-    } else if (type && std::find(kLater.begin(), kLater.end(), *type) != kLater.end()) {
+      continue;
+    }
+    broken.push_back(name);
+    if (type && std::find(kLater.begin(), kLater.end(), *type) != kLater.end()) {
       section.error("type", fmt::format("\"{}\" is not built yet: it comes with a later release", *type),
                     "write type = \"local\"");
     } else if (type || !section.has("type")) {
@@ -246,6 +252,7 @@ void read_providers(ConfigTable& top, Config& config) {
   if (config.local_providers.empty() && !top.has("providers"))
     top.warning("", "no provider is configured",
                 "add [providers.NAME] with type = \"local\"; until then nothing can be created or attached");
+  return broken;
 }
 
 // ---- [drivers.NAME]
@@ -272,14 +279,16 @@ void read_accept(ConfigTable& section, DriverMapping& mapping) {
   }
 }
 
-void read_drivers(ConfigTable& top, Config& config) {
+void read_drivers(ConfigTable& top, const std::vector<std::string>& broken_providers, Config& config) {
   for (auto& [name, section] : top.tables("drivers")) {
     DriverMapping mapping;
     mapping.driver = name;
     if (auto provider = section.text("provider")) {
       const bool known = std::any_of(config.local_providers.begin(), config.local_providers.end(),
                                      [&](const auto& one) { return one.name.value == *provider; });
-      if (!known)
+      const bool broken = std::any_of(broken_providers.begin(), broken_providers.end(),
+                                      [&](const auto& one) { return provider->ends_with("~" + one); });
+      if (!known && !broken)
         section.error("provider", fmt::format("\"{}\" is not configured", provider->substr(0, 64)),
                       "write TYPE~NAME of a [providers.NAME], as \"local~laptop\"");
       mapping.provider = ProviderName(std::move(*provider));
@@ -354,8 +363,8 @@ ConfigResult parse_config(std::string_view text, std::string_view file, std::str
   read_daemon(top.table("daemon"), host, config);
   read_mesos(top.table("mesos"), config);
   read_places(top.table("ledger"), top.table("api"), top.table("log"), config);
-  read_providers(top, config);
-  read_drivers(top, config);
+  const std::vector<std::string> broken_providers = read_providers(top, config);
+  read_drivers(top, broken_providers, config);
   read_policy(top.table("policy"), config.policy);
   top.finish();
   sort_by_place(problems.errors);

@@ -45,6 +45,7 @@ class ConfigTable {
 
   bool present() const { return table_ != nullptr; }
   bool has(std::string_view key) const { return table_ != nullptr && table_->contains(key); }
+  bool is_list(std::string_view key) const { return has(key) && table_->get(key)->is_array(); }
   bool is_text(std::string_view key) const { return has(key) && table_->get(key)->is_string(); }
 
   std::optional<std::string> text(std::string_view key);
