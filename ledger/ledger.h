@@ -85,8 +85,9 @@ class Ledger {
  public:
   // Errors: not_found (no directory; no file and not `create`), permission, busy (another extvold holds it),
   // conflict (not a ledger, a newer one, or one that is gone while its mark remains), corrupt. Each message
-  // names the file and the remedy. A ledger that is behind its high-water mark, or damaged where it still can
-  // be read, opens and reports read_only_reason.
+  // names the file and the remedy. A ledger that is behind its high-water mark opens and reports
+  // read_only_reason. Damage shows when something is read: in load(), or in check(), which looks at every page
+  // and is no part of opening because it takes seconds.
   static Result<std::unique_ptr<Ledger>> open(const std::string& path, const OpenOptions& options);
   ~Ledger();
   Ledger(const Ledger&) = delete;
@@ -109,6 +110,7 @@ class Ledger {
   // `uncertain` at a start is the engine's first batch.
   Result<Snapshot> load();
   Result<std::vector<HistoryRow>> history(const HistoryFilter& filter);
+  // Damaged pages also end the writing, as an I/O error does.
   Result<std::vector<Finding>> check(CheckDepth depth);
 
   // A copy in one file, consistent, synced; `file` must not exist. The only supported way to copy a ledger.

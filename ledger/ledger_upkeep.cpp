@@ -111,6 +111,12 @@ Result<std::vector<Finding>> Ledger::check(CheckDepth depth) {
   std::vector<Finding> out;
   if (depth == CheckDepth::pages) TRY(read_complaints(db_, "queries/check_pages", out));
   if (depth == CheckDepth::full) TRY(read_complaints(db_, "queries/check_integrity", out));
+  if (!out.empty() && !broken_) {
+    broken_ = Error{Errc::corrupt,
+                    fmt::format("ledger {}: it is damaged ({}); nothing more is written to it: restore a "
+                                "backup with `extvold ledger restore FILE`",
+                                path_, out.front().problem)};
+  }
   if (depth != CheckDepth::invariants) TRY(read_foreign_keys(db_, out));
   for (const SqlFile& file : files_below("checks/")) TRY(read_invariant(db_, file, out));
   return out;
