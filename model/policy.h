@@ -33,6 +33,10 @@ struct Policy {
   // Not empty: nothing is done whatever the ledger's mode and an operator's release say, and why.
   std::string observe_only;
 
+  // False: no master is configured, so that there is no Mesos view to be incomplete; only operators' orders
+  // count.
+  bool has_master = true;
+
   // Facts about the agents that no API tells and without which `agent_gone` is no evidence (DESIGN.md section
   // 4): the operator states them.
   bool agents_use_linux_launcher = false;

@@ -83,6 +83,10 @@ void Engine::start(Now now) {
     observed_.volumes[id].acted_at = ended;
   }
   interrupt_view("extvold was started", now);
+  if (!policy_.has_master) {
+    observed_.view_complete = true;
+    observed_.view_incomplete_why.clear();
+  }
   next_audit_ = now.at + policy_.audit;
 }
 

@@ -54,12 +54,12 @@ std::string standing_order(const Look& look, const Volume& volume, HostId host) 
   if (!look.policy.observe_only.empty()) return look.policy.observe_only;
   const Host* row = look.snapshot.host(host);
   if (volume.hold == HoldState::held)
-    return fmt::format("volume {} is held: `extvold release {}`", volume.name, volume.name);
+    return fmt::format("a release: volume {} is held (`extvold release {}`)", volume.name, volume.name);
   if (row != nullptr && row->hold == HoldState::held)
-    return fmt::format("host {} is held: `extvold release {}`", row->name, row->name);
+    return fmt::format("a release: host {} is held (`extvold release {}`)", row->name, row->name);
   if (look.snapshot.mode == Mode::active || volume.hold == HoldState::released) return {};
   if (row != nullptr && row->hold == HoldState::released) return {};
-  return "the ledger is in observe mode: look at `extvold reconcile --dry-run`, then `extvold release --all`";
+  return "a release: the ledger is in observe mode (`extvold release --all`)";
 }
 
 std::string host_name(const Snapshot& snapshot, HostId host) {
