@@ -46,9 +46,10 @@ Status read_invariant(Database& db, const SqlFile& file, std::vector<Finding>& o
   for (;;) {
     ASSIGN(const bool more, query.next());
     if (!more) return {};
-    Finding& finding = out.emplace_back();
+    Finding finding;
     finding.check = file.name.substr(file.name.find('/') + 1);
     TRY(query.read(finding.subject, finding.problem));
+    out.push_back(std::move(finding));
   }
 }
 
@@ -109,16 +110,23 @@ Result<std::string> move_aside(const std::string& path) {
 
 Result<std::vector<Finding>> Ledger::check(CheckDepth depth) {
   std::vector<Finding> out;
-  if (depth == CheckDepth::pages) TRY(read_complaints(db_, "queries/check_pages", out));
-  if (depth == CheckDepth::full) TRY(read_complaints(db_, "queries/check_integrity", out));
-  if (!out.empty() && !broken_) {
+  // Where SQLite gives up on a page, that is a finding as well; the rest is still looked at.
+  const auto run = [&out](Status status) -> Status {
+    if (status || status.error().code != Errc::corrupt) return status;
+    out.push_back({"integrity", "file", std::move(status).error().message});
+    return {};
+  };
+  if (depth == CheckDepth::pages) TRY(run(read_complaints(db_, "queries/check_pages", out)));
+  if (depth == CheckDepth::full) TRY(run(read_complaints(db_, "queries/check_integrity", out)));
+  if (depth != CheckDepth::invariants) TRY(run(read_foreign_keys(db_, out)));
+  for (const SqlFile& file : files_below("checks/")) TRY(run(read_invariant(db_, file, out)));
+  for (const Finding& one : out) {
+    if (one.check != "integrity" || broken_) continue;
     broken_ = Error{Errc::corrupt,
                     fmt::format("ledger {}: it is damaged ({}); nothing more is written to it: restore a "
                                 "backup with `extvold ledger restore FILE`",
-                                path_, out.front().problem)};
+                                path_, one.problem)};
   }
-  if (depth != CheckDepth::invariants) TRY(read_foreign_keys(db_, out));
-  for (const SqlFile& file : files_below("checks/")) TRY(read_invariant(db_, file, out));
   return out;
 }
 

@@ -225,6 +225,10 @@ Result<Database> Database::open(const std::string& path, const Options& options)
       error.message += fmt::format(" [{}]", path);
     return tl::make_unexpected(std::move(error));
   }
+  // SQLite opens a file that may not be written for reading only, and says so at the first write.
+  if (!options.read_only && sqlite3_db_readonly(raw, "main") == 1) {
+    return tl::make_unexpected(sqlite_error(raw, SQLITE_READONLY, "cannot open it for writing"));
+  }
   sqlite3_busy_timeout(raw, options.busy_timeout_ms);
   // The file may have been written by somebody else: no shadow tables, no double-quoted strings, no
   // surprises.

@@ -39,7 +39,8 @@ CommitInfo commit(Ledger& ledger, std::vector<Change> changes) {
 
 std::vector<std::string> sql_rows(const std::string& path, const std::string& sql) {
   sqlite3* db = nullptr;
-  REQUIRE(sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READWRITE, nullptr) == SQLITE_OK);
+  REQUIRE(sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr) ==
+          SQLITE_OK);
   std::vector<std::string> rows;
   const auto take = [](void* out, int columns, char** values, char**) {
     std::string row;
