@@ -51,7 +51,8 @@ std::string to_text(const Plan& plan, const Snapshot& snapshot, Instant now) {
     out += '\n';
   }
   for (const BlockedRow& one : plan.blocked) {
-    out += fmt::format("blocked {}", volume_name(snapshot, one.volume));
+    out += "blocked";
+    if (one.volume) out += fmt::format(" {}", volume_name(snapshot, one.volume));
     if (one.host) out += fmt::format(" on {}", host_name(snapshot, one.host));
     out += fmt::format(" [{}; {} must act]: {}\n", one.reason, to_text(one.owner), one.text);
   }

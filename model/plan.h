@@ -29,7 +29,7 @@ struct ObserveWish {
 struct Plan {
   Sequence based_on;
   std::vector<PlannedOperation> operations;  // in order; dependencies come before
-  std::vector<BlockedRow> blocked;           // ordered by volume, then host
+  std::vector<BlockedRow> blocked;  // ordered by volume, then host; last those that name no volume of ours
   std::vector<ObserveWish> observe;
   Instant next_look = kNever;
 };

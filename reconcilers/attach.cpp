@@ -209,13 +209,35 @@ void plan_single_writer(const VolumeLook& look, const std::vector<Candidate>& ca
   if (host_may(look, first, out)) add_attach(look, first, evidence, std::move(after), out);
 }
 
+// A host that may not have it, or must wait, holds up no other; what is ready goes one after the other,
+// because a volume has one open operation.
 void plan_several_hosts(const VolumeLook& look, const std::vector<Candidate>& candidates, VolumePlan& out) {
+  bool one_is_ready = false;
   for (const Candidate& one : candidates) {
     const Attachment* attachment = look.entry.attachment(one.host);
     if (attachment != nullptr && attachment->state == AttachmentState::attached) continue;
-    if (host_may(look, one, out)) add_attach(look, one, {}, {}, out);
-    return;  // one open operation a volume
+    if (!host_may(look, one, out)) continue;
+    add_attach(look, one, {}, {}, out);
+    std::string& waits_for = out.operations.back().waits_for;
+    if (!waits_for.empty()) continue;
+    if (one_is_ready) waits_for = "the attach before it: one operation a volume";
+    one_is_ready = true;
   }
+}
+
+// Mesos wants it there, or wanted it when the ledger was backed up, but nobody can tell whether anything
+// runs: not attached for it, and said so.
+void block_unknown(const VolumeLook& look, const Claim& claim, VolumePlan& out) {
+  const Attachment* attachment = look.entry.attachment(claim.host);
+  if (attachment != nullptr && attachment->state == AttachmentState::attached) return;
+  const auto asks_there = [&](const Claim* other) {
+    return other->host == claim.host && asks_for_attach(*other);
+  };
+  if (std::any_of(look.entry.claims.begin(), look.entry.claims.end(), asks_there)) return;
+  out.block(look.volume().id, claim.host, "claim_unknown", Owner::host,
+            fmt::format("{} waits: volume {} is not attached to {} for it before it is known to run ({})",
+                        claim_text(look.look.snapshot, claim), look.volume().name,
+                        host_name(look.look.snapshot, claim.host), claim.liveness_why));
 }
 
 }  // namespace
@@ -234,6 +256,7 @@ void reconcile_attach(const VolumeLook& look, VolumePlan& out) {
     }
     // No event tells that an executor ended: its agent is asked again and again.
     if (claim->kind == ClaimKind::executor) out.wish_agent(claim->agent);
+    if (claim->host && claim->liveness == Liveness::unknown) block_unknown(look, *claim, out);
     if (!asks_for_attach(*claim)) continue;
     any = true;
     const Attachment* attachment = look.entry.attachment(claim->host);

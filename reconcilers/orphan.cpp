@@ -13,10 +13,10 @@ void reconcile_orphan(const VolumeLook& look, VolumePlan& out) {
     const bool explained = std::any_of(look.entry.claims.begin(), look.entry.claims.end(),
                                        [&](const Claim* claim) { return claim->host == attachment.host; });
     if (!explained) {
-      out.block(
-          look.volume().id, attachment.host, "orphan_attachment", Owner::operator_,
-          fmt::format("volume {} is attached to {} and no claim, not even an unknown one, stands for it",
-                      look.volume().name, host_name(look.look.snapshot, attachment.host)));
+      out.block(look.volume().id, attachment.host, "orphan_attachment", Owner::operator_,
+                fmt::format("volume {} is {} at {} and no claim, not even an unknown one, stands for it",
+                            look.volume().name, to_text(attachment.state),
+                            host_name(look.look.snapshot, attachment.host)));
     }
   }
 }

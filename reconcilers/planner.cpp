@@ -116,6 +116,7 @@ Plan plan(const Snapshot& snapshot, const Observed& observed, Instant now, const
     std::move(one.observe.begin(), one.observe.end(), std::back_inserter(out.observe));
     out.next_look = std::min(out.next_look, one.next_look);
   }
+  report_unresolved(look, out.blocked);
   apply_lanes(look, out);
   return out;
 }

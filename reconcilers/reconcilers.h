@@ -27,7 +27,10 @@ void reconcile_fence(const VolumeLook& look, VolumePlan& out);
 // Attachments and volumes that nothing explains. Reports only.
 void reconcile_orphan(const VolumeLook& look, VolumePlan& out);
 
-// All of the above for one volume, in order.
+// Claims that name no volume of ours, as rows without a volume; ordered by claim.
+void report_unresolved(const Look& look, std::vector<BlockedRow>& out);
+
+// All of the above that are about one volume, in order.
 void plan_volume(const Look& look, const VolumeEntry& entry, VolumePlan& out);
 
 }  // namespace extvold::reconcilers

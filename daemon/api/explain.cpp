@@ -110,11 +110,15 @@ void add_grounds(const World& world, const VolumeEntry& entry, Json& notes) {
 
 Json notes(const World& world, const VolumeEntry& entry) {
   Json out = Json::array();
-  if (!world.live) out.push_back("no daemon runs: this is as of the last commit, and nothing is observed");
-  if (std::string order = reconcilers::standing_order(
-          {world.snapshot, world.observed, world.policy, world.now.at}, entry.volume, HostId{});
-      !order.empty())
-    out.push_back(std::move(order));
+  const reconcilers::Look look{world.snapshot, world.observed, world.policy, world.now.at};
+  if (!world.live) {
+    out.push_back("no daemon runs: this is as of the last commit, and nothing is observed");
+  } else if (!world.policy.observe_only.empty()) {
+    out.push_back(fmt::format("nothing is done: {}", world.policy.observe_only));
+  } else if (const std::string order = reconcilers::standing_order(look, entry.volume, HostId{});
+             !order.empty()) {
+    out.push_back(fmt::format("nothing is done before {}", order));
+  }
   const ProviderInfo* provider = world.policy.provider(entry.volume.pool.provider);
   if (provider != nullptr && is_single_writer(entry.volume.access) &&
       !provider->capabilities.detach_enforced) {

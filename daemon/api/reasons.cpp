@@ -6,7 +6,7 @@
 namespace extvold::daemon::api {
 namespace {
 
-constexpr std::array<Reason, 33> kReasons = {{
+constexpr std::array<Reason, 36> kReasons = {{
     {"agent_not_registered",
      "Bring the agent back, or see that its host cannot write to the volume and run `extvold fence confirm "
      "HOST`."},
@@ -19,6 +19,9 @@ constexpr std::array<Reason, 33> kReasons = {{
     {"attached_elsewhere", "Stop one of the two tasks: a single-writer volume is on one host at a time."},
     {"cannot_attach", "Attach the volume on that host by hand; this provider cannot attach to a named host."},
     {"cannot_create", "Make the volume at the provider and run `extvold volume adopt`."},
+    {"claim_unknown",
+     "Bring the agent back, or stop the task; an order that a restored ledger does not trust is given "
+     "again."},
     {"detach_not_enforced",
      "See that the old host cannot write to the volume any more, then run `extvold fence confirm HOST`."},
     {"evidence_void",
@@ -40,11 +43,13 @@ constexpr std::array<Reason, 33> kReasons = {{
      "the Mesos "
      "containerizer."},
     {"no_format_host", "Set format_host of the provider in the configuration and restart the daemon."},
+    {"no_such_volume", "Make it with `extvold volume create`, adopt it, or stop the task."},
     {"not_connected",
      "Give the agent an attribute that names the pool, or set reach = \"all\" if every host reaches it."},
     {"not_formatted_yet", "Nothing: it is attached to the format host and formatted first."},
     {"not_observed",
      "Nothing: the provider is asked again. If it stays, see the provider's line in `extvold status`."},
+    {"not_understood", "Write that task's volume in a way that extvold understands, or stop the task."},
     {"orphan_attachment", "Find out who uses it there; detach it at the provider if nobody does."},
     {"planned_waits",
      "Nothing, unless the text names a hold, the observe mode or the storm guard: then `extvold release`."},

@@ -141,15 +141,18 @@ void add_counts(const World& world, Json& out) {
 }
 
 Json hosts_summary(const World& world) {
+  Json names = Json::array();
   Json quarantined = Json::array();
   Json held = Json::array();
   Json released = Json::array();
   for (const auto& [id, host] : world.snapshot.hosts()) {
+    names.push_back(host.name);
     if (host.quarantined) quarantined.push_back(host.name);
     if (host.hold == HoldState::held) held.push_back(host.name);
     if (host.hold == HoldState::released) released.push_back(host.name);
   }
   return {{"known", world.snapshot.hosts().size()},
+          {"names", std::move(names)},
           {"quarantined", std::move(quarantined)},
           {"held", std::move(held)},
           {"released", std::move(released)}};
@@ -207,7 +210,8 @@ Json status_view(const World& world, const StatusFacts& facts) {
   const std::string read_only = facts.driver ? facts.driver->read_only_reason : std::string();
   out["read_only_reason"] = read_only.empty() ? Json(nullptr) : Json(read_only);
   out["mode"] = std::string(to_text(world.snapshot.mode));
-  out["observe_only"] = world.policy.observe_only.empty() ? Json(nullptr) : Json(world.policy.observe_only);
+  out["observe_only"] =
+      !facts.driver || world.policy.observe_only.empty() ? Json(nullptr) : Json(world.policy.observe_only);
   out["detach_storm"] = world.observed.detach_storm;
   out["mesos"] = mesos_view(world, facts);
   out["ledger"] = ledger_view(world, facts);

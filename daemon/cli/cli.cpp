@@ -1,0 +1,348 @@
+#include "daemon/cli/cli.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <iostream>
+
+#include "daemon/cli/commands.h"
+#include "daemon/cli/run.h"
+
+namespace extvold::daemon::cli {
+namespace {
+
+constexpr const char* kAbout =
+    "extvold: attaches, detaches, formats and guards the external volumes of a Mesos cluster.";
+
+constexpr const char* kFooter = R"(Where to begin:
+  extvold config check                what is wrong with the configuration, and how to mend it
+  extvold reconcile --dry-run         what would be done, why, and what is blocked on whom
+  extvold release --all               a new ledger only watches; from here on it acts
+  extvold status                      the daemon, the master, the providers, what is unresolved
+  extvold explain VOLUME              why a volume is where it is, or why it is not
+  extvold history VOLUME              what was done with it, by which rule, on which evidence
+
+Exit status: 0 done; 1 refused or failed (standard error says why); 2 with --detailed-exitcode: there is something
+to do; 3 the command needs a running daemon; 4 wrong usage or configuration.
+
+The daemon is asked over its socket. Where none runs, questions are answered from the ledger as of its last commit,
+and orders are committed to the ledger for the next daemon. The ledger can be read at any time, for example with
+  sqlite3 /var/lib/extvold/ledger.db 'select * from volume_status')";
+
+// The commands of the command line: makes the arguments, and remembers which command to run.
+class CommandLine {
+ public:
+  explicit CommandLine(Context& context) : context_(context), app_(kAbout, "extvold") {
+    app_.footer(kFooter);
+    app_.require_subcommand(1);
+    app_.fallthrough();
+    app_.get_formatter()->column_width(34);
+    app_.add_option("--config", context_.config_file, "Configuration file")
+        ->type_name("FILE")
+        ->envname("EXTVOLD_CONFIG")
+        ->capture_default_str();
+    app_.add_option("--output", output_, "How answers are written: table or json")
+        ->check(CLI::IsMember({"table", "json"}))
+        ->type_name("")
+        ->capture_default_str();
+    add_serve();
+    add_reconcile();
+    add_volume();
+    add_looks();
+    add_holds();
+    add_fence();
+    add_ledger();
+    add_own();
+  }
+
+  int run(int argc, const char* const* argv) {
+    try {
+      app_.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      const int code = app_.exit(error, context_.io().out, context_.io().err);
+      return code == 0 ? 0 : static_cast<int>(Exit::usage);
+    }
+    context_.output = *from_text<Output>(output_);
+    return static_cast<int>(action_());
+  }
+
+ private:
+  CLI::App* command(CLI::App& parent, const char* name, const char* about, std::function<Exit()> action) {
+    CLI::App* out = parent.add_subcommand(name, about);
+    out->fallthrough();
+    out->callback([this, action = std::move(action)] { action_ = action; });
+    return out;
+  }
+
+  CLI::App* group(const char* name, const char* about) {
+    CLI::App* out = app_.add_subcommand(name, about);
+    out->require_subcommand(1);
+    out->fallthrough();
+    return out;
+  }
+
+  void add_serve() {
+    command(app_, "serve", "Run the daemon in the foreground", [this] { return serve(context_); })
+        ->footer(
+            "Logs structured lines to standard error and tells systemd when it is ready. SIGTERM ends it: no "
+            "operation is\n"
+            "started any more, and those that run are waited for. SIGHUP reads the configuration again.");
+  }
+
+  void add_reconcile() {
+    CLI::App* one = command(app_, "reconcile", "Say what is to be done (--dry-run), or do it once",
+                            [this] { return reconcile(context_, reconcile_); });
+    one->add_flag("--dry-run", reconcile_.dry_run,
+                  "Look at everything, print the plan, change nothing anywhere");
+    one->add_flag("--of-daemon", reconcile_.of_daemon,
+                  "With --dry-run: the running daemon's own state and plan");
+    one->add_flag("--detailed-exitcode", reconcile_.detailed_exitcode, "Exit 2 if there is something to do");
+    one->add_option("--record", reconcile_.record,
+                    "With --dry-run: write what the plan was made from into this new folder")
+        ->type_name("DIR");
+    one->add_option("--wait", reconcile_.wait, "How long to wait for a complete view")
+        ->type_name("TIME")
+        ->capture_default_str();
+    one->footer(
+        "The plan has one line an operation: what, why, after which other one, what it waits for; then what "
+        "is blocked,\n"
+        "why, and who must act; then when it is looked at next.\n"
+        "Without --dry-run, a running daemon is told to look at everything at once.\n\n"
+        "Examples:\n"
+        "  extvold reconcile --dry-run\n"
+        "  extvold reconcile --dry-run --output json | jq '.blocked[] | select(.owner == \"operator\")'\n"
+        "  extvold reconcile --dry-run --record /tmp/case   # a folder for a bug report; names of the "
+        "cluster are in it");
+  }
+
+  void add_volume() {
+    CLI::App& volume = *group("volume", "Make, list, place and remove volumes");
+    add_volume_making(volume);
+    CLI::App* list =
+        command(volume, "list", "All volumes", [this] { return volume_list(context_, removed_too_); });
+    list->add_flag("--removed", removed_too_, "Also those that are gone");
+    name(command(volume, "show", "Everything that is recorded of one",
+                 [this] { return volume_show(context_, volume_); }));
+    host(name(command(volume, "attach", "Order it to a host, ahead of any task",
+                      [this] { return volume_attach(context_, volume_); })));
+    host(name(command(volume, "detach", "Take back such an order",
+                      [this] { return volume_detach(context_, volume_); })))
+        ->footer(
+            "It is detached once nothing else claims it there. There is no forced detach: see `extvold "
+            "fence`.");
+    mean(name(command(volume, "remove", "Move it to the trash, for 7 days", [this] {
+      return volume_remove(context_, volume_);
+    })))->footer("Refused while any task claims it, any host has it, or an operation is uncertain.");
+    name(command(volume, "restore", "Take it out of the trash",
+                 [this] { return volume_restore(context_, volume_); }));
+    mean(name(command(volume, "purge", "Delete it for good, out of the trash", [this] {
+      return volume_purge(context_, volume_);
+    })))->add_flag("--now", volume_.now, "Before its 7 days are over");
+    CLI::App* format = mean(name(command(volume, "format", "Try a refused format again",
+                                         [this] { return volume_format(context_, volume_); })));
+    format->add_option("--reason", volume_.reason, "Why; it is recorded")->required();
+    format->footer(
+        "Only a volume that extvold made itself. It is probed again all the same, and formatted only if "
+        "blank.");
+  }
+
+  void add_volume_making(CLI::App& volume) {
+    CLI::App* create =
+        command(volume, "create", "Make a volume", [this] { return volume_create(context_, create_); });
+    create->add_option("NAME", create_.order.name, "Its name, unique in the cluster")->required();
+    create->add_option("--pool", create_.pool, "type~instance~pool")->required()->type_name("POOL");
+    create
+        ->add_option("--size", create_.size,
+                     "Size, rounded up to what the provider can; MB is 2^20 bytes, GB 2^30")
+        ->required()
+        ->type_name("SIZE");
+    create->add_option("--fs", create_.filesystem, "ext4, xfs or none: made once, when the volume is made")
+        ->type_name("FS")
+        ->capture_default_str();
+    create
+        ->add_option("--access", create_.access,
+                     "rw: one host at a time; ro: many readers; shared: many writers")
+        ->type_name("ACCESS")
+        ->capture_default_str();
+    create
+        ->add_option("--iops", create_.order.iops, "Guaranteed operations a second, counted against the pool")
+        ->type_name("N");
+    create->add_option("--from", create_.order.from, "Clone this volume; a clone is never formatted")
+        ->type_name("VOLUME");
+    create
+        ->add_option("--mount-point", create_.order.mount_point,
+                     "Where a host is to mount it; else it is only attached")
+        ->type_name("PATH");
+    create->footer("Example:\n  extvold volume create pgdata --pool local~laptop~hdd --size 10GB --fs ext4");
+    CLI::App* adopt = command(volume, "adopt", "Take over one that exists at the provider",
+                              [this] { return volume_adopt(context_, adopt_); });
+    adopt->add_option("NAME", adopt_.order.name, "Its name from now on")->required();
+    adopt->add_option("--pool", adopt_.pool, "type~instance~pool")->required()->type_name("POOL");
+    adopt->add_option("--key", adopt_.order.provider_key, "Its name at the provider")
+        ->required()
+        ->type_name("KEY");
+    adopt->add_option("--fs", adopt_.filesystem, "What is on it: ext4, xfs or none")
+        ->type_name("FS")
+        ->capture_default_str();
+    adopt->add_option("--access", adopt_.access, "rw, ro or shared")
+        ->type_name("ACCESS")
+        ->capture_default_str();
+    adopt->footer(
+        "It is never formatted and never deleted by extvold. Where it is attached, somebody may be using it: "
+        "that\n"
+        "claim stays `unknown` until it is proven otherwise.");
+  }
+
+  void add_looks() {
+    command(app_, "status", "The daemon, its view of Mesos, the providers",
+            [this] { return status(context_); });
+    CLI::App* one = command(app_, "history", "What was done, why, and who asked",
+                            [this] { return history(context_, history_); });
+    one->add_option("VOLUME", history_.volume, "Only of this volume");
+    one->add_option("--host", history_.host, "Only of this host")->type_name("HOST");
+    one->add_option("--task", history_.task, "Only of this task")->type_name("TASK");
+    one->add_option("--framework", history_.framework, "Only of this framework's id")->type_name("ID");
+    one->add_option("--since", history_.since, "From this time on: \"2026-01-31T12:00:00Z\" or \"2h\"")
+        ->type_name("TIME");
+    one->add_option("--limit", history_.limit, "The newest so many")
+        ->type_name("N")
+        ->check(CLI::Range(1, 10'000))
+        ->capture_default_str();
+    one->footer(
+        "Examples:\n"
+        "  extvold history pgdata --since 1d\n"
+        "  extvold history --output json | jq -r '.history[] | select(.user_uid != null) | [.at, .user_uid, "
+        ".text] | @tsv'");
+    CLI::App* why = command(app_, "explain", "Why a volume is as it is, and who must act",
+                            [this] { return explain(context_, target_); });
+    why->add_option("VOLUME", target_, "Its name")->required();
+  }
+
+  // A forgotten argument must not mean everything.
+  Exit target_or_all(Exit (*order)(Context&, const std::string&)) {
+    if (!target_.empty() || all_) return order(context_, target_);
+    context_.io().err << "say what: a host, a volume, or --all\n";
+    return Exit::usage;
+  }
+
+  void add_holds() {
+    CLI::App* held = command(app_, "hold", "Change nothing any more: everything, a host, or a volume",
+                             [this] { return target_or_all(hold); });
+    CLI::App* released = command(app_, "release", "Let it act: everything, a host, or a volume",
+                                 [this] { return target_or_all(release); });
+    for (CLI::App* one : {held, released}) {
+      CLI::Option* target = one->add_option("TARGET", target_, "A host or a volume");
+      CLI::Option* all = one->add_flag("--all", all_, "Everything");
+      target->excludes(all);
+    }
+    released->footer(
+        "A new, restored or copied ledger only observes: look at `extvold reconcile --dry-run` first. --all "
+        "also\n"
+        "releases the storm guard. What is held by name stays held.");
+  }
+
+  void add_fence() {
+    CLI::App& fence = *group("fence", "State that a host is dead, or clean again");
+    CLI::App* confirm = command(fence, "confirm", "State that a host cannot write to any volume any more",
+                                [this] { return fence_confirm(context_, fence_); });
+    confirm->add_option("HOST", fence_.host, "Its name")->required();
+    confirm->add_option("--reason", fence_.reason, "How you know; it is recorded with your uid")->required();
+    confirm->add_option("--yes-i-mean", fence_.yes_i_mean, "The host's name once more, for scripts")
+        ->type_name("HOST");
+    confirm->footer(
+        "Make sure first: power it off, or cut it from the storage. extvold takes your word for it: the "
+        "volumes that are\n"
+        "attached there may go to other hosts. The host is quarantined until `extvold fence release`.\n\n"
+        "Example:\n  extvold fence confirm a1 --reason 'powered off by hand, ticket 4711'");
+    CLI::App* release = command(fence, "release", "End a quarantine: nothing is left on that host",
+                                [this] { return fence_release(context_, fence_); });
+    release->add_option("HOST", fence_.host, "Its name")->required();
+    release->add_option("--reason", fence_.reason, "How you know; it is recorded with your uid")->required();
+  }
+
+  void add_ledger() {
+    CLI::App& ledger = *group("ledger", "Check, back up and restore the ledger");
+    CLI::App* check = command(ledger, "check", "Check its invariants and its pages; a daemon may run",
+                              [this] { return ledger_check(context_, full_); });
+    check->add_flag("--full", full_, "Compare every index with its table too; slow");
+    command(ledger, "backup", "Copy it into one file; a daemon may run",
+            [this] { return ledger_backup(context_, target_); })
+        ->add_option("FILE", target_, "A file that is not there yet")
+        ->required();
+    CLI::App* restore = command(ledger, "restore", "Put a backup in its place; no daemon may run",
+                                [this] { return ledger_restore(context_, target_); });
+    restore->add_option("FILE", target_, "Made by `extvold ledger backup`")->required();
+    restore->footer(
+        "The restored ledger only observes, all evidence is void, and what was attached is uncertain until "
+        "it was seen.\n"
+        "Copying the file in any other way is noticed and treated the same.");
+  }
+
+  void add_own() {
+    CLI::App& config = *group("config", "The configuration file");
+    command(config, "check", "Say all that is wrong with it, and how to mend it",
+            [this] { return config_check(context_); });
+    command(app_, "version", "The version of this program", [this] { return version(context_); });
+  }
+
+  CLI::App* name(CLI::App* one) {
+    one->add_option("NAME", volume_.name, "The volume")->required();
+    return one;
+  }
+  CLI::App* host(CLI::App* one) {
+    one->add_option("HOST", volume_.host, "The host's name")->required();
+    return one;
+  }
+  CLI::App* mean(CLI::App* one) {
+    one->add_option("--yes-i-mean", volume_.yes_i_mean, "The volume's name once more, for scripts")
+        ->type_name("NAME");
+    return one;
+  }
+
+  Context& context_;
+  CLI::App app_;
+  std::string output_ = "table";
+  std::function<Exit()> action_;
+  ReconcileArgs reconcile_;
+  VolumeCreateArgs create_;
+  VolumeAdoptArgs adopt_;
+  VolumeArgs volume_;
+  HistoryArgs history_;
+  FenceArgs fence_;
+  std::string target_;
+  bool all_ = false;
+  bool removed_too_ = false;
+  bool full_ = false;
+};
+
+std::optional<std::string> ask_terminal(const std::string& prompt) {
+  if (::isatty(STDIN_FILENO) == 0) return std::nullopt;
+  std::cerr << prompt << std::flush;
+  std::string line;
+  if (!std::getline(std::cin, line)) return std::nullopt;
+  return line;
+}
+
+bool wants_colours() {
+  const char* no_color = std::getenv("NO_COLOR");
+  const char* term = std::getenv("TERM");
+  return ::isatty(STDOUT_FILENO) != 0 && (no_color == nullptr || *no_color == '\0') &&
+         (term == nullptr || std::string_view(term) != "dumb");
+}
+
+}  // namespace
+
+int run(int argc, const char* const* argv, Io& io) {
+  Context context(io);
+  return CommandLine(context).run(argc, argv);
+}
+
+int run(int argc, const char* const* argv) {
+  Io io{std::cout, std::cerr, ask_terminal, ::getuid(), wants_colours()};
+  const int code = run(argc, argv, io);
+  std::cout.flush();
+  return code;
+}
+
+}  // namespace extvold::daemon::cli

@@ -1,0 +1,122 @@
+#include <algorithm>
+
+#include "daemon/api/order_fields.h"
+#include "daemon/cli/commands.h"
+#include "daemon/units.h"
+
+namespace extvold::daemon::cli {
+namespace {
+
+template <typename T>
+Json body_of(const T& order) {
+  return record::to_json(order, record::Defaults::left_out);
+}
+
+template <typename E>
+Result<E> word(std::string_view option, const std::string& text) {
+  if (const auto value = from_text<E>(text)) return *value;
+  return fail(Errc::invalid, "{} {}: one of {} is expected", option, text, fmt::join(enum_texts(E{}), ", "));
+}
+
+Result<PoolName> pool_of(const std::string& text) {
+  if (auto pool = pool_name_from_text(text)) return *std::move(pool);
+  return fail(Errc::invalid, "--pool {}: a pool is written type~instance~pool, as in local~laptop~hdd", text);
+}
+
+Result<CreateVolume> order_of(const VolumeCreateArgs& args) {
+  CreateVolume order = args.order;
+  ASSIGN(order.pool, pool_of(args.pool));
+  const auto size = parse_size_mb(args.size);
+  if (!size) return fail(Errc::invalid, "--size: {}", size.error().message);
+  order.size_mb = *size;
+  ASSIGN(order.filesystem, word<Filesystem>("--fs", args.filesystem));
+  ASSIGN(order.access, word<AccessMode>("--access", args.access));
+  return order;
+}
+
+Result<AdoptVolume> order_of(const VolumeAdoptArgs& args) {
+  AdoptVolume order = args.order;
+  ASSIGN(order.pool, pool_of(args.pool));
+  ASSIGN(order.filesystem, word<Filesystem>("--fs", args.filesystem));
+  ASSIGN(order.access, word<AccessMode>("--access", args.access));
+  return order;
+}
+
+}  // namespace
+
+Exit volume_create(Context& context, const VolumeCreateArgs& args) {
+  const auto order = order_of(args);
+  if (!order) return context.fail(order.error());
+  return context.order({"POST", {"volumes"}, {}, body_of(*order)});
+}
+
+Exit volume_adopt(Context& context, const VolumeAdoptArgs& args) {
+  const auto order = order_of(args);
+  if (!order) return context.fail(order.error());
+  return context.order({"POST", {"volumes", order->name, "adopt"}, {}, body_of(*order)});
+}
+
+Exit volume_list(Context& context, bool removed_too) {
+  Json all = Json::array();
+  std::string after = "0";
+  while (!after.empty()) {
+    Result<Json> part =
+        context.ask({"GET",
+                     {"volumes"},
+                     {{"after", after}, {"limit", "2000"}, {"removed", removed_too ? "true" : "false"}},
+                     nullptr});
+    if (!part) return context.fail(part.error());
+    for (Json& one : (*part)["volumes"]) all.push_back(std::move(one));
+    const auto next = part->find("next");
+    after = next == part->end() || !next->is_number() ? std::string() : next->dump();
+  }
+  std::stable_sort(all.begin(), all.end(),
+                   [](const Json& a, const Json& b) { return a["name"] < b["name"]; });
+  const Json list = {{"volumes", std::move(all)}};
+  return context.show(list, [](const Json& volumes, Style style) {
+    return volumes["volumes"].empty() ? std::string("no volumes; `extvold volume create` makes one\n")
+                                      : render_volumes(volumes, style);
+  });
+}
+
+Exit volume_show(Context& context, const VolumeArgs& args) {
+  return context.show(context.ask({"GET", {"volumes", args.name}, {}, nullptr}), render_volume);
+}
+
+Exit volume_attach(Context& context, const VolumeArgs& args) {
+  return context.order({"POST", {"volumes", args.name, "attach"}, {}, {{"host", args.host}}});
+}
+
+Exit volume_detach(Context& context, const VolumeArgs& args) {
+  return context.order({"POST", {"volumes", args.name, "detach"}, {}, {{"host", args.host}}});
+}
+
+Exit volume_remove(Context& context, const VolumeArgs& args) {
+  const auto typed =
+      context.typed(args.yes_i_mean, fmt::format("Type the name of the volume to remove ({}): ", args.name));
+  if (!typed) return context.fail(typed.error());
+  return context.order({"DELETE", {"volumes", args.name}, {}, {{"typed_name", *typed}}});
+}
+
+Exit volume_restore(Context& context, const VolumeArgs& args) {
+  return context.order({"POST", {"volumes", args.name, "restore"}, {}, nullptr});
+}
+
+Exit volume_purge(Context& context, const VolumeArgs& args) {
+  const auto typed = context.typed(
+      args.yes_i_mean, fmt::format("Its data will be gone. Type the name of the volume ({}): ", args.name));
+  if (!typed) return context.fail(typed.error());
+  return context.order(
+      {"POST", {"volumes", args.name, "purge"}, {}, {{"typed_name", *typed}, {"now", args.now}}});
+}
+
+Exit volume_format(Context& context, const VolumeArgs& args) {
+  const auto typed =
+      context.typed(args.yes_i_mean,
+                    fmt::format("What is on it may be lost. Type the name of the volume ({}): ", args.name));
+  if (!typed) return context.fail(typed.error());
+  return context.order(
+      {"POST", {"volumes", args.name, "format"}, {}, {{"typed_name", *typed}, {"reason", args.reason}}});
+}
+
+}  // namespace extvold::daemon::cli
