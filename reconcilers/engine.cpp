@@ -227,7 +227,10 @@ void Engine::record(PlannedOperation planned, Now now) {
     row.host = operation.host;
     row.state = AttachmentState::attaching;
     row.generation = operation.generation;
-    row.read_only = entry.volume.access == AccessMode::ro;
+    // Somebody has to write the filesystem of a volume that all others only read.
+    const Claim* claim = snapshot_.claim(operation.claim);
+    const bool to_format = claim != nullptr && claim->kind == ClaimKind::format;
+    row.read_only = entry.volume.access == AccessMode::ro && !to_format;
     row.changed_at = now.wall;
     if (const Attachment* before = entry.attachment(operation.host)) row.read_back = before->read_back;
     void_evidence(entry, operation.host, /*keep_fenced=*/false, "a new attachment of that host begins");

@@ -20,6 +20,21 @@ TEST_CASE("a volume is created, formatted on the format host and let go again") 
   CHECK(world.blocked("pgdata").empty());
 }
 
+TEST_CASE("a volume for readers is writable where it is formatted, and nowhere else") {
+  EngineWorld world;
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  world.mishap[ev::OperationKind::format] = ev::testing::Mishap::hang;
+  world.make_volume("site", ev::Filesystem::ext4, ev::AccessMode::ro);
+  REQUIRE(world.attachment("site", "fmt") != nullptr);
+  CHECK_FALSE(world.attachment("site", "fmt")->read_only);
+  world.make_volume("plain", ev::Filesystem::none, ev::AccessMode::ro);
+  world.run_task("web.1", "A1", "plain");
+  world.advance(ev::milliseconds(1));
+  REQUIRE(world.attached("plain", "a1"));
+  CHECK(world.attachment("plain", "a1")->read_only);
+}
+
 TEST_CASE("a task's volume is attached when the task appears and detached when its agent proves it gone") {
   EngineWorld world;
   world.subscribe();
