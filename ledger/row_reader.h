@@ -28,11 +28,11 @@ Result<Snapshot> read_snapshot(Database& db);
 
 // What of the history is asked for; an empty field asks for all.
 struct HistoryFilter {
-  VolumeId volume;
-  HostId host;
-  FrameworkId framework;
-  TaskId task;
-  WallTime since;
+  VolumeId volume{};
+  HostId host{};
+  FrameworkId framework{};
+  TaskId task{};
+  WallTime since{};
   std::int64_t before = INT64_MAX;  // number of the oldest row already seen: to page back
   std::int64_t limit = 1000;        // the newest so many
 };

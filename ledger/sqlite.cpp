@@ -1,7 +1,6 @@
 #include "ledger/sqlite.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 
 #include "ledger/sql_files.h"
@@ -9,23 +8,9 @@
 namespace extvold::ledger {
 namespace {
 
-bool is_full(sqlite3* db, int extended_code) {
-  const int primary = extended_code & 0xFF;
-  if (primary == SQLITE_FULL) return true;
-  // A quota and a file size limit answer a write with other numbers than a full disk. A failed *sync* is
-  // never harmless.
-  if (primary != SQLITE_IOERR || db == nullptr) return false;
-  if (extended_code != SQLITE_IOERR_WRITE && extended_code != SQLITE_IOERR_SHMSIZE &&
-      extended_code != SQLITE_IOERR_TRUNCATE) {
-    return false;
-  }
-  const int error = sqlite3_system_errno(db);
-  return error == ENOSPC || error == EDQUOT || error == EFBIG;
-}
-
-Errc errc_of(sqlite3* db, int extended_code) {
-  if (is_full(db, extended_code)) return Errc::exhausted;
+Errc errc_of(int extended_code) {
   switch (extended_code & 0xFF) {
+    case SQLITE_FULL:
     case SQLITE_NOMEM:
       return Errc::exhausted;
     case SQLITE_TOOBIG:
@@ -49,16 +34,17 @@ Errc errc_of(sqlite3* db, int extended_code) {
   }
 }
 
-std::string_view remedy(sqlite3* db, int extended_code) {
-  if (is_full(db, extended_code))
-    return "; free space on its filesystem: this change was not written, earlier ones are safe";
+std::string_view remedy(int extended_code) {
   switch (extended_code & 0xFF) {
+    case SQLITE_FULL:
+      return "; free space on its filesystem: this change was not written, earlier ones are safe";
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
       return "; the file is left as it is: restore a backup with `extvold ledger restore FILE`";
     case SQLITE_IOERR:
-      return "; look for disk errors in the kernel's log; extvold writes no more to it until it is started "
-             "again";
+      return "; look at the kernel's log, at quotas and file size limits; extvold writes no more to it until "
+             "it "
+             "is started again";
     case SQLITE_READONLY:
     case SQLITE_PERM:
       return "; check the owner and mode of the file and of its directory, and that the filesystem is not "
@@ -81,9 +67,8 @@ Error sqlite_error(sqlite3* db, int extended_code, std::string_view what) {
   if (system != 0 && (primary == SQLITE_IOERR || primary == SQLITE_FULL || primary == SQLITE_CANTOPEN)) {
     text += fmt::format(" ({})", std::strerror(system));
   }
-  return {errc_of(db, extended_code),
-          fmt::format("ledger {}: {}: {} (SQLite {}){}", file == nullptr ? "" : file, what, text,
-                      extended_code, remedy(db, extended_code))};
+  return {errc_of(extended_code), fmt::format("ledger {}: {}: {} (SQLite {}){}", file == nullptr ? "" : file,
+                                              what, text, extended_code, remedy(extended_code))};
 }
 
 int bind_value(sqlite3_stmt* statement, int index, std::int64_t value) {

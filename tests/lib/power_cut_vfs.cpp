@@ -39,6 +39,8 @@ PowerCutVfs::~PowerCutVfs() { sqlite3_vfs_unregister(&vfs_); }
 
 void PowerCutVfs::cut_at(std::int64_t call) { cut_at_ = calls_ + call; }
 
+void PowerCutVfs::cut_at_sync(std::int64_t sync) { cut_at_sync_ = syncs_ + sync; }
+
 void PowerCutVfs::fail_at(std::int64_t call, Fault fault) {
   fault_in_ = call;
   fault_ = fault;
@@ -48,7 +50,8 @@ void PowerCutVfs::fail_at(std::int64_t call, Fault fault) {
 int PowerCutVfs::count_call(bool sync) {
   if (dark_) return SQLITE_IOERR;
   ++calls_;
-  if (cut_at_ >= 0 && calls_ >= cut_at_) {
+  if (sync) ++syncs_;
+  if ((cut_at_ >= 0 && calls_ >= cut_at_) || (cut_at_sync_ >= 0 && syncs_ >= cut_at_sync_)) {
     dark_ = true;
     return SQLITE_IOERR;
   }
@@ -124,6 +127,7 @@ void PowerCutVfs::power_on(Survival how) {
   }
   dark_ = false;
   cut_at_ = -1;
+  cut_at_sync_ = -1;
   fault_in_ = -1;
 }
 
@@ -227,6 +231,7 @@ int PowerCutVfs::x_read(sqlite3_file* file, void* out, int size, sqlite3_int64 o
 int PowerCutVfs::x_write(sqlite3_file* file, const void* data, int size, sqlite3_int64 offset) {
   Handle& handle = of(file);
   const auto* const bytes = static_cast<const unsigned char*>(data);
+  if (handle.vfs->dark_) return SQLITE_IOERR;
   const int answer = handle.vfs->count_call(false);
   // A write that fails, or at which the power goes, may have been done in part.
   const std::size_t done = answer == SQLITE_OK ? static_cast<std::size_t>(size)

@@ -36,10 +36,13 @@ class PowerCutVfs {
   const std::string& name() const { return name_; }  // for OpenOptions::vfs
 
   std::int64_t calls() const { return calls_; }
+  std::int64_t syncs() const { return syncs_; }  // of the calls
   bool fault_hit() const { return fault_hit_; }
 
   // The power goes at the `call`-th call from now (1: the next); that one and all later ones fail.
   void cut_at(std::int64_t call);
+  // ... at the `sync`-th sync from now, when everything of a commit is written and nothing of it is promised.
+  void cut_at_sync(std::int64_t sync);
   // The `call`-th call from now that this fault fits (disk_full, write_error: a write; sync_error: a sync)
   // fails once.
   void fail_at(std::int64_t call, Fault fault);
@@ -82,8 +85,10 @@ class PowerCutVfs {
   std::map<std::string, std::unique_ptr<File>> files_;
   std::mt19937_64 random_;
   std::int64_t calls_ = 0;
-  std::int64_t cut_at_ = -1;
-  std::int64_t fault_in_ = -1;  // calls that fit until it strikes
+  std::int64_t syncs_ = 0;
+  std::int64_t cut_at_ = -1;       // calls_ at which the power goes
+  std::int64_t cut_at_sync_ = -1;  // or syncs_
+  std::int64_t fault_in_ = -1;     // calls that fit until it strikes
   Fault fault_ = Fault::disk_full;
   bool fault_hit_ = false;
   bool dark_ = false;
