@@ -1,0 +1,79 @@
+// The operators' interface: what the views say of a known state. Their columns are documented and only ever
+// added to.
+#include <catch2/catch.hpp>
+
+#include "tests/ledger/ledger_fixture.h"
+
+namespace extvold::ledger {
+namespace {
+
+std::vector<Change> state() {
+  std::vector<Change> out = sample_state();
+  Agent agent;
+  agent.id = AgentId("S1");
+  agent.host = {1};
+  agent.state = AgentState::registered;
+  out.emplace_back(agent);
+  Pool pool;
+  pool.name = {ProviderName("local~laptop"), "ssd"};
+  pool.capacity_mb = 10'000;
+  pool.free_mb = 7'000;
+  pool.observed_at = kNow;
+  out.emplace_back(pool);
+  out.emplace_back(Mount{{1}, {1}, "/mnt/vol1"});
+  out.emplace_back(sample_evidence(1, EvidenceKind::agent_gone, 1, 1, 1));
+  Operation o = sample_operation("op-b", OperationKind::detach, 1, 1, 1);
+  o.state = OperationState::uncertain;
+  o.cause = "nobody wants it";
+  o.error_code = Errc::uncertain;
+  o.error = "no answer";
+  out.emplace_back(o);
+  out.emplace_back(BlockedRow{{2}, {2}, "waits_for_unknown_claim", Owner::operator_, "vol2 waits", kNow, {}});
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("The views say what is recorded") {
+  const TempDir dir;
+  const std::string path = dir / "ledger.db";
+  const auto ledger = open_ledger(path);
+  commit(*ledger, state());
+  const auto row = [&](const std::string& sql) {
+    const auto rows = sql_rows(path, sql);
+    return rows.empty() ? std::string("(no row)") : rows.front();
+  };
+  CHECK(row("SELECT volume, state, pool, size_mb, attached_to, claims_wanted, claims_unknown, operation, "
+            "blocked FROM volume_status") == "vol1|available|local~laptop~ssd|1024|h1|1|0|detach uncertain|");
+  CHECK(row("SELECT volume, attached_to, claims_wanted, operation, blocked FROM volume_status WHERE volume = "
+            "'vol2'") == "vol2||0||waits_for_unknown_claim (operator)");
+  CHECK(row("SELECT volume, host, state, generation, mounts, host_identity, evidence, changed_at FROM "
+            "attachment_status") == "vol1|h1|attached|1.1|/mnt/vol1|node-1|agent_gone|2023-11-14T22:13:20Z");
+  CHECK(row("SELECT volume, host, reason, owner, text, since, next_look FROM blocked") ==
+        "vol2|h2|waits_for_unknown_claim|operator|vol2 waits|2023-11-14T22:13:20Z|");
+  CHECK(row("SELECT volume, kind, host, state, attempt, cause, error, operation FROM open_operations") ==
+        "vol1|detach|h1|uncertain|1|nobody wants it|uncertain: no answer|op-b");
+  CHECK(row("SELECT pool, volumes, allocated_mb, capacity_mb, free_mb, drift_mb, iops FROM pool_usage") ==
+        "local~laptop~ssd|2|2048|10000|7000|952|");
+  CHECK(row("SELECT host, agents, attached, attachments_in_doubt, claims_wanted, claims_unknown FROM "
+            "host_status") == "h1|S1 registered|1|0|1|0");
+  CHECK(row("SELECT at, kind, volume, host, text, rule, operation, sequence FROM timeline") ==
+        "2023-11-14T22:13:20Z|attachment.attached|vol1|h1|vol1 is attached to h1|attach.wanted|op-a|1");
+}
+
+TEST_CASE("A volume that was removed is in no view but the timeline") {
+  const TempDir dir;
+  const std::string path = dir / "ledger.db";
+  const auto ledger = open_ledger(path);
+  Volume v = sample_volume(1);
+  v.state = VolumeState::removed;
+  HistoryEntry entry;
+  entry.kind = "volume.removed";
+  entry.volume = {1};
+  commit(*ledger, {v, entry});
+  CHECK(sql_rows(path, "SELECT volume FROM volume_status").empty());
+  CHECK(sql_rows(path, "SELECT * FROM pool_usage").empty());
+  CHECK(sql_rows(path, "SELECT volume FROM timeline") == std::vector<std::string>{"vol1"});
+}
+
+}  // namespace extvold::ledger
