@@ -37,7 +37,7 @@ Result<std::string> reply_in(const std::vector<Effect>& effects) {
 
 LedgerBackend::LedgerBackend(std::string path, Policy policy, const Clock& clock)
     : path_(std::move(path)), policy_(std::move(policy)), clock_(clock) {
-  policy_.observe_only = "no daemon runs";
+  policy_.observe_only = "a running daemon";
   observed_.view_incomplete_why = "no daemon runs";
 }
 

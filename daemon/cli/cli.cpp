@@ -56,6 +56,8 @@ class CommandLine {
     add_own();
   }
 
+  std::vector<CommandName> names() { return names_below(app_, ""); }
+
   int run(int argc, const char* const* argv) {
     try {
       app_.parse(argc, argv);
@@ -68,6 +70,24 @@ class CommandLine {
   }
 
  private:
+  static std::vector<CommandName> names_below(CLI::App& app, const std::string& above) {
+    std::vector<CommandName> out;
+    for (CLI::App* one : app.get_subcommands([](CLI::App*) { return true; })) {
+      const std::string path = above + one->get_name();
+      std::vector<CommandName> below = names_below(*one, path + " ");
+      if (below.empty()) {
+        CommandName& name = out.emplace_back();
+        name.path = path;
+        for (const CLI::Option* option : one->get_options()) {
+          if (!option->get_lnames().empty() && option->get_lnames().front() != "help")
+            name.options.push_back("--" + option->get_lnames().front());
+        }
+      }
+      std::move(below.begin(), below.end(), std::back_inserter(out));
+    }
+    return out;
+  }
+
   CLI::App* command(CLI::App& parent, const char* name, const char* about, std::function<Exit()> action) {
     CLI::App* out = parent.add_subcommand(name, about);
     out->fallthrough();
@@ -336,6 +356,12 @@ bool wants_colours() {
 int run(int argc, const char* const* argv, Io& io) {
   Context context(io);
   return CommandLine(context).run(argc, argv);
+}
+
+std::vector<CommandName> command_names() {
+  Io io{std::cout, std::cerr, ask_terminal, 0, false};
+  Context context(io);
+  return CommandLine(context).names();
 }
 
 int run(int argc, const char* const* argv) {

@@ -53,7 +53,9 @@ Result<Client*> Context::client(bool is_order) {
     client_ = std::move(daemon);
     return client_.get();
   }
-  ASSIGN(auto backend, ledger_backend(is_order));
+  auto opened = ledger_backend(is_order);
+  no_way_ = !opened;
+  ASSIGN(auto backend, std::move(opened));
   note(is_order ? fmt::format(
                       "no daemon answers at {}: the order goes into {}, and the next daemon carries it out",
                       config_->socket_path, config_->ledger_path)
@@ -94,7 +96,8 @@ void Context::note(const std::string& text) { io_.err << "note: " << text << '\n
 Exit Context::fail(const Error& error) {
   if (config_read_ && !config_) return Exit::usage;  // its problems were printed
   io_.err << "extvold: " << error.message << '\n';
-  return Exit::error;
+  const bool needs_daemon = no_way_ || (error.code == Errc::unavailable && !daemon_);
+  return needs_daemon ? Exit::no_daemon : Exit::error;
 }
 
 Result<std::string> Context::typed(const std::string& given, const std::string& prompt) {

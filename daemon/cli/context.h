@@ -74,6 +74,7 @@ class Context {
   bool config_read_ = false;
   std::unique_ptr<Client> client_;
   bool daemon_ = false;
+  bool no_way_ = false;  // neither a daemon nor a ledger
   std::unique_ptr<Clock> clock_;
 };
 

@@ -1,5 +1,6 @@
 #include "daemon/api/views.h"
 #include "daemon/cli/commands.h"
+#include "daemon/cli/render_parts.h"
 #include "daemon/reconcile_once.h"
 #include "daemon/record/record.h"
 #include "daemon/units.h"
@@ -55,7 +56,7 @@ Json plan_json(const Planned& planned) {
 }
 
 std::string as_of_text(const Json& json) {
-  std::string out = fmt::format("as of {}\n", json["as_of"].get<std::string>());
+  std::string out = fmt::format("as of {}\n", short_time(json["as_of"].get<std::string>()));
   for (const Json& one : json["incomplete"]) out += fmt::format("not seen: {}\n", one.get<std::string>());
   return out;
 }

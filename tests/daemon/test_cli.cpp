@@ -16,6 +16,7 @@
 #include "daemon/record/record.h"
 #include "daemon/uv/async.h"
 #include "daemon/uv/loop.h"
+#include "daemon/version.h"
 #include "tests/daemon/api_world.h"
 
 using namespace extvold::daemon;
@@ -154,7 +155,7 @@ TEST_CASE("cli: the first volume of a new cluster needs no daemon and no ledger"
                   "pools = [{{ name = \"hdd\" }}]\nreach = \"all\"\nformat_host = \"a1\"\n",
                   shell.folder().path()));
   const Ran nothing = shell.run({"volume", "list"});
-  CHECK(nothing.code == 1);
+  CHECK(nothing.code == 3);
   CHECK(nothing.err.find("DIR/ledger.db") != std::string::npos);
   const Ran made =
       shell.run({"volume", "create", "db", "--pool", "local~laptop~hdd", "--size", "1.5GB", "--fs", "ext4"});
@@ -209,8 +210,8 @@ TEST_CASE("cli: what is refused is said, and the exit status says so") {
   refused({"history", "--since", "yesterday"}, 1, "--since yesterday: a time");
   refused({"hold"}, 4, "say what: a host, a volume, or --all");
   refused({"nonsense"}, 4, "");
-  refused({"reconcile", "--dry-run", "--of-daemon"}, 1, "--of-daemon: no daemon answers at DIR/x.sock");
-  refused({"volume", "adopt", "x", "--pool", "local~laptop~hdd", "--key", "y"}, 1, "start it first");
+  refused({"reconcile", "--dry-run", "--of-daemon"}, 3, "--of-daemon: no daemon answers at DIR/x.sock");
+  refused({"volume", "adopt", "x", "--pool", "local~laptop~hdd", "--key", "y"}, 3, "start it first");
 }
 
 TEST_CASE("cli: a bad configuration is told whole, with places") {
@@ -269,6 +270,32 @@ TEST_CASE("cli: help says where to begin and what the exit status means") {
     CHECK(one.code == 0);
     CHECK(one.out.find("Usage: ") != std::string::npos);
   }
+}
+
+TEST_CASE("cli: every command and option is in the man page and in the completion") {
+  const auto page = record::read_file(std::string(EXTVOLD_SOURCE_DIR) + "/docs/man/extvold.8");
+  const auto completion =
+      record::read_file(std::string(EXTVOLD_SOURCE_DIR) + "/packaging/extvold.bash-completion");
+  REQUIRE(page);
+  REQUIRE(completion);
+  std::string plain = *page;
+  for (std::size_t at = 0; (at = plain.find("\\-", at)) != std::string::npos;) plain.erase(at, 1);
+  const auto commands = cli::command_names();
+  CHECK(commands.size() > 20);
+  for (const cli::CommandName& command : commands) {
+    INFO(command.path);
+    const std::size_t begin = plain.find("\n.SS " + command.path);
+    REQUIRE(begin != std::string::npos);
+    const std::string section = plain.substr(begin, plain.find("\n.S", begin + 1) - begin);
+    const std::string last = command.path.substr(command.path.rfind(' ') + 1);
+    CHECK(completion->find(" " + last) != std::string::npos);
+    for (const std::string& option : command.options) {
+      INFO(option);
+      CHECK(section.find(option) != std::string::npos);
+      CHECK(completion->find(" " + option) != std::string::npos);
+    }
+  }
+  CHECK(plain.find("\"extvold " + std::string(kVersion) + "\"") != std::string::npos);
 }
 
 TEST_CASE("cli: tables are aligned, whatever is in them") {
