@@ -7,6 +7,15 @@
 #include "daemon/ingest/record_decoder.h"
 
 namespace extvold::daemon {
+namespace {
+
+// "Failed to connect ... after 5 ms" is the same as "... after 0 ms".
+std::string without_numbers(std::string text) {
+  std::erase_if(text, [](char c) { return c >= '0' && c <= '9'; });
+  return text;
+}
+
+}  // namespace
 
 void Driver::subscribe() {
   if (options_.masters.empty()) return;
@@ -76,7 +85,8 @@ Flow Driver::on_bytes(std::string_view bytes) {
 }
 
 void Driver::on_closed(const SubscriptionClosed& closed) {
-  const bool news = closed.was_open || closed.message != subscription_error_;
+  const bool news =
+      closed.was_open || without_numbers(closed.message) != without_numbers(subscription_error_);
   reader_.cancel_master();
   decoder_.reset();
   stream_paused_ = false;
