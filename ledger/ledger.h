@@ -86,8 +86,8 @@ class Ledger {
   // Errors: not_found (no directory; no file and not `create`), permission, busy (another extvold holds it),
   // conflict (not a ledger, a newer one, or one that is gone while its mark remains), corrupt. Each message
   // names the file and the remedy. A ledger that is behind its high-water mark opens and reports
-  // read_only_reason. Damage shows when something is read: in load(), or in check(), which looks at every page
-  // and is no part of opening because it takes seconds.
+  // read_only_reason. Damage shows when something is read: in load(), or in check(), which looks at every
+  // page and is no part of opening because it takes seconds.
   static Result<std::unique_ptr<Ledger>> open(const std::string& path, const OpenOptions& options);
   ~Ledger();
   Ledger(const Ledger&) = delete;

@@ -5,9 +5,11 @@ WITH attached AS (
   SELECT host, sum(state = 'attached') AS attached, sum(state IN ('attaching', 'detaching',
   'uncertain')) AS moving
   FROM attachments GROUP BY host),
-claimed AS (
-  SELECT host, sum(wanted) AS wanted, sum(liveness = 'unknown') AS unknown
-  FROM claims WHERE host IS NOT NULL GROUP BY host),
+claimed AS (  -- a claim of Mesos is where its agent is
+  SELECT
+    CASE WHEN c.kind IN ('task', 'executor') THEN g.host ELSE c.host END AS host,
+    sum(c.wanted) AS wanted, sum(c.liveness = 'unknown') AS unknown
+  FROM claims AS c LEFT JOIN agents AS g ON g.id = c.agent GROUP BY 1),
 registered AS (
   SELECT host, group_concat(id || ' ' || state, ', ') AS agents
   FROM (SELECT host, id, state FROM agents WHERE state <> 'removed' ORDER BY host, id) GROUP BY host)

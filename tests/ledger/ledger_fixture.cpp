@@ -155,6 +155,10 @@ std::vector<Change> sample_state() {
   attach.state = OperationState::done;
   attach.outcome = Outcome::changed;
   attach.ended_at = kNow;
+  Agent agent;
+  agent.id = AgentId("S1");
+  agent.host = {1};
+  agent.state = AgentState::registered;
   HistoryEntry entry;
   entry.kind = "attachment.attached";
   entry.volume = {1};
@@ -166,6 +170,7 @@ std::vector<Change> sample_state() {
   return {sample_counters(),
           sample_host(1),
           sample_host(2),
+          agent,
           sample_volume(1),
           sample_volume(2),
           attach,

@@ -122,7 +122,7 @@ TEST_CASE("A full disk fails the commit, and room made lets it go on") {
   CHECK(findings_text(*ledger, CheckDepth::full) == "");
 }
 
-TEST_CASE("After an I/O error nothing more is committed until the ledger is opened anew; nothing is lost") {
+TEST_CASE("After an I/O error nothing more is committed until the ledger is opened anew, nothing is lost") {
   const TempDir dir;
   const std::string path = dir / "ledger.db";
   auto ledger = open_ledger(path);
@@ -178,7 +178,7 @@ TEST_CASE("A really full filesystem: nothing is lost, nothing is pretended") {
 }
 
 TEST_CASE(
-    "A reader that forgets its transaction makes the WAL grow, which is reported; nobody waits for it") {
+    "A reader that forgets its transaction makes the WAL grow, which is reported, nobody waits for it") {
   const TempDir dir;
   const std::string path = dir / "ledger.db";
   const auto ledger = open_ledger(path);

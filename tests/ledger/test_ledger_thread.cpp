@@ -87,7 +87,7 @@ TEST_CASE("Everything that was submitted is committed and answered once, in orde
   CHECK(value_of(ledger->load()).hosts().size() == 500);
 }
 
-TEST_CASE("What waits is one transaction; jobs keep their turn") {
+TEST_CASE("What waits is one transaction, jobs keep their turn") {
   const TempDir dir;
   Answers answers;
   LedgerThread thread(open_ledger(dir / "ledger.db"), {}, answers.callback());
@@ -170,7 +170,7 @@ TEST_CASE("A failed commit fails what was built on it, and the ledger goes on fr
   CHECK(value_of(ledger->load()).hosts().size() == 2);
 }
 
-TEST_CASE("Stopping finishes what waits; the destructor does the same") {
+TEST_CASE("Stopping finishes what waits, the destructor does the same") {
   const TempDir dir;
   const std::string path = dir / "ledger.db";
   Answers answers;

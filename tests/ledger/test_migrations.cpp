@@ -118,7 +118,7 @@ TEST_CASE(
   CHECK(findings_text(*ledger, CheckDepth::full) == "");
 }
 
-TEST_CASE("Views follow the program without a migration; views of operators stay") {
+TEST_CASE("Views follow the program without a migration, views of operators stay") {
   const TempDir dir;
   const std::string path = dir / "ledger.db";
   { const auto ledger = open_ledger(path); }

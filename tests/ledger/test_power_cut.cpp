@@ -197,7 +197,7 @@ TEST_CASE("A call that fails once, at every call in turn: the error is told, and
 }
 
 TEST_CASE(
-    "After a failed sync nothing more is committed; after a full disk the same batch can be tried again") {
+    "After a failed sync nothing more is committed, after a full disk the same batch can be tried again") {
   const auto batches = workload(3);
   for (const Fault fault : {Fault::sync_error, Fault::disk_full}) {
     PowerCutVfs vfs(9);

@@ -34,7 +34,7 @@ void commit_at(Ledger& ledger, std::int64_t ns, std::vector<Change> changes) {
 
 }  // namespace
 
-TEST_CASE("Old history goes, oldest first; the numbers go on and no gap is found") {
+TEST_CASE("Old history goes, oldest first, the numbers go on and no gap is found") {
   const TempDir dir;
   const std::string path = dir / "ledger.db";
   auto ledger = open_ledger(path);

@@ -57,6 +57,8 @@ TEST_CASE("The views say what is recorded") {
         "local~laptop~ssd|2|2048|10000|7000|952|");
   CHECK(row("SELECT host, agents, attached, attachments_in_doubt, claims_wanted, claims_unknown FROM "
             "host_status") == "h1|S1 registered|1|0|1|0");
+  CHECK(row("SELECT claim, kind, volume, unresolved, host, agent, task, task_state, wanted, liveness, "
+            "evidence FROM claim_status") == "1|task|vol1||h1|S1|task1|task_running|1|live|");
   CHECK(row("SELECT at, kind, volume, host, text, rule, operation, sequence FROM timeline") ==
         "2023-11-14T22:13:20Z|attachment.attached|vol1|h1|vol1 is attached to h1|attach.wanted|op-a|1");
 }

@@ -1,5 +1,5 @@
--- A ledger of schema 1, as `sqlite3 LEDGER .dump` writes it, with a row in every table. Once schema 1 is released this file
--- never changes: tests/ledger/test_migrations.cpp opens it with every later extvold.
+-- A ledger of schema 1, as `sqlite3 LEDGER .dump` writes it, with a row in every table. Once schema 1 is
+-- released this file never changes: tests/ledger/test_migrations.cpp opens it with every later extvold.
 PRAGMA application_id = 1482050628;
 PRAGMA user_version = 1;
 PRAGMA foreign_keys=OFF;
