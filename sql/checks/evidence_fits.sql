@@ -12,7 +12,8 @@ JOIN (
   FROM evidence AS e JOIN claims AS c ON c.id = e.claim
   LEFT JOIN agents AS g ON g.id = c.agent
   WHERE e.void_reason = '' AND (
-    c.volume IS NOT e.volume OR CASE WHEN c.kind IN ('task', 'executor') THEN g.host ELSE c.host END <> e.host)
+    c.volume IS NOT e.volume
+    OR CASE WHEN c.kind IN ('task', 'executor') THEN g.host ELSE c.host END <> e.host)
   UNION ALL
   SELECT e.id, 'claim was never made'
   FROM evidence AS e JOIN ledger_meta AS m ON e.claim >= m.next_claim

@@ -25,7 +25,8 @@ CREATE TABLE ledger_meta (
   history_pruned INTEGER NOT NULL CHECK (history_pruned >= 0),
   operation_ends INTEGER NOT NULL CHECK (operation_ends >= 0)   -- newest operations.ended_order handed out
 ) STRICT;
-INSERT INTO ledger_meta VALUES(1,'0123456789abcdef0123456789abcdef',1,'observe',1,1700000000000000000,100,100,100000,100000,1000000,1,'m1','1700000000.5','1.11.0',1,0,1);
+INSERT INTO ledger_meta VALUES(1,'0123456789abcdef0123456789abcdef',1,'observe',1,1700000000000000000,100,
+  100,100000,100000,1000000,1,'m1','1700000000.5','1.11.0',1,0,1);
 CREATE TABLE migrations (
   number INTEGER PRIMARY KEY,
   name TEXT NOT NULL UNIQUE,
@@ -143,8 +144,10 @@ CREATE TABLE volumes (
   created_at INTEGER NOT NULL,
   purge_after INTEGER NOT NULL
 ) STRICT;
-INSERT INTO volumes VALUES(1,'vol1','xv-1','','local~laptop','ssd',1024,0,'ext4','rw','','created','available','formatted','inherit',NULL,1,1,1700000000000000000,0);
-INSERT INTO volumes VALUES(2,'vol2','xv-2','','local~laptop','ssd',1024,0,'ext4','rw','','created','available','formatted','inherit',NULL,1,1,1700000000000000000,0);
+INSERT INTO volumes VALUES(1,'vol1','xv-1','','local~laptop','ssd',1024,0,'ext4','rw','','created',
+  'available','formatted','inherit',NULL,1,1,1700000000000000000,0);
+INSERT INTO volumes VALUES(2,'vol2','xv-2','','local~laptop','ssd',1024,0,'ext4','rw','','created',
+  'available','formatted','inherit',NULL,1,1,1700000000000000000,0);
 CREATE TABLE attachments (
   volume INTEGER NOT NULL REFERENCES volumes (id),
   host INTEGER NOT NULL REFERENCES hosts (id) DEFERRABLE INITIALLY DEFERRED,
@@ -161,7 +164,8 @@ CREATE TABLE attachments (
   changed_at INTEGER NOT NULL,
   PRIMARY KEY (volume, host)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO attachments VALUES(1,1,'attached','extvold',1,1,0,0,'/dev/loop0','node-1','',0,1700000000000000000);
+INSERT INTO attachments VALUES(1,1,'attached','extvold',1,1,0,0,'/dev/loop0','node-1','',0,
+  1700000000000000000);
 CREATE TABLE mounts (
   volume INTEGER NOT NULL REFERENCES volumes (id),
   host INTEGER NOT NULL REFERENCES hosts (id) DEFERRABLE INITIALLY DEFERRED,
@@ -228,7 +232,8 @@ CREATE TABLE claims (
   first_seen_sequence INTEGER NOT NULL,
   user_uid INTEGER NOT NULL
 ) STRICT;
-INSERT INTO claims VALUES(1,'task',1,'none',1,'S1','f1','task1','','','mesos','docker_volume','','vol1','',0,'task_running',1,'live','claim.running: the task runs',NULL,0,-1);
+INSERT INTO claims VALUES(1,'task',1,'none',1,'S1','f1','task1','','','mesos','docker_volume','','vol1',
+  '',0,'task_running',1,'live','claim.running: the task runs',NULL,0,-1);
 CREATE TABLE operations (
   number INTEGER PRIMARY KEY,
   id TEXT NOT NULL,
@@ -256,8 +261,10 @@ CREATE TABLE operations (
   CHECK (open_volume IS CASE WHEN state IN ('recorded', 'issued', 'uncertain') THEN volume END),
   CHECK ((ended_order IS NULL) = (open_volume IS NOT NULL))
 ) STRICT;
-INSERT INTO operations VALUES(1,'op-a','attach','done','changed',1,1,1,1,1,NULL,NULL,'attach.wanted','','internal','',1700000000000000000,1700000000000000000,1,1,NULL);
-INSERT INTO operations VALUES(2,'op-b','detach','recorded','none',1,1,1,1,1,NULL,NULL,'detach.wanted','','internal','',1700000000000000000,0,1,NULL,1);
+INSERT INTO operations VALUES(1,'op-a','attach','done','changed',1,1,1,1,1,NULL,NULL,'attach.wanted','',
+  'internal','',1700000000000000000,1700000000000000000,1,1,NULL);
+INSERT INTO operations VALUES(2,'op-b','detach','recorded','none',1,1,1,1,1,NULL,NULL,'detach.wanted','',
+  'internal','',1700000000000000000,0,1,NULL,1);
 CREATE TABLE blocks (
   volume INTEGER NOT NULL REFERENCES volumes (id),
   host INTEGER NOT NULL,
@@ -268,7 +275,8 @@ CREATE TABLE blocks (
   next_look INTEGER NOT NULL,
   PRIMARY KEY (volume, host)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO blocks VALUES(2,2,'waits_for_unknown_claim','operator','vol2 waits for h1',1700000000000000000,0);
+INSERT INTO blocks VALUES(2,2,'waits_for_unknown_claim','operator','vol2 waits for h1',
+  1700000000000000000,0);
 CREATE TABLE history (
   number INTEGER PRIMARY KEY,
   sequence INTEGER NOT NULL,
@@ -285,7 +293,8 @@ CREATE TABLE history (
   text TEXT NOT NULL,
   user_uid INTEGER NOT NULL
 ) STRICT;
-INSERT INTO history VALUES(1,1,1700000000000000000,'attachment.attached',1,1,'','','op-a',NULL,1,'attach.wanted','vol1 is attached to h1',-1);
+INSERT INTO history VALUES(1,1,1700000000000000000,'attachment.attached',1,1,'','','op-a',NULL,1,
+  'attach.wanted','vol1 is attached to h1',-1);
 CREATE INDEX reservations_by_agent ON reservations (agent);
 CREATE UNIQUE INDEX volumes_by_name ON volumes (name) WHERE state <> 'removed';
 CREATE INDEX evidence_that_counts ON evidence (volume, host) WHERE void_reason = '';
