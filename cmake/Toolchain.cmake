@@ -29,6 +29,11 @@ if(EXTVOLD_SANITIZE)
     # With a sanitizer g++ 12 sees maybe-uninitialized reads inside std::optional and std::variant that are
     # not there.
     add_compile_options(-Wno-maybe-uninitialized)
+    if(EXTVOLD_SANITIZE MATCHES "undefined")
+      # These four double the time to compile with g++ and find little that the address sanitizer does not; the
+      # clang-asan preset has them.
+      add_compile_options(-fno-sanitize=null,alignment,object-size,vptr)
+    endif()
   endif()
 endif()
 
