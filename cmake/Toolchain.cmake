@@ -30,7 +30,7 @@ if(EXTVOLD_SANITIZE)
     # not there.
     add_compile_options(-Wno-maybe-uninitialized)
     if(EXTVOLD_SANITIZE MATCHES "undefined")
-      # These four double the time to compile with g++ and find little that the address sanitizer does not; the
+      # These four double the time to compile with g++ and find little that the address sanitizer does not. The
       # clang-asan preset has them.
       add_compile_options(-fno-sanitize=null,alignment,object-size,vptr)
     endif()

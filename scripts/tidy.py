@@ -100,7 +100,9 @@ def check_text(path, text, findings):
     code = path.endswith(CODE) or text.startswith("#!")
     for number, line in enumerate(text.split("\n"), 1):
         if code and len(line) > COLUMNS_MAX and not allowed(line, "columns"):
-            findings.add(path, number, f"{len(line)} columns", f"at most {COLUMNS_MAX}")
+            # An error where clang-format and a reader of the product care; recorded JSON in a test may be wide.
+            product = path.endswith((".cpp", ".h", ".sql")) and not path.startswith("tests/")
+            findings.add(path, number, f"{len(line)} columns", f"at most {COLUMNS_MAX}", warn=not product)
         if NOTE.search(line):
             findings.add(path, number, "left-over note", "do it now, or write " + "TO" + "DO(#issue)")
         if PLACE.search(line):

@@ -359,7 +359,7 @@ TEST_CASE("driver: a second one on the same ledger is refused, and says who has 
   CHECK(second.error().message.find(std::to_string(getpid())) != std::string::npos);
 }
 
-TEST_CASE("driver: the stream's events reach the ledger; the loss of the stream ends the view") {
+TEST_CASE("driver: the stream's events reach the ledger, the loss of the stream ends the view") {
   World world;
   world.start();
   world.subscribe();
@@ -375,7 +375,7 @@ TEST_CASE("driver: the stream's events reach the ledger; the loss of the stream 
 }
 
 TEST_CASE(
-    "driver: an undecodable record drops the stream; what came before it counts, what came after does not") {
+    "driver: an undecodable record drops the stream, what came before it counts, what came after does not") {
   World world;
   world.start();
   world.subscribe();

@@ -251,7 +251,7 @@ TEST_CASE("reader: a round of an agent's API is four calls in order, then its me
   CHECK(requests[4].starts_with("GET /metrics/snapshot"));
 }
 
-TEST_CASE("reader: an agent's answer that is not 200 is no answer; its metrics may be missing") {
+TEST_CASE("reader: an agent's answer that is not 200 is no answer, its metrics may be missing") {
   const auto refuse = [](std::string_view what) {
     return [what](Connection& connection, const std::string& request) {
       if (request.find(what) == std::string::npos) return false;
