@@ -215,3 +215,110 @@ TEST_CASE("local: killed at each step and run again, everything converges", "[ro
     CHECK(met.contains(point));  // a point that no step meets is dead
   }
 }
+
+namespace {
+
+// The helper behind a shell line, in a mount namespace of its own where the line may hide or replace files.
+void set_prelude(LocalWorld& world, const std::string& shell) {
+  world.config.program = "/usr/bin/unshare";
+  world.config.program_arguments = {"-m", "/bin/sh", "-c",
+                                    shell + "; exec " + std::string(EXTVOLD_HOST_HELPER)};
+  world.restart();
+}
+
+void set_plain(LocalWorld& world) {
+  world.config.program = EXTVOLD_HOST_HELPER;
+  world.config.program_arguments = {};
+  world.restart();
+}
+
+}  // namespace
+
+TEST_CASE("local: without root, the refusal says so", "[root]") {
+  if (lacks_root("to become nobody")) return;
+  LocalWorld world;
+  for (const char* folder : {"", "/root/hdd", "/hosts/a1"}) {
+    std::filesystem::permissions(world.dir + folder, std::filesystem::perms::all);
+  }
+  const Volume volume = world.volume("xv-nobody");
+  world.config.program = "/usr/bin/setpriv";
+  world.config.program_arguments = {"--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all",
+                                    EXTVOLD_HOST_HELPER};
+  world.restart();
+  CHECK(world.execute(world.call(OperationKind::create, volume)).state == OperationState::done);
+  const OperationResult result = world.execute(world.call(OperationKind::attach, volume, "a1"));
+  INFO(result.error.message);
+  CHECK(result.state == OperationState::failed);
+  CHECK(result.error.code == Errc::permission);
+  CHECK(result.error.message.find("run as root") != std::string::npos);
+  CHECK_FALSE(exists(world.record(volume, "a1")));
+}
+
+TEST_CASE("local: missing devices and tools are named, with the remedy", "[root]") {
+  if (lacks_root("loop devices")) return;
+  LocalWorld world;
+  const Volume volume = world.volume("xv-missing");
+  REQUIRE(world.execute(world.call(OperationKind::create, volume)).state == OperationState::done);
+  SECTION("no loop driver") {
+    set_prelude(world, "mount -t tmpfs none /dev");
+    const OperationResult result = world.execute(world.call(OperationKind::attach, volume, "a1"));
+    INFO(result.error.message);
+    CHECK(result.state == OperationState::failed);
+    CHECK(result.error.message.find("/dev/loop") != std::string::npos);
+    CHECK_FALSE(exists(world.record(volume, "a1")));
+  }
+  SECTION("no mkfs") {
+    REQUIRE(world.execute(world.call(OperationKind::attach, volume, "a1")).state == OperationState::done);
+    set_prelude(world, "mount --bind /dev/null /usr/sbin/mkfs.ext4");
+    const OperationResult result = world.execute(world.call(OperationKind::format, volume, "a1"));
+    INFO(result.error.message);
+    CHECK(result.state == OperationState::failed);
+    CHECK_FALSE(result.format_refused);
+    CHECK(result.error.message.find("apt install e2fsprogs") != std::string::npos);
+  }
+  SECTION("a mkfs that fails: it may have written") {
+    REQUIRE(world.execute(world.call(OperationKind::attach, volume, "a1")).state == OperationState::done);
+    set_prelude(world, "mount --bind /bin/false /usr/sbin/mkfs.ext4");
+    CHECK(world.execute(world.call(OperationKind::format, volume, "a1")).state == OperationState::uncertain);
+    set_plain(world);
+    CHECK(world.execute(world.call(OperationKind::format, volume, "a1")).outcome == Outcome::changed);
+  }
+  SECTION("a mkfs that lies") {
+    REQUIRE(world.execute(world.call(OperationKind::attach, volume, "a1")).state == OperationState::done);
+    set_prelude(world, "mount --bind /bin/true /usr/sbin/mkfs.ext4");
+    const OperationResult result = world.execute(world.call(OperationKind::format, volume, "a1"));
+    CHECK(result.state == OperationState::uncertain);
+    CHECK(result.error.message.find("does not read back") != std::string::npos);
+  }
+}
+
+TEST_CASE("local: a mkfs that outlives its helper keeps the lock, ends its work, and is not run twice",
+          "[root]") {
+  if (lacks_root("loop devices")) return;
+  LocalWorld world;
+  const Volume volume = world.volume("xv-slow");
+  REQUIRE(world.execute(world.call(OperationKind::create, volume)).state == OperationState::done);
+  REQUIRE(world.execute(world.call(OperationKind::attach, volume, "a1")).state == OperationState::done);
+  std::filesystem::create_directory(world.dir + "/real");
+  std::filesystem::copy("/usr/sbin/mkfs.ext4", world.dir + "/real/mkfs.ext4");
+  write_text(world.dir + "/slow", "#!/bin/sh\ntouch " + world.dir + "/began\nwhile [ ! -e " + world.dir +
+                                      "/go ]; do sleep 0.05; done\nexec " + world.dir +
+                                      "/real/mkfs.ext4 \"$@\"\n");
+  std::filesystem::permissions(world.dir + "/slow", std::filesystem::perms::all);
+  set_prelude(world, "mount --bind " + world.dir + "/slow /usr/sbin/mkfs.ext4");
+  OperationCall format = world.call(OperationKind::format, volume, "a1");
+  format.deadline = seconds(10);
+  world.provider->execute(format, [](const OperationResult&) {});
+  for (int i = 0; i < 2000 && !exists(world.dir + "/began"); ++i) ::usleep(5000);
+  REQUIRE(exists(world.dir + "/began"));
+  world.runner.forget(false);  // kills the helper and its process group
+  set_plain(world);
+  CHECK(world.inspect(volume).call_running == TriState::yes);
+  CHECK(world.execute(format).error.code == Errc::busy);
+  write_text(world.dir + "/go", "");
+  for (int i = 0; i < 2000 && world.inspect(volume).call_running == TriState::yes; ++i) ::usleep(5000);
+  const OperationResult again = world.execute(format);
+  INFO(again.error.message);
+  CHECK(again.state == OperationState::done);
+  CHECK(again.outcome == Outcome::unchanged);
+}
