@@ -100,6 +100,10 @@ void EngineWorld::check() const {
 }
 
 void EngineWorld::perform(reconcilers::Effect effect) {
+  const bool matters = std::holds_alternative<reconcilers::Commit>(effect) ||
+                       std::holds_alternative<reconcilers::Execute>(effect) ||
+                       std::holds_alternative<reconcilers::ObserveProvider>(effect);
+  if (matters && crash_before_effect > 0 && --crash_before_effect == 0) throw Crash{};
   if (auto* commit = std::get_if<reconcilers::Commit>(&effect)) {
     for (const Change& change : commit->batch.changes) {
       if (const auto* entry = std::get_if<HistoryEntry>(&change)) history.push_back(*entry);

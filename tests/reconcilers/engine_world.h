@@ -23,6 +23,9 @@ struct FakeVolume {
   bool blank = true;
 };
 
+// Thrown by the world in the place where a scripted crash happens; the test then calls restart().
+struct Crash {};
+
 // What the provider does with the next calls of a kind.
 enum class Mishap { none, fail_before, lose_reply_after, lose_reply_before, lie, hang };
 
@@ -79,6 +82,8 @@ class EngineWorld {
   std::set<std::string> running_calls;                      // keys with a call at work
   bool provider_silent = false;
   bool list_empty = false;
+  // The n-th commit, call or look from now on is where the daemon dies: before it takes place. 0: never.
+  int crash_before_effect = 0;
   bool hold_commits = false;       // commits wait until released
   std::vector<std::string> calls;  // "attach pgdata a1", in order
   std::vector<HistoryEntry> history;
