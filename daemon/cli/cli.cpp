@@ -23,11 +23,11 @@ constexpr const char* kFooter = R"(Where to begin:
   extvold explain VOLUME              why a volume is where it is, or why it is not
   extvold history VOLUME              what was done with it, by which rule, on which evidence
 
-Exit status: 0 done; 1 refused or failed (standard error says why); 2 with --detailed-exitcode: there is something
-to do; 3 the command needs a running daemon; 4 wrong usage or configuration.
+Exit status: 0 done; 1 refused or failed (standard error says why); 2 with --detailed-exitcode: there is
+something to do; 3 the command needs a running daemon; 4 wrong usage or configuration.
 
-The daemon is asked over its socket. Where none runs, questions are answered from the ledger as of its last commit,
-and orders are committed to the ledger for the next daemon. The ledger can be read at any time, for example with
+The daemon is asked over its socket. Where none runs, questions are answered from the ledger as of its last
+commit, and orders are committed to the ledger for the next daemon. The ledger can be read at any time:
   sqlite3 /var/lib/extvold/ledger.db 'select * from volume_status')";
 
 // The commands of the command line: makes the arguments, and remembers which command to run.

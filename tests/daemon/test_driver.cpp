@@ -116,11 +116,13 @@ class FakeStreams final : public HttpStreamSource {
   explicit FakeStreams(uv::Loop& loop) : deferred_(loop) {}
   std::unique_ptr<HttpStream> start_stream(HttpRequest request, HttpStreamCallbacks callbacks) override {
     if (request.body.find("SUBSCRIBE") == std::string::npos) {  // polls are refused: not what is tested here
-      deferred_.post([callbacks] {
+      auto handle = std::make_unique<Silent>();
+      deferred_.post([callbacks, alive = std::weak_ptr<int>(handle->alive)] {
+        if (alive.expired()) return;  // cancelled
         callbacks.on_headers(503, {});
         callbacks.on_end({});
       });
-      return std::make_unique<Silent>();
+      return handle;
     }
     auto handle = std::make_unique<Handle>(*this);
     handle->callbacks = std::move(callbacks);
@@ -152,7 +154,9 @@ class FakeStreams final : public HttpStreamSource {
 
  private:
   class Silent final : public HttpStream {
+   public:
     void resume() override {}
+    std::shared_ptr<int> alive = std::make_shared<int>(0);
   };
   uv::Deferred deferred_;
 };
