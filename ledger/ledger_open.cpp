@@ -89,6 +89,9 @@ Status Ledger::open_for_reading() {
                 "there is no ledger {}: check the path in the configuration, or start `extvold serve` once",
                 path_);
   }
+  // The mark first: beside a daemon the database goes on, and must not seem to be behind.
+  std::optional<HighWaterMark> mark;
+  if (auto read = HighWaterFile::read(path_); options_.guarded && read) mark = *read;
   Database::Options how{.read_only = true, .create = false, .immutable = false, .vfs = options_.vfs};
   ASSIGN(db_, Database::open(path_, how));
   auto application = db_.number("queries/get_application_id");
@@ -102,13 +105,17 @@ Status Ledger::open_for_reading() {
   }
   TRY(application);
   ASSIGN(const SchemaStanding standing, schema_standing(db_, path_, migrations()));
-  if (standing != SchemaStanding::present) {
+  if (standing == SchemaStanding::empty) {
+    return fail(Errc::conflict, "{} is empty: it is no ledger yet; start `extvold serve` once", path_);
+  }
+  if (standing == SchemaStanding::older) {
     return fail(
         Errc::conflict,
         "the ledger {} has an older schema than this extvold reads: start `extvold serve` once, it makes a "
         "backup and brings the ledger up to date",
         path_);
   }
+  TRY(judge_against_mark(mark));
   TRY(db_.run("queries/set_trusted_schema"));
   TRY(db_.run("queries/set_cell_size_check"));
   ASSIGN(meta_, read_meta(db_));

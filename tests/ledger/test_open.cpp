@@ -209,6 +209,12 @@ TEST_CASE("What is no ledger, or a newer one, is left as it is") {
                Catch::Contains(path) && Catch::Contains("no ledger") && Catch::Contains("another path"));
     CHECK(sql_rows(path, "SELECT count(*) FROM phone_book") == std::vector<std::string>{"0"});
   }
+  SECTION("an empty file, for reading") {
+    std::ofstream(path).flush();
+    const Error error = open_error(path, {.read_only = true});
+    CHECK(error.code == Errc::conflict);
+    CHECK_THAT(error.message, Catch::Contains("no ledger yet"));
+  }
   SECTION("no database at all") {
     std::ofstream(path) << std::string(10'000, 'x');
     const Error error = open_error(path);
@@ -318,6 +324,7 @@ TEST_CASE("An old copy in the ledger's place opens for reading only and says why
                                                     Catch::Contains("sequence 2") &&
                                                     Catch::Contains("extvold ledger restore"));
   CHECK(value_of(ledger->load()).volumes().size() == 2);  // it can be looked at
+  CHECK_THAT(open_reading(path)->report().read_only_reason, Catch::Contains("older"));
   const Error error = error_of(ledger->commit(make_batch(*ledger, {sample_host(4)})));
   CHECK(error.code == Errc::permission);
   CHECK_THAT(error.message, Catch::Contains("older"));
