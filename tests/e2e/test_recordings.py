@@ -4,10 +4,13 @@ loop devices, the ledger as an operator reads it. Run one: tests/e2e/test_record
 Environment: EXTVOLD_BUILD (build directory), EXTVOLD_E2E_SEED.
 """
 
+import hashlib
+import json
 import os
 import random
 import shutil
 import sqlite3
+import subprocess
 import sys
 import time
 import unittest
@@ -344,6 +347,81 @@ class Refusals(EndToEnd):
             self.assertIn("ledger.db", refusal[0])
             self.assertIn(str(first.pid), refusal[0])
             self.assertIsNotNone(world.try_get("/v1/status"))
+
+
+class Once(EndToEnd):
+    """`extvold reconcile`, with and without a daemon."""
+
+    def reconcile(self, world, *options, expect=0):
+        done = subprocess.run([cluster.EXTVOLD, "reconcile", "--config", world.config, "--output", "json", *options],
+                              capture_output=True, text=True, timeout=90, check=False)
+        self.assertEqual(done.returncode, expect, done.stdout + done.stderr)
+        return json.loads(done.stdout)
+
+    def everything(self, world):
+        """What a dry run must not change: the ledger, the storage, the hosts."""
+        out = {}
+        for root, _, files in os.walk(world.dir):
+            for name in files:
+                path = os.path.join(root, name)
+                if name.endswith(("-shm", "-wal", ".sock", "log")) or ".lock" in name:
+                    continue
+                with open(path, "rb") as file:
+                    out[path] = hashlib.sha256(file.read()).hexdigest()
+        out["rows"] = [tuple(row) for row in world.sql("SELECT * FROM history")]
+        out["sequence"] = world.sql("SELECT sequence FROM ledger_meta")[0][0]
+        return out
+
+    def test_dry_run_and_act(self):
+        with Cluster("move", speed=1, holds=[2.1]) as world:
+            world.prepare([])
+            for name in ("pgdata", "orders"):
+                world.create_volume(name, size_mb=8)
+            world.order("POST", "/v1/hold", {"target": "pgdata"})
+            world.await_sql("orders made", "SELECT 1 FROM volumes WHERE name = 'orders' AND format = 'formatted'")
+            world.await_detached("orders")
+            world.order("POST", "/v1/hold", {"target": ""})
+            world.order("POST", "/v1/release", {"target": "pgdata"})
+            world.await_sql("pgdata made", "SELECT 1 FROM volumes WHERE name = 'pgdata' AND format = 'formatted'")
+            world.await_detached("pgdata")
+            world.create_volume("third", size_mb=8)
+            world.await_idle()
+            # Beside the daemon, then without it: the same plan, nothing changed.
+            before = self.everything(world)
+            plan = self.reconcile(world, "--dry-run", "--detailed-exitcode", expect=2)
+            self.assertEqual(self.everything(world), before)
+            self.assertTrue(plan["complete"], plan)
+            kinds = [(one["volume"], one["kind"]) for one in plan["operations"]]
+            self.assertEqual(kinds, [("third", "create")])
+            self.assertIn("observe", plan["operations"][0]["waits_for"])
+            world.stop_daemon()
+            before = self.everything(world)
+            again = self.reconcile(world, "--dry-run", expect=0)
+            self.assertEqual(self.everything(world), before)
+            self.assertEqual(again["operations"], plan["operations"])
+            # It is held, so acting does nothing either; released, it is done once, to its end.
+            self.reconcile(world)
+            self.assertEqual(world.sql("SELECT state FROM volumes WHERE name = 'third'")[0][0], "planned")
+            released = subprocess.run([cluster.EXTVOLD, "release", "--all", "--config", world.config],
+                                      capture_output=True, text=True, timeout=60, check=False)
+            self.assertEqual(released.returncode, 0, released.stdout + released.stderr)
+            self.reconcile(world)
+            self.assertEqual(world.sql("SELECT format FROM volumes WHERE name = 'third'")[0][0], "formatted")
+            self.assertIsNone(world.volume("third")["attached_to"])
+            self.reconcile(world, "--dry-run", "--detailed-exitcode", expect=0)
+            self.check_promise(world)
+
+    def test_without_a_master(self):
+        """The master is away: the plan is shown, and why it is not the whole truth."""
+        with Cluster("move", speed=1, holds=[2.1]) as world:
+            world.prepare(["pgdata"])
+            world.stop_daemon()
+            world.replay.kill()
+            world.replay.wait()
+            plan = self.reconcile(world, "--dry-run", "--wait", "1s")
+            self.assertFalse(plan["complete"])
+            self.assertIn("Mesos view", str(plan["incomplete"]))
+            self.assertEqual(plan["operations"], [])
 
 
 class Killed(EndToEnd):
