@@ -73,7 +73,7 @@ void PowerCutVfs::put(std::vector<unsigned char>& bytes, std::int64_t offset, co
                       std::size_t size) {
   const auto at = static_cast<std::size_t>(offset);
   if (bytes.size() < at + size) bytes.resize(at + size);
-  std::memcpy(bytes.data() + at, data, size);
+  if (size > 0) std::memcpy(bytes.data() + at, data, size);
 }
 
 void PowerCutVfs::apply(std::vector<unsigned char>& bytes, const Change& change) {
