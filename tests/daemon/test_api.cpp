@@ -12,9 +12,13 @@
 #include "daemon/version.h"
 #include "tests/daemon/api_world.h"
 
-using namespace extvold::daemon;
 namespace extvold {
 namespace {
+
+namespace api = daemon::api;
+namespace record = daemon::record;
+using daemon::HttpServer;
+using daemon::kVersion;
 
 using record::Json;
 

@@ -19,9 +19,15 @@
 #include "daemon/version.h"
 #include "tests/daemon/api_world.h"
 
-using namespace extvold::daemon;
 namespace extvold {
 namespace {
+
+namespace api = daemon::api;
+namespace cli = daemon::cli;
+namespace record = daemon::record;
+namespace uv = daemon::uv;
+using daemon::HttpServer;
+using daemon::kVersion;
 
 using record::Json;
 

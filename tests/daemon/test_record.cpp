@@ -10,9 +10,10 @@
 #include "reconcilers/planner.h"
 #include "tests/lib/random_state.h"
 
-using namespace extvold::daemon;
 namespace extvold {
 namespace {
+
+namespace record = daemon::record;
 
 using record::Defaults;
 using record::Json;
