@@ -62,8 +62,8 @@ inline int bind_value(sqlite3_stmt* statement, int index, WallTime value) {
 inline int bind_value(sqlite3_stmt* statement, int index, Sequence value) {
   return bind_value(statement, index, value.value);
 }
-template <typename Tag>
-int bind_value(sqlite3_stmt* statement, int index, const TextId<Tag>& id) {
+template <typename Tag, typename Text>
+int bind_value(sqlite3_stmt* statement, int index, const TextId<Tag, Text>& id) {
   return bind_value(statement, index, std::string_view(id.value));
 }
 template <typename Tag>
@@ -90,9 +90,10 @@ inline bool read_value(sqlite3_stmt* statement, int column, WallTime& value) {
 inline bool read_value(sqlite3_stmt* statement, int column, Sequence& value) {
   return read_value(statement, column, value.value);
 }
-template <typename Tag>
-bool read_value(sqlite3_stmt* statement, int column, TextId<Tag>& id) {
-  return read_value(statement, column, id.value);
+template <typename Tag, typename Text>
+bool read_value(sqlite3_stmt* statement, int column, TextId<Tag, Text>& id) {
+  id = TextId<Tag, Text>(column_text(statement, column));
+  return true;
 }
 template <typename Tag>
 bool read_value(sqlite3_stmt* statement, int column, NumberId<Tag>& id) {

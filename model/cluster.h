@@ -67,9 +67,7 @@ EXTVOLD_ENUM(Unresolved, none, unmapped_driver, no_such_volume, not_understood)
 // its framework and executor, not the task, where these differ.
 struct Claim {
   ClaimId id;
-  ClaimKind kind = ClaimKind::task;
   VolumeId volume;  // none while unresolved
-  Unresolved unresolved = Unresolved::none;
   HostId host;  // of a Mesos claim: its agent's, filled in by the Snapshot, none until the agent is known;
                 // not a column of it
   AgentId agent;
@@ -77,18 +75,23 @@ struct Claim {
   TaskId task;            // kind operator_: empty
   ExecutorId executor;    // empty: same text as `task` (what the agent uses for command and docker tasks)
   ContainerId container;  // root container; empty: never seen
-  Containerizer containerizer = Containerizer::mesos;
   VolumeReference reference;
-  TaskState task_state = TaskState::task_other;
-  bool wanted = false;                    // Mesos' latest word
-  Liveness liveness = Liveness::unknown;  // live: runs or may run. unknown: nobody can tell. dead: evidence
-                                          // exists, or the order was withdrawn
-  std::string liveness_why;               // one sentence for people, with the rule's name
-  EvidenceId evidence;                    // what made it dead
+  std::string liveness_why;  // one sentence for people, with the rule's name
+  EvidenceId evidence;       // what made it dead
   std::int64_t first_seen_sequence = 0;
   std::int64_t user_uid = -1;  // kind operator_: who ordered it
   // In memory only: when its newest event was taken in. A poll is evidence only if sent later.
   MemoryOnly<Instant> last_event_at;
+  // In memory only: the view whose snapshot listed it, and whether as one that is not over.
+  MemoryOnly<std::int64_t> listed_in_view;
+  MemoryOnly<bool> listed_alive;
+  ClaimKind kind = ClaimKind::task;
+  Unresolved unresolved = Unresolved::none;
+  Containerizer containerizer = Containerizer::mesos;
+  TaskState task_state = TaskState::task_other;
+  bool wanted = false;                    // Mesos' latest word
+  Liveness liveness = Liveness::unknown;  // live: runs or may run. unknown: nobody can tell. dead: evidence
+                                          // exists, or the order was withdrawn
   bool operator==(const Claim&) const = default;
 };
 

@@ -8,16 +8,18 @@
 #include <string_view>
 #include <utility>
 
+#include "model/shared_text.h"
+
 namespace extvold {
 
-template <typename Tag>
+template <typename Tag, typename Text = std::string>
 struct TextId {
-  std::string value;
+  Text value;
 
   TextId() = default;
-  explicit TextId(std::string text) : value(std::move(text)) {}
+  explicit TextId(Text text) : value(std::move(text)) {}
   explicit TextId(std::string_view text) : value(text) {}
-  explicit TextId(const char* text) : value(text) {}
+  explicit TextId(const char* text) : value(std::string_view(text)) {}
   bool empty() const { return value.empty(); }
   auto operator<=>(const TextId&) const = default;
 };
@@ -30,8 +32,9 @@ struct NumberId {
   auto operator<=>(const NumberId&) const = default;
 };
 
-using AgentId = TextId<struct AgentTag>;          // Mesos' id of an agent; dies, a host outlives it
-using FrameworkId = TextId<struct FrameworkTag>;  // Mesos' id of a framework
+// Those that every row of a large cluster repeats share their text.
+using AgentId = TextId<struct AgentTag, SharedText>;          // Mesos' id of an agent; dies, a host outlives it
+using FrameworkId = TextId<struct FrameworkTag, SharedText>;  // Mesos' id of a framework
 using TaskId = TextId<struct TaskTag>;            // unique only within a framework, and not over time
 using ExecutorId = TextId<struct ExecutorTag>;    // unique within (framework, agent)
 using ContainerId = TextId<struct ContainerTag>;  // the root container unless said otherwise

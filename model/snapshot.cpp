@@ -55,7 +55,7 @@ const Attachment* VolumeEntry::attachment(HostId host) const {
 }
 
 Snapshot::TaskOrder::Key Snapshot::TaskOrder::key(const Claim* claim) {
-  return {claim->framework.value, claim->task.value, claim->id.value};
+  return {claim->framework.value.view(), claim->task.value, claim->id.value};
 }
 
 bool Snapshot::TaskOrder::less(const Key& a, const Key& b) {
@@ -106,12 +106,28 @@ void Snapshot::put(const Claim& claim) {
   const auto [it, fresh] = claims_.try_emplace(claim.id);
   if (!fresh) unindex(it->second);
   it->second = claim;
+  share_ids(it->second);
   if (is_of_mesos(claim.kind)) {
     // Where the agent runs; claims may precede their agent.
     const Agent* its_agent = agent(claim.agent);
     it->second.host = its_agent == nullptr ? HostId{} : its_agent->host;
   }
   index(it->second);
+}
+
+// Its ids are those of the agent's and the framework's rows, which saves their text in every claim.
+void Snapshot::share_ids(Claim& claim) const {
+  if (const auto it = agents_.find(claim.agent); it != agents_.end()) {
+    claim.agent = it->first;
+  } else if (const auto of = claims_by_agent_.find(claim.agent); of != claims_by_agent_.end()) {
+    claim.agent = of->first;
+  }
+  if (const auto it = frameworks_.find(claim.framework); it != frameworks_.end()) {
+    claim.framework = it->first;
+  } else if (!claims_by_task_.empty()) {
+    const FrameworkId& near = (*claims_by_task_.rbegin())->framework;
+    if (near == claim.framework) claim.framework = near;
+  }
 }
 
 void Snapshot::put(const Agent& agent) {
@@ -337,6 +353,14 @@ std::vector<const Claim*> Snapshot::unresolved_claims() const {
 
 void Snapshot::note_claim_event(ClaimId id, Instant at) {
   if (Claim* claim = find_value(claims_, id)) claim->last_event_at = at;
+}
+
+void Snapshot::note_claim_listed(ClaimId id, bool alive) {
+  Claim* claim = find_value(claims_, id);
+  if (claim == nullptr) return;
+  const bool before = claim->listed_in_view.value == view.epoch && claim->listed_alive.value;
+  claim->listed_in_view = view.epoch;
+  claim->listed_alive = before || alive;
 }
 
 void Snapshot::note_call_ended(VolumeId volume, Instant at) {

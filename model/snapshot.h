@@ -73,6 +73,7 @@ class Snapshot {
 
   // Memory-only fields of a claim that no row holds.
   void note_claim_event(ClaimId id, Instant at);
+  void note_claim_listed(ClaimId id, bool alive);  // in the snapshot of the present view
   void note_call_ended(VolumeId volume, Instant at);
 
   bool operator==(
@@ -119,6 +120,7 @@ class Snapshot {
   void drop(const DropBlocked& drop);
   void put(const Mount& mount);
   void change(const ClaimStateChange& change);
+  void share_ids(Claim& claim) const;
   void index(const Claim& claim);
   void unindex(const Claim& claim);
 

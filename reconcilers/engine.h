@@ -306,8 +306,6 @@ class Engine {
   std::map<MasterCall, Instant> poll_sent_at_;
   std::int64_t tasks_running_in_poll_ = 0;
   std::int64_t tasks_running_seen_ = -1;  // in the newest whole list of tasks
-  std::set<ClaimId> claims_seen_;         // in the snapshot of this view
-  std::set<ClaimId> claims_seen_alive_;   // among them
   std::map<std::pair<ProviderName, std::string>, ObservedVolume> foreign_;  // for adoption; bounded
   std::map<ClaimId, Instant> assumptions_due_;
 

@@ -21,8 +21,6 @@ void Engine::on(SubscriptionOpened& event, Now now) {
   observed_.view_complete = false;
   observed_.view_incomplete_why = fmt::format("the snapshot of {} is not whole yet", event.master);
   agents_of_view_.clear();
-  claims_seen_.clear();
-  claims_seen_alive_.clear();
   tasks_running_in_poll_ = 0;
   poll_sent_at_.clear();
   ended_tasks_.clear();
@@ -70,7 +68,8 @@ void Engine::on(SnapshotEnded&, Now now) {
   }
   std::vector<const Claim*> missing;
   for (const auto& [id, claim] : snapshot_.claims()) {
-    if (is_of_mesos(claim.kind) && claim.liveness != Liveness::dead && !claims_seen_.contains(id))
+    if (is_of_mesos(claim.kind) && claim.liveness != Liveness::dead &&
+        claim.listed_in_view.value != snapshot_.view.epoch)
       missing.push_back(&claim);
   }
   for (const Claim* claim : missing) {
@@ -81,8 +80,6 @@ void Engine::on(SnapshotEnded&, Now now) {
                 .why = "it is not in the master's snapshot, which proves nothing"},
                {}, now);
   }
-  claims_seen_.clear();
-  claims_seen_alive_.clear();
   tasks_running_seen_ = tasks_running_in_poll_;
   observed_.view_complete = authorisation_problem_.empty();
   observed_.view_incomplete_why = authorisation_problem_;
@@ -174,9 +171,8 @@ void Engine::on(TaskSeen& event, Now now) {
     }
     if (claim->kind == ClaimKind::executor && !over) continue;  // the agent's own answer speaks of it
     if (event.origin == ElementOrigin::snapshot) {
-      claims_seen_.insert(claim->id);
-      if (over && claims_seen_alive_.contains(claim->id)) continue;  // it also stands there alive
-      if (!over) claims_seen_alive_.insert(claim->id);
+      snapshot_.note_claim_listed(claim->id, !over);
+      if (over && claim->listed_alive.value) continue;  // it also stands there alive
     }
     if (!over) continue;  // see_task_claims
     // A terminal status out of a list is Mesos' latest word, but not evidence: only the stream's own update
@@ -255,8 +251,7 @@ void Engine::see_claim(Claim claim, Now now) {
   }
   snapshot_.note_claim_event(known->id, now.at);
   if (!snapshot_whole_ && subscribed_) {
-    claims_seen_.insert(known->id);
-    claims_seen_alive_.insert(known->id);
+    snapshot_.note_claim_listed(known->id, true);
   }
   touch(known->volume);
 }

@@ -73,7 +73,7 @@ std::string claim_text(const Snapshot& snapshot, const Claim& claim) {
     case ClaimKind::executor: {
       const auto framework = snapshot.frameworks().find(claim.framework);
       const std::string of = framework == snapshot.frameworks().end() || framework->second.name.empty()
-                                 ? claim.framework.value
+                                 ? claim.framework.value.str()
                                  : framework->second.name;
       if (claim.kind == ClaimKind::executor)
         return fmt::format("executor {} of {}", claim.executor.value, of);

@@ -14,7 +14,7 @@ std::string word(E value) {
   return std::string(to_text(value));
 }
 
-Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
+Json text_or_null(std::string_view text) { return text.empty() ? Json(nullptr) : Json(text); }
 
 Json host_or_null(const Snapshot& snapshot, HostId host) {
   return host ? Json(reconcilers::host_name(snapshot, host)) : Json(nullptr);

@@ -31,7 +31,7 @@ bool read_id(Walk& walk, JsonValue& value, const char* what, Id& out) {
   if (view.size() > kMaxIdBytes) {
     return walk.refuse(fmt::format("{}: an id of {} bytes; the bound is {}", what, view.size(), kMaxIdBytes));
   }
-  out.value.assign(view);
+  out = Id(view);
   return true;
 }
 

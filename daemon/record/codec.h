@@ -40,9 +40,9 @@ Json to_json(E value, Defaults) {
   return std::string(extvold::to_text(value));
 }
 inline Json to_json(Errc value, Defaults) { return std::string(extvold::to_text(value)); }
-template <typename Tag>
-Json to_json(const TextId<Tag>& value, Defaults) {
-  return value.value;
+template <typename Tag, typename Text>
+Json to_json(const TextId<Tag, Text>& value, Defaults) {
+  return std::string(value.value);
 }
 template <typename Tag>
 Json to_json(NumberId<Tag> value, Defaults) {
@@ -79,9 +79,9 @@ Json to_json(const std::vector<T>& values, Defaults defaults) {
   return out;
 }
 
-template <typename Tag>
-std::string key_text(const TextId<Tag>& key) {
-  return key.value;
+template <typename Tag, typename Text>
+std::string key_text(const TextId<Tag, Text>& key) {
+  return std::string(key.value);
 }
 template <typename Tag>
 std::string key_text(NumberId<Tag> key) {
@@ -172,9 +172,12 @@ Status from_json(const Json& json, E& out, const Place& at) {
   return {};
 }
 
-template <typename Tag>
-Status from_json(const Json& json, TextId<Tag>& out, const Place& at) {
-  return from_json(json, out.value, at);
+template <typename Tag, typename Text>
+Status from_json(const Json& json, TextId<Tag, Text>& out, const Place& at) {
+  std::string text;
+  TRY(from_json(json, text, at));
+  out = TextId<Tag, Text>(std::string_view(text));
+  return {};
 }
 template <typename Tag>
 Status from_json(const Json& json, NumberId<Tag>& out, const Place& at) {
@@ -219,9 +222,9 @@ Status from_json(const Json& json, std::vector<T>& out, const Place& at) {
   return {};
 }
 
-template <typename Tag>
-Status key_from_text(const std::string& text, TextId<Tag>& out, const Place&) {
-  out.value = text;
+template <typename Tag, typename Text>
+Status key_from_text(const std::string& text, TextId<Tag, Text>& out, const Place&) {
+  out = TextId<Tag, Text>(std::string_view(text));
   return {};
 }
 Status number_from_key(const std::string& text, std::int64_t& out, const Place& at);

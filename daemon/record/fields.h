@@ -105,9 +105,9 @@ EXTVOLD_FIELDS(Attachment, volume, host, state, origin, generation, read_only, m
                boot_id, read_back, changed_at);
 EXTVOLD_FIELDS(Mount, volume, host, path);
 EXTVOLD_FIELDS(VolumeReference, spelling, driver, name, container_path, read_only);
-EXTVOLD_FIELDS(Claim, id, kind, volume, unresolved, host, agent, framework, task, executor, container,
-               containerizer, reference, task_state, wanted, liveness, liveness_why, evidence,
-               first_seen_sequence, user_uid, last_event_at);
+EXTVOLD_FIELDS(Claim, id, volume, host, agent, framework, task, executor, container, reference, liveness_why,
+               evidence, first_seen_sequence, user_uid, last_event_at, listed_in_view, listed_alive, kind,
+               unresolved, containerizer, task_state, wanted, liveness);
 EXTVOLD_FIELDS(Evidence, id, kind, volume, host, attachment_generation, agent, claim, container, view_epoch,
                request_sent_at, user_uid, detail, assumption, void_reason);
 EXTVOLD_FIELDS(Operation, id, kind, state, outcome, volume, host, generation, attempt, claim, evidence, rule,

@@ -330,7 +330,7 @@ void EngineWorld::answer_observation(const reconcilers::ObserveProvider& wish) {
 }
 
 void EngineWorld::answer_agent(const reconcilers::ReadAgent& wish) {
-  if (silent_agents.contains(wish.agent.value)) {
+  if (silent_agents.contains(wish.agent.value.str())) {
     queue_.emplace_back(reconcilers::EventsArrived{{AgentApiFailed{wish.agent, "timed out"}}});
     return;
   }
@@ -339,13 +339,13 @@ void EngineWorld::answer_agent(const reconcilers::ReadAgent& wish) {
   read.address = wish.address;
   read.first_sent_at = at_;
   read.ended_at = at_;
-  const auto errors = destroy_errors.find(wish.agent.value);
+  const auto errors = destroy_errors.find(wish.agent.value.str());
   read.container_destroy_errors = errors == destroy_errors.end() ? 0 : errors->second;
-  for (const std::string& id : containers[wish.agent.value]) {
+  for (const std::string& id : containers[wish.agent.value.str()]) {
     read.containers.push_back({ContainerId("container-of-" + id), {}, FrameworkId("F"), ExecutorId(id)});
     read.executors.push_back({FrameworkId("F"), ExecutorId(id), wish.agent, Containerizer::mesos, {}});
   }
-  for (const std::string& id : completed[wish.agent.value]) {
+  for (const std::string& id : completed[wish.agent.value.str()]) {
     read.completed_executors.push_back(
         {FrameworkId("F"), ExecutorId(id), wish.agent, Containerizer::mesos, {}});
   }
