@@ -67,6 +67,7 @@ Pipeline::Pipeline(const std::string& path, Policy policy) : decoder_(counters_)
                                                      const std::lock_guard lock(mutex_);
                                                      if (report.result) {
                                                        durable_ = report.last;
+                                                       if (tap_ != nullptr) tap_->groups.push_back(report.last);
                                                      } else {
                                                        failed_ = report.result.error().message;
                                                      }
@@ -100,6 +101,7 @@ void Pipeline::step(reconcilers::Input input) {
 void Pipeline::commit(Batch batch) {
   changes_ += static_cast<std::int64_t>(batch.changes.size());
   submitted_ = batch.sequence;
+  if (tap_ != nullptr) tap_->batches.push_back(batch);
   while (!thread_->submit(std::move(batch))) {
     std::unique_lock lock(mutex_);
     const Sequence seen = durable_;

@@ -14,6 +14,12 @@
 
 namespace extvold::bench {
 
+// What was committed, in which transactions; for a bare loop that does the same.
+struct Tap {
+  std::vector<Batch> batches;
+  std::vector<Sequence> groups;  // the last sequence of each transaction
+};
+
 class Pipeline {
  public:
   // Opens or makes the ledger at `path`; stops the program with a message if that fails.
@@ -23,6 +29,9 @@ class Pipeline {
   void push(std::string_view bytes);  // of the SUBSCRIBE answer
   void step(reconcilers::Input input);
   void finish();  // until everything that was pushed is committed
+
+  // From now on, until told otherwise; nullptr: nowhere. Between two calls everything must be finished.
+  void tap(Tap* tap) { tap_ = tap; }
 
   const reconcilers::Engine& engine() const { return *engine_; }
   std::int64_t changes() const { return changes_; }
@@ -43,6 +52,7 @@ class Pipeline {
   Sequence submitted_;
   Sequence told_;
   std::int64_t changes_ = 0;
+  Tap* tap_ = nullptr;  // its groups: guarded by mutex_
 };
 
 Policy bench_policy();
