@@ -91,13 +91,14 @@ function(extvold_program name)
 endfunction()
 
 # extvold_test(NAME [RECURSE] [EXCLUDE REGEX...] [SOURCES files...] [DEPS libraries...] [TIMEOUT seconds]
-#              [MACHINE] [LABELS label...])
+#              [MACHINE])
 # One Catch2 program of this folder's *.cpp (or of SOURCES), one ctest for each of its cases. A case that
 # cannot run here says so with skip_test() of tests/lib/skip.h and counts as skipped, not as passed. MACHINE:
 # it uses what a machine has only once (loop devices, mounts, fixed ports, our programs), so that no other
-# such test runs beside it. The label `unsanitized` keeps it out of the sanitizer runs of ./dev test.
+# such test runs beside it. catch_discover_tests() takes no property whose value is a list: one label, one
+# variable; the sanitizers' options are compiled in (tests/lib/test_main.cpp).
 function(extvold_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "RECURSE;MACHINE" "TIMEOUT" "EXCLUDE;SOURCES;DEPS;LABELS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "RECURSE;MACHINE" "TIMEOUT" "EXCLUDE;SOURCES;DEPS")
   set(recurse)
   if(arg_RECURSE)
     set(recurse RECURSE)
@@ -135,11 +136,11 @@ function(extvold_test name)
   extvold_use_pch(${name} extvold_pch_test)
   catch_discover_tests(${name}
     TEST_PREFIX "${area}:"
-    PROPERTIES TIMEOUT ${arg_TIMEOUT} SKIP_RETURN_CODE 77 LABELS "${area};${arg_LABELS}" ${lock}
-               ENVIRONMENT "${EXTVOLD_TEST_ENVIRONMENT}")
+    PROPERTIES TIMEOUT ${arg_TIMEOUT} SKIP_RETURN_CODE 77 LABELS ${area} ${lock} ENVIRONMENT LC_ALL=C.UTF-8)
 endfunction()
 
-# What every test runs with: a sanitizer's first finding aborts, so that no exit code hides it.
+# What the tests that are no Catch2 program run with: a sanitizer's first finding aborts, so that no exit code
+# hides it.
 set(EXTVOLD_TEST_ENVIRONMENT
     "ASAN_OPTIONS=abort_on_error=1:detect_stack_use_after_return=1:strict_string_checks=1"
     "UBSAN_OPTIONS=abort_on_error=1:print_stacktrace=1"

@@ -22,6 +22,19 @@ void skip_test(std::string_view reason) {
 
 }  // namespace extvold::tests
 
+// The sanitizers read these at start. A first finding aborts, so that no exit status hides it.
+extern "C" {
+const char* __asan_default_options();   // NOLINT(bugprone-reserved-identifier)
+const char* __ubsan_default_options();  // NOLINT(bugprone-reserved-identifier)
+const char* __tsan_default_options();   // NOLINT(bugprone-reserved-identifier)
+
+const char* __asan_default_options() {
+  return "abort_on_error=1:detect_stack_use_after_return=1:strict_string_checks=1";
+}
+const char* __ubsan_default_options() { return "abort_on_error=1:print_stacktrace=1"; }
+const char* __tsan_default_options() { return "abort_on_error=1:halt_on_error=1:second_deadlock_stack=1"; }
+}
+
 int main(int argc, char** argv) {
   Catch::Session session;
   if (const int bad_usage = session.applyCommandLine(argc, argv); bad_usage != 0) return bad_usage;
