@@ -17,7 +17,6 @@
 #include "bench/ingest_generator.h"
 #include "bench/ledger_rows.h"
 #include "bench/pipeline.h"
-#include "daemon/record/record.h"
 
 namespace extvold::bench {
 namespace {
@@ -25,23 +24,6 @@ namespace {
 constexpr std::uint32_t kAgents = 1'000;
 constexpr std::uint32_t kFrameworks = 20;
 constexpr std::size_t kChunk = std::size_t{64} << 10U;
-
-// The first recorded event whose text holds all of `words`.
-ElementTemplate recorded_event(const std::string& recordings, std::initializer_list<std::string_view> words) {
-  const auto stream = daemon::record::read_file(recordings + "/move/stream.recordio");
-  if (!stream) stop(stream.error().message);
-  std::string_view rest = *stream;
-  while (!rest.empty()) {
-    const std::size_t line = rest.find('\n');
-    const std::size_t size = std::strtoul(rest.data(), nullptr, 10);
-    if (line == std::string_view::npos || rest.size() < line + 1 + size) break;
-    const std::string_view record = rest.substr(line + 1, size);
-    const auto holds = [&](std::string_view word) { return record.find(word) != std::string_view::npos; };
-    if (std::all_of(words.begin(), words.end(), holds)) return ElementTemplate(record);
-    rest.remove_prefix(line + 1 + size);
-  }
-  stop("no such event was recorded");
-}
 
 // The volumes that the tasks name, each attached where its task is.
 void prepare(const std::string& path, std::size_t tasks) {
@@ -143,9 +125,14 @@ std::vector<Pass> run_ours(const std::string& ledger, const std::string& recordi
   std::iota(order.begin(), order.end(), 0);
   std::vector<std::uint32_t> shuffled = order;
   std::shuffle(shuffled.begin(), shuffled.end(), std::mt19937_64(7));
-  const auto added = recorded_event(recordings, {R"("type":"TASK_ADDED")", "docker_volume"});
-  const auto starting = recorded_event(recordings, {R"("type":"TASK_UPDATED")", R"("state":"TASK_STARTING"})"});
-  const auto running = recorded_event(recordings, {R"("type":"TASK_UPDATED")", R"("state":"TASK_RUNNING"})"});
+  const auto event = [&](std::initializer_list<std::string_view> words) {
+    auto found = recorded_event(recordings + "/move/stream.recordio", words);
+    if (!found) stop(found.error().message);
+    return std::move(*found);
+  };
+  const auto added = event({R"("type":"TASK_ADDED")", "docker_volume"});
+  const auto starting = event({R"("type":"TASK_UPDATED")", R"("state":"TASK_STARTING"})"});
+  const auto running = event({R"("type":"TASK_UPDATED")", R"("state":"TASK_RUNNING"})"});
   std::vector<Pass> out;
   out.push_back(measure(pipeline, "TASK_ADDED", added, order));
   out.push_back(measure(pipeline, "TASK_UPDATED, in task order", starting, order));
@@ -170,9 +157,10 @@ int run(std::uint32_t tasks, const std::string& recordings) {
   for (const Pass& pass : passes) {
     const Kinds kinds = count(pass.tap);
     const auto rate = [&](double seconds) { return static_cast<double>(pass.events) / seconds; };
-    fmt::print("updates   {:28} {:8.0f}   bare SQLite {:8.0f}, tuned {:8.0f}   {:.2f} times (goal: 0.6)\n",
+    fmt::print("updates   {:28} {:8.0f}   bare SQLite {:8.0f}, tuned {:8.0f}   {:.2f} times{}\n",
                pass.name, rate(pass.seconds), rate(pass.bare), rate(pass.bare_tuned),
-               std::min(pass.bare, pass.bare_tuned) / pass.seconds);
+               std::min(pass.bare, pass.bare_tuned) / pass.seconds,
+               pass.name == "TASK_ADDED" ? "" : " (goal: at least 0.6)");
     fmt::print("updates   {:28} {:8} transactions; rows: {} tasks, {} claims, {} others\n", "",
                pass.tap.groups.size(), kinds.tasks, kinds.claims, kinds.others);
   }

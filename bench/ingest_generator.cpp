@@ -157,6 +157,21 @@ void ElementTemplate::append(const Numbers& numbers, std::string& out) const {
   }
 }
 
+Result<ElementTemplate> recorded_event(const std::string& stream, std::initializer_list<std::string_view> words) {
+  ASSIGN(const std::string bytes, read_file(stream));
+  std::string_view rest = bytes;
+  while (!rest.empty()) {
+    const std::size_t line = rest.find('\n');
+    const std::size_t size = std::strtoul(rest.data(), nullptr, 10);
+    if (line == std::string_view::npos || rest.size() < line + 1 + size) break;
+    const std::string_view record = rest.substr(line + 1, size);
+    const auto holds = [&](std::string_view word) { return record.find(word) != std::string_view::npos; };
+    if (std::all_of(words.begin(), words.end(), holds)) return ElementTemplate(record);
+    rest.remove_prefix(line + 1 + size);
+  }
+  return fail(Errc::not_found, "{}: no such event was recorded", stream);
+}
+
 Result<IngestGenerator> IngestGenerator::load(const std::string& recordings, IngestShape shape) {
   namespace fs = std::filesystem;
   if (!fs::is_directory(recordings)) {

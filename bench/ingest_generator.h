@@ -58,6 +58,9 @@ class ElementTemplate {
   std::size_t size_ = 0;
 };
 
+// The first event of a recorded stream whose text holds all of `words`.
+Result<ElementTemplate> recorded_event(const std::string& stream, std::initializer_list<std::string_view> words);
+
 class IngestGenerator {
  public:
   // `recordings`: the folder tests/data/mesos.
