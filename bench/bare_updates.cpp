@@ -31,8 +31,8 @@ BareUpdates::BareUpdates(const std::string& path, bool tuned) {
   commit_ = prepare("COMMIT");
   task_ = prepare("INSERT INTO tasks VALUES (?,?,?,?,?,?,?,?,?,?)");
   claim_ = prepare("INSERT INTO claims VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
-  task_state_ = prepare(
-      "UPDATE tasks SET state=?, source=?, reason=?, container=? WHERE task=? AND framework=?");
+  task_state_ =
+      prepare("UPDATE tasks SET state=?, source=?, reason=?, container=? WHERE task=? AND framework=?");
   claim_state_ = prepare(
       "UPDATE claims SET task_state=?, wanted=?, liveness=?, liveness_why=?, evidence=?, container=? WHERE "
       "id=?");

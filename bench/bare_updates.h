@@ -1,8 +1,8 @@
-// BareUpdates: a bare SQLite loop that makes the ledger's row changes of tasks and claims, equally durable (WAL,
-// synchronous=FULL). What the ledger is measured against.
+// BareUpdates: a bare SQLite loop that makes the ledger's row changes of tasks and claims, equally durable
+// (WAL, synchronous=FULL). What the ledger is measured against.
 //
-// Its tables have no constraints, foreign keys, triggers and secondary indexes, and it does no bookkeeping: no
-// sequence, no mark, no check for foreign writes. Changes of other kinds are left out.
+// Its tables have no constraints, foreign keys, triggers and secondary indexes, and it does no bookkeeping:
+// no sequence, no mark, no check for foreign writes. Changes of other kinds are left out.
 #pragma once
 
 #include <sqlite3.h>

@@ -1,6 +1,6 @@
-// Latency, one event at a time: the bytes of a TASK_ADDED that wants a volume, until the intent to attach it is
-// durable, and until the provider's call starts. Through the real driver, loop, ledger thread and ledger; beside
-// it, between the events, what a synced write of 4 KiB costs on the same disk.
+// Latency, one event at a time: the bytes of a TASK_ADDED that wants a volume, until the intent to attach it
+// is durable, and until the provider's call starts. Through the real driver, loop, ledger thread and ledger;
+// beside it, between the events, what a synced write of 4 KiB costs on the same disk.
 //
 //   bench_latency [EVENTS [RECORDINGS]]
 #include <fcntl.h>
@@ -120,7 +120,8 @@ class DeadHttp final : public HttpClient {
 // One durable write of a page, as the ledger's own log makes them.
 class SyncedFile {
  public:
-  explicit SyncedFile(const std::string& path) : fd_(open(path.c_str(), O_CREAT | O_WRONLY | O_APPEND, 0600)) {
+  explicit SyncedFile(const std::string& path)
+      : fd_(open(path.c_str(), O_CREAT | O_WRONLY | O_APPEND, 0600)) {
     if (fd_.get() < 0) stop("cannot make " + path);
   }
   double write_once() {
@@ -161,7 +162,8 @@ double quantile(std::vector<double> values, double q) {
 
 class Bench {
  public:
-  Bench(const std::string& folder, std::size_t events) : streams_(loop_), http_(loop_), sync_(folder + "/sync") {
+  Bench(const std::string& folder, std::size_t events)
+      : streams_(loop_), http_(loop_), sync_(folder + "/sync") {
     prepare(folder + "/ledger.db", events);
     DriverOptions options;
     options.ledger_path = folder + "/ledger.db";
@@ -173,8 +175,9 @@ class Bench {
     driver_ = std::make_unique<Driver>(DriverParts{loop_, clock_, random_, http_, streams_, log_}, options,
                                        bench_policy(), std::move(providers));
     driver_->on_history([this](const std::vector<HistoryEntry>& entries) {
-      const bool intent = std::any_of(entries.begin(), entries.end(),
-                                      [](const HistoryEntry& one) { return one.kind == "operation.recorded"; });
+      const bool intent = std::any_of(entries.begin(), entries.end(), [](const HistoryEntry& one) {
+        return one.kind == "operation.recorded";
+      });
       if (intent) durable_at_ = wall_seconds();
     });
   }
@@ -183,8 +186,8 @@ class Bench {
     if (const Status started = driver_->start(); !started) stop(started.error().message);
     until([&] { return streams_.subscriber.on_bytes != nullptr; });
     streams_.subscriber.on_headers(200, {{"content-type", "application/json"}});
-    auto agents = IngestGenerator::load(
-        recordings, {.agents = kAgents, .tasks = 0, .executors = 0, .frameworks = 1});
+    auto agents =
+        IngestGenerator::load(recordings, {.agents = kAgents, .tasks = 0, .executors = 0, .frameworks = 1});
     if (!agents) stop(agents.error().message);
     std::string bytes;
     agents->next(std::size_t{1} << 20U, bytes);

@@ -1,5 +1,6 @@
 // How long the program takes from its start until it tells systemd that it is ready, with a large ledger; and
-// what of that is opening and reading the ledger, how much memory what was read needs, and how long checks take.
+// what of that is opening and reading the ledger, how much memory what was read needs, and how long checks
+// take.
 //
 //   bench_startup [VOLUMES [DIRECTORY]]
 #include <sys/socket.h>

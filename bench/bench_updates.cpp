@@ -1,6 +1,6 @@
-// Task updates: the bytes of TASK_ADDED and TASK_UPDATED, through decoder, engine and ledger thread until they
-// are durable, every task with a claim on a volume that is in place; beside a bare SQLite loop that makes the
-// same row changes in the same transactions. In task order and in random order.
+// Task updates: the bytes of TASK_ADDED and TASK_UPDATED, through decoder, engine and ledger thread until
+// they are durable, every task with a claim on a volume that is in place; beside a bare SQLite loop that
+// makes the same row changes in the same transactions. In task order and in random order.
 //
 //   bench_updates [TASKS [RECORDINGS]]
 #include <fmt/format.h>
@@ -157,8 +157,8 @@ int run(std::uint32_t tasks, const std::string& recordings) {
   for (const Pass& pass : passes) {
     const Kinds kinds = count(pass.tap);
     const auto rate = [&](double seconds) { return static_cast<double>(pass.events) / seconds; };
-    fmt::print("updates   {:28} {:8.0f}   bare SQLite {:8.0f}, tuned {:8.0f}   {:.2f} times{}\n",
-               pass.name, rate(pass.seconds), rate(pass.bare), rate(pass.bare_tuned),
+    fmt::print("updates   {:28} {:8.0f}   bare SQLite {:8.0f}, tuned {:8.0f}   {:.2f} times{}\n", pass.name,
+               rate(pass.seconds), rate(pass.bare), rate(pass.bare_tuned),
                std::min(pass.bare, pass.bare_tuned) / pass.seconds,
                pass.name == "TASK_ADDED" ? "" : " (goal: at least 0.6)");
     fmt::print("updates   {:28} {:8} transactions; rows: {} tasks, {} claims, {} others\n", "",

@@ -157,7 +157,8 @@ void ElementTemplate::append(const Numbers& numbers, std::string& out) const {
   }
 }
 
-Result<ElementTemplate> recorded_event(const std::string& stream, std::initializer_list<std::string_view> words) {
+Result<ElementTemplate> recorded_event(const std::string& stream,
+                                       std::initializer_list<std::string_view> words) {
   ASSIGN(const std::string bytes, read_file(stream));
   std::string_view rest = bytes;
   while (!rest.empty()) {

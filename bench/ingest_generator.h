@@ -59,7 +59,8 @@ class ElementTemplate {
 };
 
 // The first event of a recorded stream whose text holds all of `words`.
-Result<ElementTemplate> recorded_event(const std::string& stream, std::initializer_list<std::string_view> words);
+Result<ElementTemplate> recorded_event(const std::string& stream,
+                                       std::initializer_list<std::string_view> words);
 
 class IngestGenerator {
  public:

@@ -67,7 +67,8 @@ Pipeline::Pipeline(const std::string& path, Policy policy) : decoder_(counters_)
                                                      const std::lock_guard lock(mutex_);
                                                      if (report.result) {
                                                        durable_ = report.last;
-                                                       if (tap_ != nullptr) tap_->groups.push_back(report.last);
+                                                       if (tap_ != nullptr)
+                                                         tap_->groups.push_back(report.last);
                                                      } else {
                                                        failed_ = report.result.error().message;
                                                      }

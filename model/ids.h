@@ -33,7 +33,7 @@ struct NumberId {
 };
 
 // Those that every row of a large cluster repeats share their text.
-using AgentId = TextId<struct AgentTag, SharedText>;          // Mesos' id of an agent; dies, a host outlives it
+using AgentId = TextId<struct AgentTag, SharedText>;  // Mesos' id of an agent; dies, a host outlives it
 using FrameworkId = TextId<struct FrameworkTag, SharedText>;  // Mesos' id of a framework
 using TaskId = TextId<struct TaskTag>;            // unique only within a framework, and not over time
 using ExecutorId = TextId<struct ExecutorTag>;    // unique within (framework, agent)

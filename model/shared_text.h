@@ -1,7 +1,8 @@
 // SharedText: a text that never changes and that its copies share. For ids that thousands of rows repeat.
 //
 // A value of one pointer; the empty text takes no memory. Copies may be made, used and destroyed on different
-// threads, as those of a std::shared_ptr may. Equal texts that were made apart are equal, they only do not share.
+// threads, as those of a std::shared_ptr may. Equal texts that were made apart are equal, they only do not
+// share.
 #pragma once
 
 #include <fmt/format.h>
