@@ -1,6 +1,11 @@
 // host/ without a provider: small files, hashes, propagation of mounts, the helper's frame.
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -43,6 +48,34 @@ std::string ask_helper(std::string_view request, std::span<const HelperVerb> ver
   ::close(in[0]);
   ::close(out[0]);
   return std::string(buffer.data(), static_cast<std::size_t>(n));
+}
+
+// The system call fails with `error`: always, or only with this bit in its third argument.
+bool filter_call(unsigned call, unsigned error, unsigned only_flag = 0) {
+  const auto data = [](std::size_t at) { return static_cast<unsigned>(at); };
+  std::array<sock_filter, 6> program = {{
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, data(offsetof(seccomp_data, nr))),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, data(offsetof(seccomp_data, args[2]))),
+      BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, only_flag, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  }};
+  if (only_flag == 0) program[3] = BPF_STMT(BPF_LD | BPF_IMM, 0);
+  const sock_fprog filter{program.size(), program.data()};
+  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+}
+
+// A filter cannot be taken off again: `probe` runs in a child. 127: no filter could be set.
+int filtered(unsigned call, unsigned error, unsigned only_flag, int (*probe)(const std::string&),
+             const std::string& argument) {
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) ::_exit(filter_call(call, error, only_flag) ? probe(argument) : 127);
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }
 
 }  // namespace
@@ -112,6 +145,26 @@ TEST_CASE("host mounts: the mount table has the root") {
   const auto root = mounts_at("/");
   REQUIRE(root);
   CHECK_FALSE(root->empty());
+}
+
+TEST_CASE("host mounts: under the shipped unit's filter, and through no symlink") {
+  const Folder folder;
+  const auto mount = [](const std::string& anchor, const std::string& below) {
+    return mount_device({"/dev/none", anchor, below, Filesystem::ext4, true, false});
+  };
+  CHECK_FALSE(mount(folder.path, ""));
+  CHECK(mount(folder.path, "/a/../../x").error().message.find("leads out") != std::string::npos);
+  std::filesystem::create_directory_symlink("/tmp", folder.path + "/link");
+  CHECK(mount(folder.path, "/link/x").error().message.find("open folder") != std::string::npos);
+  CHECK(mount(folder.path + "/link", "/x").error().message.find("open folder") != std::string::npos);
+
+  // RestrictSUIDSGID=yes of packaging/extvold.service. The folders are made; only the mount itself fails.
+  const auto probe = [](const std::string& anchor) {
+    const Status mounted = mount_device({"/dev/none", anchor, "/b/c", Filesystem::ext4, true, false});
+    return !mounted && mounted.error().message.starts_with("mount /dev/none") ? 0 : 1;
+  };
+  CHECK(filtered(SYS_openat2, ENOSYS, 0, probe, folder.path) == 0);
+  CHECK(std::filesystem::is_directory(folder.path + "/b/c"));
 }
 
 TEST_CASE("host helper: one request, one answer") {
