@@ -14,6 +14,7 @@
 #include <optional>
 
 #include "host/hash.h"
+#include "model/check.h"
 
 namespace extvold::host {
 namespace {
@@ -23,6 +24,7 @@ constexpr int kDetachLooks =
     150;  // 150 x 20 ms: a device probed by udev or by a listing is open for that long at most
 constexpr long kDetachLookNs = 20'000'000;
 constexpr unsigned kBlockSize = 512;
+constexpr std::size_t kTagDigits = 16;
 
 void pause_between_looks() {
   const timespec pause{0, kDetachLookNs};
@@ -190,8 +192,11 @@ Status take_autoclear_back(const LoopDevice& device) {
 
 }  // namespace
 
-std::string loop_tag(std::string_view host, std::string_view volume) {
-  return std::string(kLoopTagPrefix) + hex_text(hash128({host, volume}));
+std::string loop_tag(std::initializer_list<std::string_view> names) {
+  EXTVOLD_CHECK(names.size() <= 3);
+  std::string tag(kLoopTagPrefix);
+  for (const std::string_view name : names) tag += hex_text(hash128({name})).substr(0, kTagDigits);
+  return tag;
 }
 
 Result<std::vector<LoopDevice>> list_loops() {

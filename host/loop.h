@@ -21,6 +21,7 @@
 #pragma once
 
 #include <functional>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -43,8 +44,9 @@ struct LoopDevice {
 
 inline constexpr std::string_view kLoopTagPrefix = "extvold ";
 
-// The tag of (host, volume): the prefix and 32 hex digits, as lo_file_name holds 63 bytes at most.
-std::string loop_tag(std::string_view host, std::string_view volume);
+// A tag names three things: the folder that all of a provider's volumes lie in, the volume, the host. Given
+// fewer it is the beginning of every tag with these. 16 hex digits each, as lo_file_name holds 63 bytes.
+std::string loop_tag(std::initializer_list<std::string_view> names);
 
 // Every loop device that is set up, by number. Errors: permission, not_found (no /sys).
 Result<std::vector<LoopDevice>> list_loops();

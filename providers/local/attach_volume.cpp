@@ -34,7 +34,7 @@ bool may_share(const HelperRequest& request, const host::LoopDevice& other) {
 // Every loop device on the image but our own is an attachment elsewhere. Records of other hosts without one
 // are stale: a reboot.
 Status clear_of_others(const Attaching& work, OpenImage& image) {
-  const std::string tag = host::loop_tag(work.request.host, to_text(work.volume.ref));
+  const std::string tag = work.site.tag(work.request.host, work.volume.ref);
   ASSIGN(const std::vector<host::LoopDevice> loops, loops_on(work.site, image));
   for (const host::LoopDevice& loop : loops) {
     if (loop.tag == tag || may_share(work.request, loop)) continue;
@@ -83,8 +83,7 @@ Status make_record_folder(const Attaching& work) {
 
 Result<host::LoopDevice> make_loop(Attaching& work, const OpenImage& image) {
   const host::LoopRequest wish{image.fd.get(), work.volume.image,
-                               host::loop_tag(work.request.host, to_text(work.volume.ref)),
-                               work.request.read_only};
+                               work.site.tag(work.request.host, work.volume.ref), work.request.read_only};
   TRY(make_record_folder(work));
   Result<host::LoopDevice> loop = host::attach_loop(wish, [&](const std::string& device) -> Status {
     work.record.state = RecordState::attaching;

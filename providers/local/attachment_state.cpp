@@ -19,7 +19,7 @@ Status require_host(const Site& site, const std::string& host) {
 
 Result<std::optional<host::LoopDevice>> own_loop(const Site& site, const std::string& host,
                                                  const VolumeRef& ref) {
-  const std::string tag = host::loop_tag(host, to_text(ref));
+  const std::string tag = site.tag(host, ref);
   ASSIGN(const std::vector<host::LoopDevice> all, host::list_loops());
   std::optional<host::LoopDevice> found;
   for (const host::LoopDevice& loop : all) {

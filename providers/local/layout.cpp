@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "host/files.h"
+#include "host/loop.h"
 #include "providers/local/json_fields.h"
 
 namespace extvold::providers::local {
@@ -139,6 +140,12 @@ std::string Site::record_path(std::string_view host, const VolumeRef& ref) const
 }
 
 std::string Site::lock_path(const VolumeRef& ref) const { return local::lock_path(root, ref); }
+
+std::string Site::tag() const { return host::loop_tag({root}); }
+std::string Site::tag(const VolumeRef& ref) const { return host::loop_tag({root, to_text(ref)}); }
+std::string Site::tag(std::string_view host, const VolumeRef& ref) const {
+  return host::loop_tag({root, to_text(ref), host});
+}
 
 std::string lock_path(std::string_view root, const VolumeRef& ref) {
   return fmt::format("{}/.lock-{}~{}", root, ref.pool, ref.file);

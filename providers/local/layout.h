@@ -98,6 +98,11 @@ struct Site {
   std::string record_path(std::string_view host, const VolumeRef& ref) const;
   std::string mount_anchor(std::string_view host) const { return fmt::format("{}/{}/mnt", hosts_dir, host); }
   std::string lock_path(const VolumeRef& ref) const;
+  // What our loop devices are told by (host/loop.h). The root is in it: two providers may each have a pool
+  // "disk" with a file "data.img" and a host "a1".
+  std::string tag() const;                      // how each begins
+  std::string tag(const VolumeRef& ref) const;  // how those of one volume begin
+  std::string tag(std::string_view host, const VolumeRef& ref) const;
 };
 std::string lock_path(std::string_view root, const VolumeRef& ref);
 

@@ -194,8 +194,10 @@ void look_at_pools(Looking& look) {
 }
 
 std::string host_of(const Looking& look, const host::LoopDevice& loop, const std::string& ref) {
+  const std::optional<VolumeRef> place = volume_ref_from_text(ref);
+  if (!place) return {};  // no name that we would attach
   for (const ObservedHost& host : look.answer.hosts) {
-    if (loop.tag == host::loop_tag(host.host_identity, ref)) return host.host_identity;
+    if (loop.tag == look.site.tag(host.host_identity, *place)) return host.host_identity;
   }
   return {};  // somebody's own losetup, or a host whose folder was removed
 }

@@ -115,7 +115,7 @@ Result<std::vector<host::LoopDevice>> loops_on(const Site& site, OpenImage& imag
 std::string holder_text(const Site& site, const host::LoopDevice& loop, const VolumeRef& ref) {
   if (const Result<std::vector<std::string>> hosts = list_hosts(site)) {
     for (const std::string& host : *hosts) {
-      if (loop.tag == host::loop_tag(host, to_text(ref))) return fmt::format("host {} ({})", host, loop.path);
+      if (loop.tag == site.tag(host, ref)) return fmt::format("host {} ({})", host, loop.path);
     }
   }
   return fmt::format("{}, which no host of {} made", loop.path, site.hosts_dir);

@@ -112,8 +112,11 @@ TEST_CASE("host files: errors name the remedy") {
 TEST_CASE("host hash: stable, and parts do not run together") {
   // Pinned: a changed hash would no longer recognise filesystems and loop devices that were made before.
   CHECK(hex_text(hash128({})) == "6c62272e07bb014262b821756295c58d");
-  CHECK(loop_tag("a1", "hdd/xv-1.img") == loop_tag("a1", "hdd/xv-1.img"));
-  CHECK(loop_tag("a1", "hdd/xv-1.img").size() < 64);
+  CHECK(loop_tag({"/srv", "hdd/xv-1.img", "a1"}) ==
+        "extvold 7e8d1146df34002f0d665f0618adb08f87957b362c9e7be9");
+  CHECK(loop_tag({"/srv", "hdd/xv-1.img", "a1"}).size() < 64);
+  CHECK(loop_tag({"/srv", "hdd/xv-1.img", "a1"}).starts_with(loop_tag({"/srv", "hdd/xv-1.img"})));
+  CHECK(loop_tag({"/srv"}) != loop_tag({"/srw"}));
   CHECK(hash128({"ab", "c"}) != hash128({"a", "bc"}));
   CHECK(filesystem_uuid("xv-1") == "7e8eb6bf-71b4-8e48-84a3-b5982e87dd44");
 }

@@ -357,6 +357,25 @@ TEST_CASE("local: clones share or copy, only while the source is detached", "[ro
   check_done(world.execute(world.call(OperationKind::detach, source, "a1")), Outcome::changed);
 }
 
+TEST_CASE("local: a loop device of another root is not ours, whatever its names", "[root]") {
+  if (lacks_root("loop devices")) return;
+  LocalWorld one;
+  LocalWorld other;
+  for (LocalWorld* world : {&one, &other})
+    write_text(world->dir + "/root/hdd/data.img", std::string(1 << 20, 'd'));
+  Volume volume = one.volume("hdd/data.img", 1, Filesystem::none);
+  volume.provider_ref = "hdd/data.img";
+  volume.origin = VolumeOrigin::adopted;
+  check_done(one.execute(one.call(OperationKind::attach, volume, "a1")), Outcome::changed);
+  check_done(other.execute(other.call(OperationKind::detach, volume, "a1")), Outcome::unchanged);
+  CHECK(one.inspect(volume).attachments.at(0).host_identity == "a1");
+  CHECK(other.inspect(volume).attachments.empty());
+  check_done(other.execute(other.call(OperationKind::attach, volume, "a1")), Outcome::changed);
+  CHECK(other.loops() == 1);
+  check_done(one.execute(one.call(OperationKind::detach, volume, "a1")), Outcome::changed);
+  CHECK(other.loops() == 1);
+}
+
 TEST_CASE("local: foreign and adopted volumes", "[root]") {
   if (lacks_root("loop devices")) return;
   LocalWorld world;
