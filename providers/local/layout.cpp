@@ -2,12 +2,14 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "host/files.h"
 #include "host/loop.h"
+#include "model/ids.h"
 #include "providers/local/json_fields.h"
 
 namespace extvold::providers::local {
@@ -62,6 +64,13 @@ VolumeRef own_ref(std::string_view pool, std::string_view key) {
 std::string key_of(const VolumeRef& ref) {
   return ends_with_image(ref.file) ? ref.file.substr(0, ref.file.size() - kImageEnding.size())
                                    : std::string();
+}
+
+bool is_made_key(std::string_view key) {
+  static const std::string shape = derived_name("xv-", "");
+  return key.size() == shape.size() && key.starts_with("xv-") &&
+         std::all_of(key.begin() + 3, key.end(),
+                     [](char c) { return (c >= 'a' && c <= 'z') || (c >= '2' && c <= '7'); });
 }
 
 std::string sidecar_text(const Sidecar& sidecar) {

@@ -37,6 +37,8 @@ std::optional<VolumeRef> volume_ref_from_text(std::string_view text);
 VolumeRef own_ref(std::string_view pool, std::string_view key);
 // The key of a volume that extvold made ("xv-1" of "xv-1.img"), or empty.
 std::string key_of(const VolumeRef& ref);
+// True of what a ledger makes ("xv-" and 26 characters of base32) and nobody else would.
+bool is_made_key(std::string_view key);
 
 bool is_plain_pool_name(std::string_view name);
 

@@ -26,6 +26,7 @@ using Identity = std::pair<dev_t, ino_t>;
 struct Looking {
   Site site;
   ObserveAnswer answer;
+  std::vector<VolumeRef> places;                // where the one that is asked for can be; a list: empty
   std::map<Identity, std::size_t> volume_of;    // index into answer.volumes
   std::map<std::string, std::int64_t> used_mb;  // by pool
 
@@ -94,12 +95,20 @@ void look_at_foreign(Looking& look, const VolumeRef& ref) {
   add(look, std::move(volume), &st);
 }
 
+// An image of ours whose sidecar was lost: whose it is, what it was made as and its key are not known any
+// more. It must not look like no volume.
+void miss_sidecar(Looking& look, const VolumeRef& ref) {
+  look.incomplete(fmt::format("{}: its sidecar {} is missing (bring it back, or move the image away)",
+                              look.site.image_path(ref), look.site.sidecar_path(ref)));
+}
+
 // One file of a pool's folder. A sidecar stands for its image.
 void look_at_file(Looking& look, const std::string& pool, const std::string& name,
                   const std::set<std::string>& names) {
   const VolumeRef ref{pool, name};
   const std::string key = key_of(ref);
   if (!key.empty() && names.contains(key + ".json")) return;  // its sidecar's turn
+  if (is_made_key(key)) miss_sidecar(look, ref);
   if (!name.ends_with(".json")) return look_at_foreign(look, ref);
   const VolumeRef own = own_ref(pool, name.substr(0, name.size() - 5));
   Result<std::optional<Sidecar>> sidecar = read_sidecar(look.site, own);
@@ -132,6 +141,7 @@ std::vector<VolumeRef> places_of(const Looking& look, const std::string& name) {
 }
 
 void look_at_place(Looking& look, const VolumeRef& ref, bool own_only) {
+  look.places.push_back(ref);
   const std::string folder = look.site.root + "/" + ref.pool;
   struct stat st {};
   if (::stat(folder.c_str(), &st) != 0 || !S_ISDIR(st.st_mode)) {
@@ -147,6 +157,8 @@ void look_at_place(Looking& look, const VolumeRef& ref, bool own_only) {
     look_at_own(look, ref, **sidecar);
   else if (!own_only)
     look_at_foreign(look, ref);
+  else if (::lstat(look.site.image_path(ref).c_str(), &st) == 0)
+    miss_sidecar(look, ref);
   // A call that has not written its sidecar yet, or has just removed it: too early to say that there is no
   // volume.
   if (look.answer.volumes.size() == before && call_running(look.site, ref) != TriState::no) {
@@ -202,6 +214,35 @@ std::string host_of(const Looking& look, const host::LoopDevice& loop, const std
   return {};  // somebody's own losetup, or a host whose folder was removed
 }
 
+// The listed volume that this device is of, as an index.
+std::optional<std::size_t> volume_of(const Looking& look, const host::LoopDevice& loop) {
+  const auto by_image = look.volume_of.find({loop.backing.device, loop.backing.inode});
+  if (by_image != look.volume_of.end()) return by_image->second;
+  if (!loop.tag.starts_with(look.site.tag())) return std::nullopt;
+  for (std::size_t i = 0; i < look.answer.volumes.size(); ++i) {  // its image was replaced or deleted
+    const std::optional<VolumeRef> ref = volume_ref_from_text(look.answer.volumes[i].provider_ref);
+    if (ref && loop.tag.starts_with(look.site.tag(*ref))) return i;
+  }
+  return std::nullopt;
+}
+
+// Of a device that is of no listed volume: should it be? Its image or sidecar may be gone, or another
+// filesystem may be mounted over the pool; it is attached all the same, perhaps mounted and written to.
+bool is_missed(const Looking& look, const host::LoopDevice& loop) {
+  const auto stands_on =
+      [&](const VolumeRef& ref) {  // a tag that cannot be read further, but a path that can
+        return loop.tag.starts_with(host::kLoopTagPrefix) &&
+               loop.backing_path.starts_with(look.site.image_path(ref));
+      };
+  if (look.places.empty()) {
+    return loop.tag.starts_with(look.site.tag()) || (loop.tag.starts_with(host::kLoopTagPrefix) &&
+                                                     loop.backing_path.starts_with(look.site.root + "/"));
+  }
+  return std::any_of(look.places.begin(), look.places.end(), [&](const VolumeRef& ref) {
+    return loop.tag.starts_with(look.site.tag(ref)) || stands_on(ref);
+  });
+}
+
 // The loop devices on our images. `by_volume` says of which volume each is.
 std::vector<host::LoopDevice> our_loops(Looking& look, std::vector<std::size_t>& by_volume) {
   std::vector<host::LoopDevice> ours;
@@ -217,19 +258,14 @@ std::vector<host::LoopDevice> our_loops(Looking& look, std::vector<std::size_t>&
       }
       continue;
     }
-    const auto volume = look.volume_of.find({loop.backing.device, loop.backing.inode});
-    if (volume != look.volume_of.end()) {
-      by_volume.push_back(volume->second);
+    if (const std::optional<std::size_t> volume = volume_of(look, loop)) {
+      by_volume.push_back(*volume);
       ours.push_back(std::move(loop));
-    } else if (loop.tag.starts_with(host::kLoopTagPrefix) &&
-               loop.backing_path.starts_with(look.site.root + "/")) {
-      // A whole list sees every image, so this one was replaced or deleted under its loop device.
-      for (std::size_t i = 0; i < look.answer.volumes.size(); ++i) {
-        if (host_of(look, loop, look.answer.volumes[i].provider_ref).empty()) continue;
-        by_volume.push_back(i);
-        ours.push_back(std::move(loop));
-        break;
-      }
+    } else if (is_missed(look, loop)) {
+      look.incomplete(fmt::format(
+          "{}: is attached, but its volume is not found; it stands on {} (bring image and sidecar back, or "
+          "unmount what covers the pool)",
+          loop.path, loop.backing_path));
     }
   }
   return ours;

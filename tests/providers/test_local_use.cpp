@@ -376,6 +376,47 @@ TEST_CASE("local: a loop device of another root is not ours, whatever its names"
   CHECK(other.loops() == 1);
 }
 
+TEST_CASE("local: an attached volume is never missing in silence", "[root]") {
+  if (lacks_root("loop devices")) return;
+  LocalWorld world;
+  const Volume volume = world.volume(derived_name("xv-", "some volume"));
+  check_done(world.execute(world.call(OperationKind::create, volume)), Outcome::changed);
+  check_done(world.execute(world.call(OperationKind::create, world.volume("xv-other"))), Outcome::changed);
+  const std::string device = world.execute(world.call(OperationKind::attach, volume, "a1")).device;
+  const std::string pool = world.config.root + "/hdd";
+  const auto check_missed = [&](const std::string& part) {
+    for (const std::string& key : {volume.key, std::string()}) {
+      const ProviderObservation seen = world.observe(key);
+      INFO(key << ": " << seen.why_incomplete);
+      CHECK_FALSE(seen.complete);
+      CHECK(seen.why_incomplete.find(part) != std::string::npos);
+    }
+  };
+  SECTION("its sidecar is gone") {
+    REQUIRE(::rename(world.sidecar(volume).c_str(), (world.dir + "/kept").c_str()) == 0);
+    check_missed(world.sidecar(volume) + " is missing");
+    CHECK(world.observe("xv-other").complete);
+    REQUIRE(::rename((world.dir + "/kept").c_str(), world.sidecar(volume).c_str()) == 0);
+  }
+  SECTION("its image too, moved out of the root, and the host's folder") {
+    REQUIRE(::rename(world.sidecar(volume).c_str(), (world.dir + "/kept.json").c_str()) == 0);
+    REQUIRE(::rename(world.image(volume).c_str(), (world.dir + "/kept.img").c_str()) == 0);
+    REQUIRE(::rename((world.dir + "/hosts/a1").c_str(), (world.dir + "/hosts/.a1").c_str()) == 0);
+    check_missed(device);
+    CHECK(world.observe("xv-other").complete);
+    REQUIRE(::rename((world.dir + "/kept.json").c_str(), world.sidecar(volume).c_str()) == 0);
+    REQUIRE(::rename((world.dir + "/kept.img").c_str(), world.image(volume).c_str()) == 0);
+    CHECK(world.inspect(volume).attachments.at(0).host_identity.empty());
+    REQUIRE(::rename((world.dir + "/hosts/.a1").c_str(), (world.dir + "/hosts/a1").c_str()) == 0);
+  }
+  SECTION("another filesystem is mounted over the pool") {
+    REQUIRE(::mount("tmpfs", pool.c_str(), "tmpfs", 0, "size=1m") == 0);
+    check_missed(device);
+    REQUIRE(::umount2(pool.c_str(), 0) == 0);
+  }
+  CHECK(world.inspect(volume).attachments.at(0).host_identity == "a1");
+}
+
 TEST_CASE("local: foreign and adopted volumes", "[root]") {
   if (lacks_root("loop devices")) return;
   LocalWorld world;
