@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <system_error>
@@ -225,11 +226,23 @@ void read_local(const std::string& name, ConfigTable section, Config& config) {
   config.local_providers.push_back(std::move(local));
 }
 
+// With the symlinks of what exists resolved; two spellings of one folder become equal.
+std::string real_path(const std::string& path) {
+  std::error_code failed;
+  const std::filesystem::path real = std::filesystem::weakly_canonical(path, failed);
+  std::string text = failed ? std::filesystem::path(path).lexically_normal() : real;
+  if (!text.ends_with('/')) text += '/';
+  return text;
+}
+
+bool is_within(const std::string& inner, const std::string& outer) { return inner.starts_with(outer); }
+
 // The names of those that are no provider: who refers to them need not be told again.
 std::vector<std::string> read_providers(ConfigTable& top, Config& config) {
   std::vector<std::string> broken;
   constexpr std::array<std::string_view, 7> kLater = {"rexray",  "docker", "csi", "rbd",
                                                       "scaleio", "ebs",    "nfs"};
+  std::vector<std::pair<ConfigTable, std::string>> locals;  // with its root
   for (auto& [name, section] : top.tables("providers")) {
     if (!is_plain_name(name))
       section.error("", fmt::format("\"{}\" is no name of a provider", name.substr(0, 64)),
@@ -237,6 +250,8 @@ std::vector<std::string> read_providers(ConfigTable& top, Config& config) {
     const std::optional<std::string> type = section.text("type");
     if (type && *type == "local") {
       read_local(name, section, config);
+      if (const std::string& root = config.local_providers.back().root; !root.empty())
+        locals.emplace_back(section, real_path(root));
       continue;
     }
     broken.push_back(name);
@@ -247,6 +262,15 @@ std::vector<std::string> read_providers(ConfigTable& top, Config& config) {
       section.error("type",
                     type ? fmt::format("\"{}\" is not known here", type->substr(0, 64)) : "is missing",
                     "write type = \"local\"");
+    }
+  }
+  for (std::size_t i = 0; i < locals.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      if (!is_within(locals[i].second, locals[j].second) && !is_within(locals[j].second, locals[i].second))
+        continue;
+      locals[i].first.error(
+          "root", fmt::format("is the root of {} too, or one lies within the other", locals[j].first.path()),
+          "give each provider a folder of its own: else both hold the same volumes for theirs");
     }
   }
   if (config.local_providers.empty() && !top.has("providers"))

@@ -43,6 +43,7 @@ class ConfigTable {
   ConfigTable(const toml::table* table, std::string path, ConfigProblems& problems,
               toml::source_region elsewhere = {});
 
+  const std::string& path() const { return path_; }
   bool present() const { return table_ != nullptr; }
   bool has(std::string_view key) const { return table_ != nullptr && table_->contains(key); }
   bool is_list(std::string_view key) const { return has(key) && table_->get(key)->is_array(); }

@@ -113,8 +113,10 @@ void Engine::on_observation(ProviderObservation observation, Now now) {
   }
 }
 
-// Our tag, but no row: shown, never deleted and never made again.
+// Our tag, but no row: shown, never deleted and never made again. A row of another provider explains it: the
+// provider was renamed, or two share one storage; it stays among what is not ours there.
 void Engine::see_lost_volume(const ObservedVolume& seen, const ProviderObservation& observation, Now now) {
+  if (snapshot_.volume_by_key(seen.key) != nullptr) return;
   if (snapshot_.volume_by_name(seen.key) != nullptr) return;
   Volume row;
   row.id = {snapshot_.counters.next_volume++};

@@ -60,6 +60,26 @@ std::string base_but(std::string_view line, std::string_view other) {
 
 }  // namespace
 
+TEST_CASE("config: two providers cannot share a root", "[daemon][config]") {
+  const auto errors = [](std::string_view first, std::string_view second) {
+    const std::string text = fmt::format(
+        "[providers.a]\ntype = \"local\"\nroot = \"{}\"\nhosts_dir = \"/h\"\npools = [{{ name = \"x\" }}]\n"
+        "[providers.b]\ntype = \"local\"\nroot = \"{}\"\nhosts_dir = \"/h\"\npools = [{{ name = \"x\" }}]\n",
+        first, second);
+    std::string all;
+    for (const dm::ConfigProblem& one : dm::parse_config(text, "x.toml", "h").errors)
+      all += dm::to_text(one) + "\n";
+    return all;
+  };
+  for (const auto& [first, second] :
+       {std::pair{"/r", "/r"}, std::pair{"/r", "/r/"}, std::pair{"/r", "/r/b"}, std::pair{"/r/a/..", "/r"},
+        std::pair{"/r/b", "/r"}, std::pair{"/proc/self/root/r", "/r"}, std::pair{"/", "/r"}}) {
+    INFO(first << " and " << second);
+    CHECK(errors(first, second).find("x.toml:8:1: providers.b.root: is the root of providers.a too") == 0);
+  }
+  CHECK(errors("/r/a", "/r/ab").empty());
+}
+
 TEST_CASE("config: a small one, with every default") {
   const dm::ConfigResult result = parse(kBase);
   CHECK(texts(result.errors).empty());
