@@ -168,28 +168,6 @@ Result<UniqueFd> open_control() {
   return fail_errno("open /dev/loop-control");
 }
 
-// After LOOP_CLR_FD answered 0 and the device stayed: somebody has it open. Undo the AUTOCLEAR that the
-// call left.
-Status take_autoclear_back(const LoopDevice& device) {
-  const UniqueFd fd(::open(device.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!fd) return fail(Errc::uncertain, "open {}: {}", device.path, std::strerror(errno));
-  loop_info64 info{};
-  if (::ioctl(fd.get(), LOOP_GET_STATUS64, &info) != 0) {
-    if (errno == ENXIO) return {};
-    return fail(Errc::uncertain, "{}: LOOP_GET_STATUS64: {}", device.path, std::strerror(errno));
-  }
-  if (!(FileIdentity{info.lo_device, info.lo_inode} == device.backing) ||
-      text_of(info.lo_file_name) != device.tag)
-    return {};
-  info.lo_flags &= ~static_cast<__u32>(LO_FLAGS_AUTOCLEAR);
-  if (::ioctl(fd.get(), LOOP_SET_STATUS64, &info) != 0) {
-    return fail(Errc::uncertain,
-                "{}: will go when its last opener closes it, and that cannot be taken back: {}", device.path,
-                std::strerror(errno));
-  }
-  return fail(Errc::busy, "{}: still open by another process, or mounted in another namespace", device.path);
-}
-
 }  // namespace
 
 std::string loop_tag(std::initializer_list<std::string_view> names) {
@@ -237,6 +215,28 @@ Result<LoopDevice> attach_loop(const LoopRequest& request,
               request.image_path, kAttachTries);
 }
 
+Result<UniqueFd> hold_loop(const LoopDevice& device) {
+  UniqueFd fd(::open(device.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!fd && errno != ENXIO && errno != ENOENT) return fail_errno(fmt::format("open {}", device.path));
+  loop_info64 info{};
+  if (fd && ::ioctl(fd.get(), LOOP_GET_STATUS64, &info) != 0) {
+    if (errno != ENXIO) return fail_errno(fmt::format("{}: LOOP_GET_STATUS64", device.path));
+    fd.reset();
+  }
+  if (!fd) return fail(Errc::not_found, "{}: is not set up any more", device.path);
+  if (!(FileIdentity{info.lo_device, info.lo_inode} == device.backing) ||
+      text_of(info.lo_file_name) != device.tag)
+    return fail(Errc::not_found, "{}: is another volume's by now", device.path);
+  if ((info.lo_flags & LO_FLAGS_AUTOCLEAR) == 0) return fd;
+  info.lo_flags &= ~static_cast<__u32>(LO_FLAGS_AUTOCLEAR);
+  if (::ioctl(fd.get(), LOOP_SET_STATUS64, &info) != 0) {
+    return fail(Errc::uncertain,
+                "{}: will go when its last opener closes it, and that cannot be taken back: {}", device.path,
+                std::strerror(errno));
+  }
+  return fd;
+}
+
 Status detach_loop(const LoopDevice& device) {
   {
     const UniqueFd fd(::open(device.path.c_str(), O_RDONLY | O_EXCL | O_CLOEXEC));
@@ -258,7 +258,14 @@ Status detach_loop(const LoopDevice& device) {
     if (!*there) return {};
     pause_between_looks();
   }
-  return take_autoclear_back(device);
+  // It answered 0 and the device stayed: somebody has it open. The call left AUTOCLEAR behind.
+  const Result<UniqueFd> held = hold_loop(device);
+  if (held) {
+    return fail(Errc::busy, "{}: still open by another process, or mounted in another namespace",
+                device.path);
+  }
+  if (held.error().code == Errc::not_found) return {};
+  return fail(Errc::uncertain, "{}", held.error().message);
 }
 
 }  // namespace extvold::host

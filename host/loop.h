@@ -25,6 +25,7 @@
 #include <string>
 #include <vector>
 
+#include "host/fd.h"
 #include "host/files.h"
 
 namespace extvold::host {
@@ -64,6 +65,11 @@ struct LoopRequest {
 // (all in use), what `before` failed with; nothing is left then.
 Result<LoopDevice> attach_loop(const LoopRequest& request,
                                const std::function<Status(const std::string& device)>& before);
+
+// The device, open: while it is held, its number cannot become another's. AUTOCLEAR, which somebody's
+// `losetup -d` leaves on a device in use, is taken back: else the attachment goes with the next unmount.
+// Errors: not_found (it is gone, or by now another's), uncertain (AUTOCLEAR could not be taken back).
+Result<UniqueFd> hold_loop(const LoopDevice& device);
 
 // Takes the device down and returns only when the kernel does not show it any more. Already gone, or by now
 // another's: done. Errors: busy (mounted or open; nothing was changed, AUTOCLEAR taken back), uncertain (it

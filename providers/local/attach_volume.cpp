@@ -72,7 +72,8 @@ Status check_existing(const Attaching& work, const OpenImage& image, const host:
     return fail(Errc::conflict, "volume {}: is attached to host {} {}; detach it first", work.request.ref,
                 work.request.host, loop.read_only ? "read-only" : "writable");
   }
-  return {};
+  const Result<host::UniqueFd> lasting = host::hold_loop(loop);
+  return lasting ? Status() : tl::make_unexpected(lasting.error());
 }
 
 Status make_record_folder(const Attaching& work) {

@@ -20,9 +20,11 @@ Status check_unused(const host::LoopDevice& loop) {
 }
 
 // Unmounted, but the device cannot be taken down: mount again, so that nothing has happened, and nobody
-// writes to the bare folder.
-tl::unexpected<Error> mount_again(const host::MountRequest& mount, const Error& error) {
-  const Status mounted = host::mount_device(mount);
+// writes to the bare folder. Only if the device is still this attachment: its number may be another volume's.
+tl::unexpected<Error> mount_again(const host::LoopDevice& loop, const host::MountRequest& mount,
+                                  const Error& error) {
+  const Result<host::UniqueFd> held = host::hold_loop(loop);
+  const Status mounted = held ? host::mount_device(mount) : tl::make_unexpected(held.error());
   if (mounted) return tl::make_unexpected(error);
   return fail(Errc::uncertain, "{}; and mounting again failed: {}", error.message, mounted.error().message);
 }
@@ -37,6 +39,7 @@ Result<std::string> recorded_mount_point(const Site& site, const HelperRequest& 
 
 Status take_down(const Site& site, const HelperRequest& request, const VolumeRef& ref,
                  const host::LoopDevice& loop) {
+  ASSIGN(host::UniqueFd held, host::hold_loop(loop));  // our own unmount must not be what takes it down
   const std::string anchor = site.mount_anchor(request.host);
   ASSIGN(const std::string mount_point, recorded_mount_point(site, request, ref));
   ASSIGN(const DeviceMounts mounts, sort_mounts(loop, mount_point.empty() ? "" : anchor + mount_point));
@@ -47,6 +50,7 @@ Status take_down(const Site& site, const HelperRequest& request, const VolumeRef
   if (!mounts.own) {
     TRY(check_unused(loop));
     host::crash_point("detach.before_loop");
+    held.reset();
     return host::detach_loop(loop);
   }
   const std::optional<Filesystem> filesystem = from_text<Filesystem>(mounts.own->type);
@@ -56,10 +60,11 @@ Status take_down(const Site& site, const HelperRequest& request, const VolumeRef
   host::crash_point("detach.after_umount");
   ASSIGN(const DeviceMounts now, sort_mounts(loop, anchor + mount_point));
   if (now.own) return fail(Errc::busy, "{}: is still mounted at {}", loop.path, now.own->target);
-  if (const Status unused = check_unused(loop); !unused) return mount_again(mount, unused.error());
+  if (const Status unused = check_unused(loop); !unused) return mount_again(loop, mount, unused.error());
   host::crash_point("detach.before_loop");
+  held.reset();
   const Status gone = host::detach_loop(loop);
-  if (!gone && gone.error().code != Errc::uncertain) return mount_again(mount, gone.error());
+  if (!gone && gone.error().code != Errc::uncertain) return mount_again(loop, mount, gone.error());
   return gone;
 }
 

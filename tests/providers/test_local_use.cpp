@@ -417,6 +417,50 @@ TEST_CASE("local: an attached volume is never missing in silence", "[root]") {
   CHECK(world.inspect(volume).attachments.at(0).host_identity == "a1");
 }
 
+TEST_CASE("local: an AUTOCLEAR that somebody else set is taken back", "[root]") {
+  if (lacks_root("loop devices")) return;
+  LocalWorld world;
+  Volume volume = world.formatted("xv-auto");
+  volume.mount_point = "/data";
+  const OperationCall attach = world.call(OperationKind::attach, volume, "a1");
+  const std::string device = world.execute(attach).device;
+  clear_loop(device);  // as `losetup -d` does: answered 0, and the device stays, as it is mounted
+  REQUIRE(is_autoclear(device));
+  SECTION("by the next attach") {
+    check_done(world.execute(attach), Outcome::unchanged);
+    CHECK_FALSE(is_autoclear(device));
+  }
+  SECTION("by a detach, before it unmounts") {
+    world.config.helper_environment = {"EXTVOLD_HELPER_CRASH_AT=detach.after_umount"};
+    world.restart();
+    CHECK(world.execute(world.call(OperationKind::detach, volume, "a1")).state == OperationState::uncertain);
+    world.config.helper_environment = {};
+    world.restart();
+    CHECK(world.inspect(volume).attachments.size() == 1);
+  }
+  check_done(world.execute(world.call(OperationKind::detach, volume, "a1")), Outcome::changed);
+  CHECK(world.loops() == 0);
+}
+
+TEST_CASE("host: a device is held only while it is the same attachment", "[root]") {
+  if (lacks_root("loop devices")) return;
+  LocalWorld world;
+  const Volume volume = world.volume("xv-held");
+  world.execute(world.call(OperationKind::create, volume));
+  const std::string device = world.execute(world.call(OperationKind::attach, volume, "a1")).device;
+  const Result<std::vector<host::LoopDevice>> loops = host::list_loops();
+  REQUIRE(loops);
+  for (host::LoopDevice loop : *loops) {
+    if (loop.path != device) continue;
+    CHECK(host::hold_loop(loop));
+    loop.tag += "x";
+    CHECK(host::hold_loop(loop).error().code == Errc::not_found);
+    loop.tag.pop_back();
+    check_done(world.execute(world.call(OperationKind::detach, volume, "a1")), Outcome::changed);
+    CHECK(host::hold_loop(loop).error().code == Errc::not_found);
+  }
+}
+
 TEST_CASE("local: foreign and adopted volumes", "[root]") {
   if (lacks_root("loop devices")) return;
   LocalWorld world;
