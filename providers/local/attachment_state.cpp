@@ -10,7 +10,13 @@ Status require_host(const Site& site, const std::string& host) {
   if (!host::is_plain_name(host)) return fail(Errc::invalid, "host \"{}\": not a name of a folder", host);
   struct stat st {};
   const std::string path = site.host_path(host);
-  if (::stat(path.c_str(), &st) == 0 && S_ISDIR(st.st_mode)) return {};
+  for (const std::string& folder : {path, site.mount_anchor(host)}) {
+    if (::lstat(folder.c_str(), &st) != 0 || S_ISDIR(st.st_mode)) continue;
+    return fail(Errc::conflict,
+                "host {}: {} must be a folder, not a symlink or a file (to have it elsewhere: mount --bind)",
+                host, folder);
+  }
+  if (::lstat(path.c_str(), &st) == 0) return {};
   return fail(
       Errc::conflict,
       "host {}: unknown to this provider, as there is no folder {} (if it is to use local volumes: mkdir {})",

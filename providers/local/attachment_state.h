@@ -11,7 +11,8 @@
 
 namespace extvold::providers::local {
 
-// The host's folder must exist: the operator makes hosts, we do not.
+// The host's folder must exist: the operator makes hosts, we do not. It and its mnt/, if there is one, must
+// be folders, not symlinks: mounts are found by their path, and the kernel's table has symlinks resolved.
 Status require_host(const Site& site, const std::string& host);
 
 // The loop device that this host's attachment made, by tag: none or one. Two: conflict.

@@ -251,6 +251,16 @@ TEST_CASE("local: a mount goes only where it should, and only the right filesyst
     const OperationResult result = world.execute(attach);
     CHECK(result.state == OperationState::failed);
   }
+  SECTION("the host's mnt, or its whole folder, is a symlink") {
+    std::filesystem::create_directory(world.dir + "/elsewhere");
+    std::filesystem::remove_all(world.dir + "/hosts/a1/mnt");
+    std::filesystem::create_directory_symlink(world.dir + "/elsewhere", world.dir + "/hosts/a1/mnt");
+    check_failed(world.execute(attach), Errc::conflict, "mount --bind");
+    std::filesystem::rename(world.dir + "/hosts/a1", world.dir + "/hosts/.a1");
+    std::filesystem::create_directory_symlink(world.dir + "/hosts/.a1", world.dir + "/hosts/a1");
+    check_failed(world.execute(attach), Errc::conflict, "mount --bind");
+    CHECK(std::filesystem::is_empty(world.dir + "/elsewhere"));
+  }
   SECTION("another filesystem stands on it") {
     const std::string device =
         world.execute(world.call(OperationKind::attach, world.volume("xv-mount"), "a1")).device;
