@@ -129,7 +129,7 @@ class Cluster:
     def __init__(self, recording, speed=1.0, holds=(), active="true", agents_api="unfiltered", linger="500ms",
                  log=None):
         self.dir = os.path.realpath(tempfile.mkdtemp(prefix=f"extvold-e2e-{recording}-"))
-        self.replay = self.daemon = None
+        self.replay = self.daemon = self.netns = None
         self.log_path = log or os.path.join(self.dir, "log")
         try:
             for host in HOSTS:
@@ -159,13 +159,17 @@ class Cluster:
     # ---- the recorded master and agents
 
     def start_replay(self, recording, speed, holds):
+        """At the recorded addresses, in a network namespace of its own, where that may be made; else at others."""
         command = [REPLAY, "--die-with-parent", "--recording", f"{SOURCE}/tests/data/mesos/{recording}",
-                   "--speed", str(speed)]
+                   "--speed", str(speed), "--netns", f"extvold-e2e-{os.getpid()}"]
         for hold in holds:
             command += ["--hold-at", str(hold)]
         self.replay = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         ready = json.loads(self.replay.stdout.readline())
         self.master = ready["master"]
+        self.netns = ready["netns"]
+        # Only the network: `ip netns exec` would also hide the daemon's mounts from everybody else.
+        self.enter = ["nsenter", f"--net=/run/netns/{self.netns}"] if self.netns else []
         self.speed = speed
         self.ends_at = ready["ends_at"]
         self.holds = list(holds)
@@ -191,7 +195,8 @@ class Cluster:
 
     def start_daemon(self, wait=True):
         with open(self.log_path, "a", encoding="utf-8") as log:
-            self.daemon = subprocess.Popen([EXTVOLD, "serve", "--config", self.config], stderr=log, stdout=log)
+            self.daemon = subprocess.Popen(self.enter + [EXTVOLD, "serve", "--config", self.config], stderr=log,
+                                           stdout=log)
         if wait:
             self.await_true("the daemon answers", lambda: self.try_get("/v1/status") is not None)
             if self.clock[0] is None:
@@ -209,6 +214,11 @@ class Cluster:
         self.daemon = None
         if status != 0:
             raise Failure(f"the daemon ended with status {status}")
+
+    def command(self, *words):
+        """`extvold WORDS…`, as an operator types it on the daemon's machine."""
+        return subprocess.run(self.enter + [EXTVOLD, *words, "--config", self.config], capture_output=True, text=True,
+                              timeout=90, check=False)
 
     def request(self, method, path, body=None):
         connection = UnixConnection(f"{self.dir}/extvold.sock")
@@ -310,10 +320,14 @@ class Cluster:
         if watcher is not None:
             watcher.stop.set()
             watcher.join()
-        for process in (self.daemon, self.replay):
-            if process is not None and process.poll() is None:
-                process.kill()
-                process.wait()
+        if self.daemon is not None and self.daemon.poll() is None:
+            self.daemon.kill()
+            self.daemon.wait()
+        if self.replay is not None and self.replay.poll() is None:
+            self.replay.terminate()  # it removes its namespace
+            self.replay.wait()
+        if self.netns and os.path.exists(f"/run/netns/{self.netns}"):
+            subprocess.run(["ip", "netns", "delete", self.netns], check=False)
         if self.replay is not None:
             self.replay.stdout.close()
         self.end_helpers()
