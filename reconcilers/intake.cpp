@@ -200,7 +200,19 @@ void Engine::see_task_claims(const TaskRecord& task, Now now) {
       claim.container = task.last_status->parent_container.empty() ? task.last_status->container
                                                                    : task.last_status->parent_container;
     }
+    // Its agent may have listed the executor that it generated for this task before the master told of the
+    // task.
+    std::vector<ClaimId> doubled;
+    if (task.executor.empty()) {
+      for (const Claim* one : snapshot_.claims_of_task(task.framework, TaskId{})) {
+        if (one->kind == ClaimKind::executor && one->executor.value == task.task.value &&
+            one->agent == task.agent && one->reference.driver == reference.driver &&
+            one->reference.name == reference.name)
+          doubled.push_back(one->id);
+      }
+    }
     see_claim(std::move(claim), now);
+    for (ClaimId id : doubled) change(DropClaim{id});
   }
 }
 

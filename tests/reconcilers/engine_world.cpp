@@ -87,6 +87,7 @@ void EngineWorld::step(reconcilers::Input input) {
   std::vector<reconcilers::Effect> effects = engine_->step(now(), std::move(input));
   for (reconcilers::Effect& effect : effects) perform(std::move(effect));
   check();
+  after_step();
 }
 
 void EngineWorld::check() const {
@@ -120,7 +121,7 @@ void EngineWorld::perform(reconcilers::Effect effect) {
   } else if (auto* read = std::get_if<reconcilers::ReadAgent>(&effect)) {
     answer_agent(*read);
   } else if (auto* poll = std::get_if<reconcilers::PollMaster>(&effect)) {
-    queue_.emplace_back(reconcilers::EventsArrived{{PollFailed{poll->call, "not scripted"}}});
+    answer_poll(*poll);
   } else if (auto* execute = std::get_if<reconcilers::Execute>(&effect)) {
     answer_call(execute->call);
   } else if (auto* reply = std::get_if<Reply>(&effect)) {
@@ -179,7 +180,7 @@ void EngineWorld::subscribe(std::vector<MesosEvent> snapshot) {
   event(SnapshotEnded{});
 }
 
-void EngineWorld::disconnect() { event(SubscriptionClosed{"the connection broke"}); }
+void EngineWorld::disconnect(const std::string& why) { event(SubscriptionClosed{why}); }
 
 void EngineWorld::agent_added(const std::string& name, const std::string& host, std::string attributes) {
   AgentSeen seen;
@@ -329,6 +330,10 @@ void EngineWorld::answer_observation(const reconcilers::ObserveProvider& wish) {
   queue_.emplace_back(reconcilers::ObservationArrived{std::move(out)});
 }
 
+void EngineWorld::answer_poll(const reconcilers::PollMaster& wish) {
+  post(reconcilers::EventsArrived{{PollFailed{wish.call, "not scripted"}}});
+}
+
 void EngineWorld::answer_agent(const reconcilers::ReadAgent& wish) {
   if (silent_agents.contains(wish.agent.value.str())) {
     queue_.emplace_back(reconcilers::EventsArrived{{AgentApiFailed{wish.agent, "timed out"}}});
@@ -392,6 +397,7 @@ void EngineWorld::take_effect(const OperationCall& call, OperationResult& result
 }
 
 void EngineWorld::answer_call(const OperationCall& call) {
+  before_call(call);
   calls.push_back(std::string(to_text(call.operation.kind)) + " " + call.volume.name +
                   (call.host_name.empty() ? "" : " " + call.host_name));
   OperationResult result;

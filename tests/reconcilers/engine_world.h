@@ -36,6 +36,9 @@ class EngineWorld {
  public:
   EngineWorld();
   explicit EngineWorld(Policy policy);
+  virtual ~EngineWorld() = default;
+  EngineWorld(const EngineWorld&) = delete;
+  EngineWorld& operator=(const EngineWorld&) = delete;
 
   static Policy default_policy();
 
@@ -47,7 +50,7 @@ class EngineWorld {
   // ---- Mesos
   void event(MesosEvent event);
   void subscribe(std::vector<MesosEvent> snapshot = {});
-  void disconnect();
+  void disconnect(const std::string& why = "the connection broke");
   void agent_added(const std::string& name, const std::string& host, std::string attributes = {});
   TaskRecord task(const std::string& id, const std::string& agent, const std::string& volume,
                   TaskState state = TaskState::task_staging) const;
@@ -89,12 +92,19 @@ class EngineWorld {
   std::vector<HistoryEntry> history;
   std::vector<Reply> replies;
 
+ protected:
+  // What comes of a question to the master or to an agent: an input in the queue, now or later.
+  virtual void answer_poll(const reconcilers::PollMaster& wish);
+  virtual void answer_agent(const reconcilers::ReadAgent& wish);
+  virtual void before_call(const OperationCall&) {}
+  virtual void after_step() {}
+  void post(reconcilers::Input input) { queue_.push_back(std::move(input)); }
+
  private:
   void step(reconcilers::Input input);
   void perform(reconcilers::Effect effect);
   void check() const;
   void answer_observation(const reconcilers::ObserveProvider& wish);
-  void answer_agent(const reconcilers::ReadAgent& wish);
   void answer_call(const OperationCall& call);
   void take_effect(const OperationCall& call, OperationResult& result);
   ObservedVolume observed(const std::string& key, const FakeVolume& volume) const;
