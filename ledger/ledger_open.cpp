@@ -243,6 +243,8 @@ Status Ledger::begin_incarnation(std::int64_t incarnation, const std::string& ki
                        .operation_ends = meta_.operation_ends};
   ASSIGN(Transaction transaction, Transaction::begin(db_, transactions_));
   TRY(db_.run("queries/update_incarnation", {"incarnation"}, incarnation));
+  TRY(db_.run("queries/inherit_released_volumes"));
+  TRY(db_.run("queries/inherit_released_hosts"));
   TRY(db_.run("queries/void_all_evidence", {"why", "sequence"}, why, context.sequence));
   TRY(db_.run("queries/doubt_all_attachments", {"at"}, options_.now));
   TRY(db_.run("queries/doubt_all_claims", {"why"}, why));

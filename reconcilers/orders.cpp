@@ -376,6 +376,33 @@ Result<std::string> Engine::obey(const Hold& order, const Command& command, Now)
            .text = "nothing is changed from now on",
            .user_uid = command.user_uid});
   change(SetMode{Mode::observe});
+  // What was released by name would go on acting.
+  std::vector<Volume> volumes;
+  for (const auto& [id, entry] : snapshot_.volumes()) {
+    if (entry.volume.hold == HoldState::released) volumes.push_back(entry.volume);
+  }
+  std::vector<Host> hosts;
+  for (const auto& [id, host] : snapshot_.hosts()) {
+    if (host.hold == HoldState::released) hosts.push_back(host);
+  }
+  for (Volume& row : volumes) {
+    row.hold = HoldState::inherit;
+    history({.kind = "volume.inherit",
+             .volume = row.id,
+             .rule = "order.hold",
+             .text = fmt::format("volume {} is no longer released by name", row.name),
+             .user_uid = command.user_uid});
+    change(std::move(row));
+  }
+  for (Host& row : hosts) {
+    row.hold = HoldState::inherit;
+    history({.kind = "host.inherit",
+             .host = row.id,
+             .rule = "order.hold",
+             .text = fmt::format("host {} is no longer released by name", row.name),
+             .user_uid = command.user_uid});
+    change(std::move(row));
+  }
   touch_all();
   return std::string("everything is held: extvold plans and explains, and changes nothing");
 }

@@ -338,7 +338,12 @@ TEST_CASE("A copied ledger begins a new incarnation and observes") {
   {
     const auto ledger = open_ledger(path);
     commit(*ledger, sample_state());
-    commit(*ledger, {SetMode{Mode::active}, sample_evidence(1, EvidenceKind::fenced, 1, 1, 1)});
+    Volume released = sample_volume(1);
+    released.hold = HoldState::released;
+    Host released_host = sample_host(1);
+    released_host.hold = HoldState::released;
+    commit(*ledger, {SetMode{Mode::active}, sample_evidence(1, EvidenceKind::fenced, 1, 1, 1), released,
+                     released_host});
   }
   copy_ledger(path, dir / "b/ledger.db");
   SECTION("with its mark") {}
@@ -349,6 +354,8 @@ TEST_CASE("A copied ledger begins a new incarnation and observes") {
   CHECK(copy->identity().incarnation == (marked ? 2 : 1001));
   const Snapshot snapshot = value_of(copy->load());
   CHECK(snapshot.mode == Mode::observe);
+  CHECK(snapshot.volume({1})->volume.hold == HoldState::inherit);
+  CHECK(snapshot.host({1})->hold == HoldState::inherit);
   CHECK(snapshot.evidence().empty());
   CHECK(snapshot.claim({1})->liveness == Liveness::unknown);
   CHECK(snapshot.volume({1})->attachment({1})->state == AttachmentState::uncertain);

@@ -24,6 +24,18 @@ std::vector<Change> state_to_doubt() {
   issued.state = OperationState::issued;
   out.emplace_back(issued);
   out.emplace_back(SetMode{Mode::active});
+  Volume released = sample_volume(3);
+  released.hold = HoldState::released;
+  out.emplace_back(released);
+  Volume held = sample_volume(4);
+  held.hold = HoldState::held;
+  out.emplace_back(held);
+  Host released_host = sample_host(1);
+  released_host.hold = HoldState::released;
+  out.emplace_back(released_host);
+  Host held_host = sample_host(2);
+  held_host.hold = HoldState::held;
+  out.emplace_back(held_host);
   return out;
 }
 
@@ -75,6 +87,11 @@ TEST_CASE("A restored ledger doubts everything that it says about the present") 
   const Snapshot s = value_of(ledger->load());
   CHECK(s.ledger == report.ledger);
   CHECK(s.mode == Mode::observe);
+  // What was released by name would act in spite of that.
+  CHECK(s.volume({3})->volume.hold == HoldState::inherit);
+  CHECK(s.volume({4})->volume.hold == HoldState::held);
+  CHECK(s.host({1})->hold == HoldState::inherit);
+  CHECK(s.host({2})->hold == HoldState::held);
   CHECK(s.hosts().size() == 2);
   CHECK(s.evidence().empty());
   CHECK(s.claim({1})->liveness == Liveness::unknown);

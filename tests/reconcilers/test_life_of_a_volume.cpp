@@ -1,6 +1,8 @@
 // The main job, from creation to detach, with nothing going wrong.
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+
 #include "tests/reconcilers/engine_world.h"
 
 using extvold::testing::EngineWorld;
@@ -180,6 +182,29 @@ TEST_CASE("nothing is changed in observe mode, and the plan says what would be")
   REQUIRE(world.order(ev::Release{}).status);
   world.advance(ev::seconds(1));
   CHECK(world.attached("pgdata", "a1"));
+}
+
+TEST_CASE("hold --all takes back what was released by name, and leaves what is held") {
+  EngineWorld world;
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  world.agent_added("A2", "a2");
+  for (const char* name : {"pgdata", "logs", "held"}) world.make_volume(name);
+  REQUIRE(world.order(ev::Release{"pgdata"}).status);
+  REQUIRE(world.order(ev::Release{"a2"}).status);
+  REQUIRE(world.order(ev::Hold{"held"}).status);
+  REQUIRE(world.order(ev::Hold{}).status);
+  CHECK(world.volume("pgdata").volume.hold == ev::HoldState::inherit);
+  CHECK(world.engine().snapshot().host_by_name("a2")->hold == ev::HoldState::inherit);
+  CHECK(world.volume("held").volume.hold == ev::HoldState::held);
+  CHECK(std::count_if(world.history.begin(), world.history.end(), [](const ev::HistoryEntry& one) {
+          return one.kind == "volume.inherit" || one.kind == "host.inherit";
+        }) == 2);
+  world.run_task("pg.1", "A1", "pgdata");
+  world.run_task("log.1", "A2", "logs");
+  world.advance(ev::seconds(60));
+  CHECK_FALSE(world.attached("pgdata", "a1"));
+  CHECK_FALSE(world.attached("logs", "a2"));
 }
 
 TEST_CASE("the plan in place is a fixpoint and a look at it writes nothing") {
