@@ -136,7 +136,9 @@ Result<Snapshot> Ledger::load() {
     Database& db;
     ~End() { static_cast<void>(db.run("queries/rollback_transaction")); }
   } const end{db_};
-  ASSIGN(Snapshot snapshot, read_snapshot(db_));
+  auto read = read_snapshot(db_);
+  if (!read) return tl::make_unexpected(fatal(std::move(read).error()));
+  Snapshot snapshot = std::move(*read);
   ASSIGN(meta_, read_meta(db_));
   ASSIGN(known_data_version_, db_.number("queries/get_data_version"));
   return snapshot;

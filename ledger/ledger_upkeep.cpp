@@ -84,9 +84,10 @@ Status stage(const std::string& file, const std::string& staged) {
     return fail(Errc::conflict, "{} is empty: it is no backup of a ledger", file);
   std::vector<Finding> findings;
   TRY(read_complaints(source, "queries/check_integrity", findings));
+  TRY(read_foreign_keys(source, findings));
   if (!findings.empty()) {
-    return fail(Errc::corrupt, "the backup {} is damaged ({}): restore an older one", file,
-                findings.front().problem);
+    return fail(Errc::corrupt, "the backup {} is damaged ({}: {}): restore an older one", file,
+                findings.front().subject, findings.front().problem);
   }
   for (const char* ending : {"", "-wal", "-shm"})
     remove_file(staged + ending);  // of a restore that did not end

@@ -19,10 +19,59 @@ Status for_each_row(Database& db, std::string_view name, ReadRow read_row, Take 
   }
 }
 
+// What a row needs to be there before it; Snapshot::apply checks the same and takes a miss for a bug. Here it
+// is a damaged file, or one in which somebody deleted rows (foreign keys are off in `sqlite3`). Empty: sound.
+std::string missing_volume(const Snapshot& snapshot, VolumeId id) {
+  if (snapshot.volume(id) != nullptr) return {};
+  return fmt::format("volume {}, which does not exist", id.value);
+}
+
+std::string missing_host(const Snapshot& snapshot, HostId id) {
+  if (!id || snapshot.host(id) != nullptr) return {};
+  return fmt::format("host {}, which does not exist", id.value);
+}
+
+template <typename Row>
+std::string missing(const Snapshot& snapshot, const Row& row) {
+  if constexpr (requires { row.volume; }) {
+    if (auto what = missing_volume(snapshot, row.volume); !what.empty()) return what;
+  }
+  if constexpr (requires { row.host; }) return missing_host(snapshot, row.host);
+  return {};
+}
+
+std::string missing(const Snapshot& snapshot, const Volume& row) {
+  const bool named = row.state != VolumeState::removed && snapshot.volume_by_name(row.name) != nullptr;
+  if (named || snapshot.volume_by_key(row.key) != nullptr)
+    return fmt::format("volume {}, whose name or key is that of another one", row.id.value);
+  return {};
+}
+
+std::string missing(const Snapshot& snapshot, const Claim& row) {
+  if (row.volume) {
+    if (auto what = missing_volume(snapshot, row.volume); !what.empty()) return what;
+  }
+  return missing_host(snapshot, row.host);
+}
+
+std::string missing(const Snapshot& snapshot, const Operation& row) {
+  const VolumeEntry* const entry = snapshot.volume(row.volume);
+  if (entry == nullptr) return missing_volume(snapshot, row.volume);
+  if (entry->open_operation != nullptr)
+    return fmt::format("volume {}, which has another open operation", row.volume.value);
+  return missing_host(snapshot, row.host);
+}
+
 // ... and puts each into the snapshot.
 template <typename Row, typename ReadRow>
 Status put_rows(Database& db, Snapshot& snapshot, std::string_view name, ReadRow read_row) {
   return for_each_row<Row>(db, name, read_row, [&](Row row) -> Status {
+    if (const std::string what = missing(snapshot, row); !what.empty()) {
+      return fail(Errc::corrupt,
+                  "ledger {}: {}: a row names {}; `extvold ledger check` lists all of them; restore a backup "
+                  "with `extvold ledger restore FILE`",
+                  sqlite3_db_filename(db.handle(), "main"), name, what);
+    }
     snapshot.apply(Change(std::move(row)));
     return {};
   });

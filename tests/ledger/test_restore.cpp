@@ -173,6 +173,11 @@ TEST_CASE("What is no backup is not restored, and what was there stays") {
   CHECK(error_of(Ledger::restore(dir / "text", path, kNow)).code == Errc::corrupt);
   sql_rows(dir / "foreign", "CREATE TABLE t (a)");
   CHECK(error_of(Ledger::restore(dir / "foreign", path, kNow)).code == Errc::conflict);
+  require_ok(open_ledger(path)->backup(dir / "orphans"));
+  sql_rows(dir / "orphans", "DELETE FROM volumes WHERE id = 1");
+  const Error orphans = error_of(Ledger::restore(dir / "orphans", path, kNow));
+  CHECK(orphans.code == Errc::corrupt);
+  CHECK_THAT(orphans.message, Catch::Contains("orphans") && Catch::Contains("volumes"));
   {
     std::fstream file(dir / "backup", std::ios::in | std::ios::out | std::ios::binary);
     file.seekp(4096 * 5);
