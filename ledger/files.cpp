@@ -97,12 +97,14 @@ Result<FileIdentity> identify(const std::string& path) {
 }
 
 Result<std::string> resolve(const std::string& path) {
+  constexpr int kLinksMax = 40;  // as the kernel
   std::error_code error;
-  const std::filesystem::path whole = std::filesystem::absolute(path, error);
+  std::filesystem::path whole = std::filesystem::absolute(path, error);
   // A link to the database is followed, so that the lock lies beside the database itself.
-  if (!error && std::filesystem::exists(whole, error)) {
-    const auto real = std::filesystem::canonical(whole, error);
-    if (!error) return real.string();
+  for (int links = 0; links < kLinksMax && std::filesystem::is_symlink(whole, error); ++links) {
+    const auto target = std::filesystem::read_symlink(whole, error);
+    if (error) break;
+    whole = whole.parent_path() / target;  // an absolute one replaces all
   }
   const auto directory = std::filesystem::canonical(whole.parent_path(), error);
   if (error) {
@@ -126,24 +128,51 @@ Status sync_directory_of(const std::string& path) {
   return sync_file(std::filesystem::path(path).parent_path().string());
 }
 
+bool is_still(const UniqueFd& fd, const std::string& path) {
+  struct stat held {};
+  struct stat named {};
+  return ::fstat(fd.get(), &held) == 0 && ::stat(path.c_str(), &named) == 0 && held.st_dev == named.st_dev &&
+         held.st_ino == named.st_ino;
+}
+
+namespace {
+
+tl::unexpected<Error> held_by_another(const std::string& pid, const std::string& ledger_path) {
+  return fail(Errc::busy, "another extvold (pid {}) holds the ledger {}: stop it, or ask it with the CLI",
+              pid, ledger_path);
+}
+
+}  // namespace
+
 Result<UniqueFd> take_lock(const std::string& ledger_path) {
   const std::string path = lock_path(ledger_path);
-  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
-  if (!fd) {
-    auto error = system_error("ledger: cannot open its lock", path);
-    error.value().message += "; the directory must be writable for the user that extvold runs as";
-    return error;
+  for (;;) {
+    UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
+    if (!fd) {
+      auto error = system_error("ledger: cannot open its lock", path);
+      error.value().message += "; the directory must be writable for the user that extvold runs as";
+      return error;
+    }
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+      if (errno != EWOULDBLOCK) return system_error("ledger: cannot lock", path);
+      ASSIGN(const std::string holder, read_start(fd.get(), path));
+      return held_by_another(holder.substr(0, holder.find('\n')), ledger_path);
+    }
+    if (!is_still(fd, path)) continue;  // removed between the two: the next one to come makes another
+    const std::string pid = fmt::format("{}\n", ::getpid());
+    if (::ftruncate(fd.get(), 0) != 0) return system_error("cannot write", path);
+    TRY(write_at(fd.get(), pid, 0, path));
+    return fd;
   }
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) return system_error("ledger: cannot lock", path);
-    ASSIGN(const std::string holder, read_start(fd.get(), path));
-    return fail(Errc::busy, "another extvold (pid {}) holds the ledger {}: stop it, or ask it with the CLI",
-                holder.substr(0, holder.find('\n')), ledger_path);
-  }
-  const std::string pid = fmt::format("{}\n", ::getpid());
-  if (::ftruncate(fd.get(), 0) != 0) return system_error("cannot write", path);
-  TRY(write_at(fd.get(), pid, 0, path));
-  return fd;
+}
+
+Result<std::optional<UniqueFd>> take_database_lock(const std::string& ledger_path) {
+  UniqueFd fd(::open(ledger_path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return system_error("ledger: cannot open", ledger_path);
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return std::optional<UniqueFd>(std::move(fd));
+  if (errno == EWOULDBLOCK)
+    return held_by_another("unknown: by another name, or its lock file was removed", ledger_path);
+  return std::optional<UniqueFd>();  // where a lock needs the right to write: the lock file's must do
 }
 
 // ---- The mark: fixed columns, so that a sequence is written over the old one.

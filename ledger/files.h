@@ -41,14 +41,20 @@ Result<FileIdentity> identify(const std::string& path);
 
 bool file_exists(const std::string& path);
 std::string free_name(const std::string& wanted);  // `wanted`, or with .2, .3, ... what is not there yet
-// The path with its directory resolved, so that one ledger has one lock under all its names. not_found: no
-// such directory.
+// The path with its directory and links resolved, also a link to what is not there yet, so that one ledger
+// has one lock under all its names. not_found: no such directory.
 Result<std::string> resolve(const std::string& path);
 Status sync_file(const std::string& path);
 Status sync_directory_of(const std::string& path);
 
 // Held until destroyed; the file stays. busy: another process holds it; the message names that process.
 Result<UniqueFd> take_lock(const std::string& ledger_path);
+// The same on the database itself, which has one lock under hard links too and does not go by an `rm` that
+// takes the lock file. The file must be there. SQLite's own locks go when a process closes any descriptor of
+// the file: let go of this only after the connection is closed. nullopt: the filesystem has no such locks.
+Result<std::optional<UniqueFd>> take_database_lock(const std::string& ledger_path);
+// That the path still leads to the file behind the descriptor: nobody removed or replaced it.
+bool is_still(const UniqueFd& fd, const std::string& path);
 
 // How far the ledger of this path has got, kept outside of it: a database that is behind its mark is an old
 // copy.

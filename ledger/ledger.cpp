@@ -58,10 +58,23 @@ Status Ledger::refuse_if_foreign_write() {
       path_);
 }
 
+// Whoever removes the lock's file or puts another database in the place of this one lets a second extvold in,
+// or has this one write to a file without a name.
+Status Ledger::refuse_if_replaced() {
+  if (!options_.guarded) return {};
+  const bool locked = is_still(lock_, lock_path(path_));
+  if (locked && (!database_lock_ || is_still(*database_lock_, path_))) return {};
+  return fail(Errc::corrupt,
+              "ledger {}: {} was removed or replaced while extvold holds it: nothing more is written through "
+              "this opening; leave the ledger's files alone while extvold runs",
+              path_, locked ? path_ : lock_path(path_));
+}
+
 Status Ledger::commit_group(std::span<const Batch> group, WriteContext& context,
                             std::vector<CommitInfo>& infos) {
   ASSIGN(Transaction transaction, Transaction::begin(db_, transactions_));
   TRY(refuse_if_foreign_write());
+  TRY(refuse_if_replaced());
   for (const Batch& batch : group) {
     context.sequence = batch.sequence;
     context.at = batch.at;

@@ -142,6 +142,7 @@ class Ledger {
   Status commit_group(std::span<const Batch> group, WriteContext& context, std::vector<CommitInfo>& infos);
   Status refuse_if_not_next(std::span<const Batch> group);
   Status refuse_if_foreign_write();
+  Status refuse_if_replaced();
   Status explain_foreign_keys(const Error& error);
   Status prune_in_transaction(WallTime older_than, PruneReport& report);
   Error fatal(Error error);
@@ -152,6 +153,7 @@ class Ledger {
   OpenOptions options_;
   OpenReport report_;
   UniqueFd lock_;
+  std::optional<UniqueFd> database_lock_;  // before the connection: that must go first
   HighWaterFile high_water_;
   Database db_;  // before the statements: they must go first
   TransactionStatements transactions_;

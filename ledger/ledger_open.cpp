@@ -143,6 +143,9 @@ Status Ledger::open_for_writing() {
   ASSIGN(db_, Database::open(
                   path_,
                   {.read_only = false, .create = options_.create, .immutable = false, .vfs = options_.vfs}));
+  if (options_.guarded) {
+    ASSIGN(database_lock_, take_database_lock(path_));
+  }
   ASSIGN(const SchemaStanding standing, schema_standing(db_, path_, migrations()));
   if (standing == SchemaStanding::older || standing == SchemaStanding::present) {
     TRY(judge_against_mark(mark));

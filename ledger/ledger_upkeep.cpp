@@ -139,6 +139,10 @@ Status Ledger::backup(const std::string& file) {
 Result<RestoreReport> Ledger::restore(const std::string& file, const std::string& into, WallTime now) {
   ASSIGN(const std::string path, resolve(into));
   ASSIGN(const UniqueFd lock, take_lock(path));
+  std::optional<UniqueFd> database_lock;
+  if (file_exists(path)) {
+    ASSIGN(database_lock, take_database_lock(path));
+  }
   std::optional<HighWaterMark> mark;
   if (auto read = HighWaterFile::read(path))
     mark = *read;  // unreadable counts as lost: the incarnation jumps further
@@ -187,6 +191,7 @@ Result<PruneReport> Ledger::prune(WallTime older_than) {
 Status Ledger::prune_in_transaction(WallTime older_than, PruneReport& report) {
   ASSIGN(Transaction transaction, Transaction::begin(db_, transactions_));
   TRY(refuse_if_foreign_write());
+  TRY(refuse_if_replaced());
   std::int64_t from = 0;
   std::int64_t last = 0;
   std::int64_t limit = 0;

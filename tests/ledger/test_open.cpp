@@ -8,6 +8,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 
 #include "tests/ledger/ledger_fixture.h"
 #include "tests/lib/skip.h"
@@ -48,6 +49,27 @@ void overwrite(const std::string& path, std::streamoff offset, const std::string
   std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
   file.seekp(offset);
   file << bytes;
+}
+
+// What another process gets: nullopt, it may. In a process of its own, because closing a file there takes
+// SQLite's locks on it away.
+template <typename Act>
+std::optional<Errc> elsewhere(Act act) {
+  constexpr int kDone = 100;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const auto result = act();
+    ::_exit(result ? kDone : static_cast<int>(result.error().code));
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(WIFEXITED(status));
+  if (WEXITSTATUS(status) == kDone) return std::nullopt;
+  return static_cast<Errc>(WEXITSTATUS(status));
+}
+
+std::optional<Errc> open_elsewhere(const std::string& path) {
+  return elsewhere([&] { return Ledger::open(path, {}); });
 }
 
 std::unique_ptr<Ledger> open_reading(const std::string& path) {
@@ -92,6 +114,55 @@ TEST_CASE("A second opener is refused with the pid of the first, also through an
   CHECK(open_error(dir / "here/ledger.db").code == Errc::busy);
   first.reset();
   CHECK(Ledger::open(path, {}).has_value());
+}
+
+TEST_CASE("A lock file that somebody removes lets nobody in") {
+  const TempDir dir;
+  const std::string path = dir / "ledger.db";
+  auto first = open_ledger(path);
+  commit(*first, sample_state());
+  fs::remove(path + ".lock");
+  CHECK(open_elsewhere(path) == Errc::busy);
+  CHECK(elsewhere([&] { return Ledger::restore(path, path, kNow); }) == Errc::busy);
+  // That process made the file anew, so that a third one would find it free.
+  const Error error = error_of(first->commit(make_batch(*first, {sample_host(3)})));
+  CHECK(error.code == Errc::corrupt);
+  CHECK_THAT(error.message, Catch::Contains("ledger.db.lock was removed or replaced"));
+  first.reset();
+  first = open_ledger(path);
+  commit(*first, {sample_host(3)});
+  CHECK(open_elsewhere(path) == Errc::busy);
+}
+
+TEST_CASE("A database that is moved away under its writer is not written any more") {
+  const TempDir dir;
+  const std::string path = dir / "ledger.db";
+  const auto ledger = open_ledger(path);
+  commit(*ledger, sample_state());
+  fs::rename(path, dir / "away.db");
+  fs::copy_file(dir / "away.db", path);
+  const Error error = error_of(ledger->commit(make_batch(*ledger, {sample_host(3)})));
+  CHECK(error.code == Errc::corrupt);
+  CHECK_THAT(error.message, Catch::Contains("was removed or replaced"));
+}
+
+TEST_CASE("A link to a ledger that is not there yet, and a second name of the file, lead to one lock") {
+  const TempDir dir;
+  const std::string path = dir / "ledger.db";
+  fs::create_symlink("ledger.db", dir / "middle.db");
+  fs::create_symlink(dir / "middle.db", dir / "link.db");
+  auto first = open_ledger(dir / "link.db");
+  CHECK(first->path() == fs::canonical(path).string());
+  commit(*first, sample_state());
+  CHECK(open_elsewhere(path) == Errc::busy);
+  CHECK(open_elsewhere(dir / "link.db") == Errc::busy);
+  CHECK_FALSE(fs::exists(dir / "link.db.high-water"));
+  fs::create_hard_link(path, dir / "hard.db");
+  CHECK(open_elsewhere(dir / "hard.db") == Errc::busy);
+  first.reset();
+  CHECK_FALSE(open_ledger(path)->report().copied);
+  fs::create_symlink(dir / "circle.db", dir / "circle.db");
+  CHECK_FALSE(Ledger::open(dir / "circle.db", {}).has_value());
 }
 
 TEST_CASE("The lock of a killed process is gone with it") {
