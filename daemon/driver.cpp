@@ -47,9 +47,34 @@ Driver::~Driver() = default;
 Status Driver::start() {
   EXTVOLD_CHECK(state_ == DriverState::starting);
   started_at_ = parts_.clock.wall();
-  TRY(open());
+  if (auto opened = open(); !opened && !start_reading(opened.error())) return opened;
   upkeep_.start(kPruneFirst, [this] { upkeep(); });
   return {};
+}
+
+// A damaged ledger, or one that may not be written, is no reason to start again and again: the same found an
+// hour later makes the driver read-only. What can be read is shown; of a damaged file that may be nothing.
+bool Driver::start_reading(const Error& error) {
+  const bool damaged = error.code == Errc::corrupt;
+  if (options_.dry_run || (!damaged && error.code != Errc::permission)) return false;
+  LedgerSessionOptions options;
+  options.path = options_.ledger_path;
+  options.in_memory = true;
+  options.now = started_at_;
+  Snapshot snapshot;
+  if (auto opened = open_ledger(parts_.loop, options, [](const CommitOutcome&) {})) {
+    ledger_ = std::move(opened->session);
+    ledger_report_ = std::move(opened->report);
+    ledger_report_.read_only_reason = error.message;
+    snapshot = std::move(opened->snapshot);
+  } else if (!damaged) {
+    return false;  // there is no ledger yet, and none can be made
+  }
+  committed_ = snapshot.sequence;
+  engine_ = std::make_unique<reconcilers::Engine>(std::move(snapshot), policy_);
+  ++engine_number_;
+  go_read_only(error.message);
+  return true;
 }
 
 Status Driver::open() {

@@ -127,8 +127,8 @@ class Driver {
   Driver& operator=(const Driver&) = delete;
 
   // Opens the ledger, loads it, makes the Engine, subscribes. Blocks while the ledger is read. Errors are
-  // those of Ledger::open(): busy (another extvold holds it), permission, conflict, corrupt. A ledger that
-  // can only be read is no error: the state is then read_only.
+  // those of Ledger::open(): busy (another extvold holds it), not_found, conflict. A ledger that can only be
+  // read, or not even that because it is damaged, is no error: the state is then read_only.
   Status start();
 
   // Starts no operation any more, waits for the calls that run (at most `max`), closes. `stopped` comes once,
@@ -183,6 +183,7 @@ class Driver {
 
   // driver.cpp: life and death
   Status open();
+  bool start_reading(const Error& error);
   void go_read_only(std::string why);
   void try_reopen();
   void finish_stop();

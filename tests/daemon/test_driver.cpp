@@ -2,19 +2,23 @@
 // test says.
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <condition_variable>
 #include <filesystem>
+#include <fstream>
 #include <mutex>
 
+#include "daemon/api/backend.h"
 #include "daemon/driver.h"
 #include "daemon/log.h"
 #include "ledger/files.h"
 #include "ledger/ledger.h"
 #include "tests/daemon/support.h"
+#include "tests/lib/skip.h"
 
 namespace extvold::daemon::tests {
 namespace {
@@ -524,6 +528,64 @@ TEST_CASE("driver: while read-only, questions are answered and orders are refuse
   CHECK(rows > 0);
   CHECK(world.streams.open == nullptr);
   CHECK(world.provider->calls.empty());
+}
+
+TEST_CASE("driver: a damaged ledger at the start makes it read-only, and it takes up what is put back") {
+  World world;
+  world.start();
+  REQUIRE(world.order(world.volume("one")).has_value());
+  world.stop();
+  std::filesystem::copy_file(world.ledger_path(), world.folder.path("sound"));
+  std::ofstream(world.ledger_path()) << std::string(10'000, 'x');
+  world.make();
+  world.start();
+  CHECK(world.driver->status().state == DriverState::read_only);
+  CHECK(world.driver->snapshot().volumes().empty());
+  CHECK(world.driver->plan().operations.empty());
+  const Status ready = api::DriverBackend(*world.driver, world.clock).ready();
+  REQUIRE_FALSE(ready);
+  CHECK(ready.error().message.find("extvold ledger restore") != std::string::npos);
+  const Result<std::string> answer = world.order(world.volume("two"));
+  REQUIRE_FALSE(answer.has_value());
+  CHECK(answer.error().message.find("extvold ledger restore") != std::string::npos);
+  CHECK(std::filesystem::file_size(world.ledger_path()) == 10'000);  // left as it is
+  std::filesystem::copy_file(world.folder.path("sound"), world.ledger_path(),
+                             std::filesystem::copy_options::overwrite_existing);
+  world.until([&] { return world.driver->status().state == DriverState::running; });
+  CHECK(world.entry("one") != nullptr);
+}
+
+TEST_CASE("driver: a ledger that may only be read is shown, and taken up when it may be written") {
+  if (::geteuid() != 0) return extvold::tests::skip_test("needs root, to give rights up");
+  World world;
+  world.start();
+  REQUIRE(world.order(world.volume("one")).has_value());
+  world.stop();
+  std::filesystem::permissions(world.folder.path(""), std::filesystem::perms(0755));
+  std::filesystem::permissions(world.ledger_path(), std::filesystem::perms(0644));
+  const int user = ::setfsuid(65534);
+  world.make();
+  const Status started = world.driver->start();
+  CHECK(world.driver->status().state == DriverState::read_only);
+  ::setfsuid(static_cast<uid_t>(user));
+  REQUIRE(started);
+  CHECK(world.driver->status().read_only_reason.find("must be writable") != std::string::npos);
+  CHECK(world.entry("one") != nullptr);
+  CHECK(api::DriverBackend(*world.driver, world.clock).ready());
+  world.until([&] { return world.driver->status().state == DriverState::running; });
+}
+
+TEST_CASE("driver: rows that somebody deleted under it make it read-only") {
+  World world;
+  world.start();
+  REQUIRE(world.order(world.volume("one")).has_value());
+  world.until([&] { return world.sql("SELECT count(*) FROM blocks") == "1"; });
+  world.sql("DELETE FROM volumes");
+  CHECK_FALSE(world.order(world.volume("two")).has_value());
+  const auto& why = [&] { return world.driver->status().read_only_reason; };
+  world.until([&] { return why().find("volume 1, which does not exist") != std::string::npos; });
+  CHECK(world.driver->status().state == DriverState::read_only);
+  CHECK(world.entry("one") != nullptr);  // what was known last
 }
 
 TEST_CASE("driver: a stop waits for the calls that run, and not for ever") {
