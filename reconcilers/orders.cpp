@@ -200,21 +200,25 @@ Result<std::string> Engine::obey(const AttachVolume& order, const Command& comma
   if (host == nullptr)
     return fail(Errc::not_found, "no host {}; `extvold status` lists those that agents and providers named",
                 order.host);
-  for (const Claim* claim : entry->claims) {
-    if (claim->kind == ClaimKind::operator_ && claim->wanted && claim->host == host->id) {
-      return fmt::format("volume {} is ordered to {} already", order.name, order.host);
-    }
-  }
   Claim claim;
-  claim.id = {snapshot_.counters.next_claim++};
-  counters_used_ = true;
-  claim.kind = ClaimKind::operator_;
-  claim.volume = entry->volume.id;
-  claim.host = host->id;
-  claim.wanted = true;
+  for (const Claim* known : entry->claims) {
+    if (known->kind != ClaimKind::operator_ || !known->wanted || known->host != host->id) continue;
+    if (known->liveness == Liveness::live)
+      return fmt::format("volume {} is ordered to {} already", order.name, order.host);
+    claim = *known;  // a restored ledger does not trust it: a person gives it again
+  }
+  if (!claim.id) {
+    claim.id = {snapshot_.counters.next_claim++};
+    counters_used_ = true;
+    claim.kind = ClaimKind::operator_;
+    claim.volume = entry->volume.id;
+    claim.host = host->id;
+    claim.wanted = true;
+    claim.first_seen_sequence = snapshot_.sequence.value + 1;
+  }
   claim.liveness = Liveness::live;
   claim.liveness_why = "an operator ordered it";
-  claim.first_seen_sequence = snapshot_.sequence.value + 1;
+  claim.evidence = {};
   claim.user_uid = command.user_uid;
   void_evidence(*entry, host->id, /*keep_fenced=*/true, "a newer claim was seen there");
   history({.kind = "claim.ordered",

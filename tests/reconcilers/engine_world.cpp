@@ -83,6 +83,30 @@ void EngineWorld::restart() {
   settle();
 }
 
+// As Ledger::restore(), save the incarnation: only a file knows how far that has got.
+void EngineWorld::restore() {
+  Batch batch{{mirror_.sequence.value + 1}, now().wall, {SetMode{Mode::observe}}};
+  const char* const why = "the ledger was restored";
+  for (const auto& [id, claim] : mirror_.claims()) {
+    batch.changes.emplace_back(
+        ClaimStateChange{id, claim.task_state, claim.wanted, Liveness::unknown, why, {}, claim.container});
+  }
+  for (const auto& [id, row] : mirror_.evidence()) {
+    Evidence evidence = row;
+    evidence.void_reason = why;
+    batch.changes.emplace_back(std::move(evidence));
+  }
+  for (const auto& [id, entry] : mirror_.volumes()) {
+    for (Attachment row : entry.attachments) {
+      row.state = AttachmentState::uncertain;
+      row.read_back = false;
+      batch.changes.emplace_back(std::move(row));
+    }
+  }
+  mirror_.apply(batch);
+  restart();
+}
+
 void EngineWorld::step(reconcilers::Input input) {
   std::vector<reconcilers::Effect> effects = engine_->step(now(), std::move(input));
   for (reconcilers::Effect& effect : effects) perform(std::move(effect));

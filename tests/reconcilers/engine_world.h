@@ -74,6 +74,7 @@ class EngineWorld {
   std::string blocked(const std::string& volume, const std::string& host = {}) const;  // the reason
   const Engine& engine() const { return *engine_; }
   void restart();  // kill -9 and start again from the mirror; calls under way are lost
+  void restore();  // ... from what a restored ledger still believes
 
   std::map<std::string, FakeVolume> truth;                  // by key
   std::map<OperationKind, Mishap> mishap;                   // stays until changed

@@ -184,6 +184,36 @@ TEST_CASE("nothing is changed in observe mode, and the plan says what would be")
   CHECK(world.attached("pgdata", "a1"));
 }
 
+TEST_CASE("an operator's order that a restored ledger does not trust is given again") {
+  EngineWorld world;
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  world.make_volume("pgdata");
+  REQUIRE(world.order(ev::AttachVolume{"pgdata", "a1"}).status);
+  world.advance(ev::seconds(1));
+  REQUIRE(world.attached("pgdata", "a1"));
+  for (auto& [key, volume] : world.truth) volume.hosts.clear();  // done after the backup was made
+  world.restore();
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  REQUIRE(world.order(ev::Release{}).status);
+  world.advance(ev::minutes(5));
+  CHECK_FALSE(world.attached("pgdata", "a1"));
+  REQUIRE(world.volume("pgdata").claims.size() == 1);
+  CHECK(world.volume("pgdata").claims.front()->liveness == ev::Liveness::unknown);
+
+  const ev::testing::Reply again = world.order(ev::AttachVolume{"pgdata", "a1"});
+  REQUIRE(again.status);
+  CHECK(again.text.find("is wanted at a1") != std::string::npos);
+  world.advance(ev::seconds(1));
+  CHECK(world.attached("pgdata", "a1"));
+  REQUIRE(world.volume("pgdata").claims.size() == 1);
+  CHECK(world.volume("pgdata").claims.front()->liveness == ev::Liveness::live);
+  CHECK(std::count_if(world.history.begin(), world.history.end(),
+                      [](const ev::HistoryEntry& one) { return one.kind == "claim.ordered"; }) == 2);
+  CHECK(world.order(ev::AttachVolume{"pgdata", "a1"}).text.find("already") != std::string::npos);
+}
+
 TEST_CASE("hold --all takes back what was released by name, and leaves what is held") {
   EngineWorld world;
   world.subscribe();
