@@ -10,7 +10,7 @@ struct IngestCounters {
   std::uint64_t bytes = 0;            // of RecordIO or answers, HTTP coding removed
   std::uint64_t records = 0;          // complete records of the stream
   std::uint64_t elements = 0;         // tasks, agents, ... parsed one by one
-  std::uint64_t elements_copied = 0;  // of those, the ones that lay across two pieces of input
+  std::uint64_t elements_copied = 0;  // of those, across two pieces of input, or with parts left out
   std::uint64_t unknown_types = 0;    // event types that this version does not know
   std::uint64_t unknown_fields = 0;   // keys that this version does not know
   std::uint64_t unknown_values = 0;   // enum values that this version does not know, addresses that are none

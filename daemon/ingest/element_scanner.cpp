@@ -1,5 +1,8 @@
 #include "daemon/ingest/element_scanner.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "daemon/ingest/printable.h"
 
 namespace extvold::ingest {
@@ -28,7 +31,7 @@ void ElementScanner::begin(std::span<const Node> root) {
   node_ = nullptr;
   key_.clear();
   held_.clear();
-  capture_ = false;
+  capture_ = dropping_ = false;
   cursor_ = piece_begin_ = piece_end_ = nullptr;
   offset_ = 0;
 }
@@ -176,6 +179,7 @@ Status ElementScanner::begin_plain_value(char c, bool capture) {
   held_.clear();
   if (held_.capacity() > kKeepBytes) held_.shrink_to_fit();
   capture_ = capture;
+  dropping_ = false;
   value_begin_ = cursor_;
   if (c == '{' || c == '[') {
     nest_.begin();
@@ -234,9 +238,9 @@ Status ElementScanner::end_value(ScanPart& part) {
   if (!capture_) return {};
   part.kind = ScanPart::Kind::value;
   part.place = node_->place;
-  if (held_.empty()) {
-    const std::string_view text(value_begin_, static_cast<std::size_t>(cursor_ - value_begin_));
-    if (text.size() > max_element_bytes_) return hold();  // fails, with the words for it
+  const std::string_view text(value_begin_, static_cast<std::size_t>(cursor_ - value_begin_));
+  const std::size_t bound = node_->left_out.empty() ? max_element_bytes_ : whole_bytes_;
+  if (held_.empty() && text.size() <= bound) {
     part.json = text;
   } else {
     TRY(hold());
@@ -247,16 +251,36 @@ Status ElementScanner::end_value(ScanPart& part) {
   return {};
 }
 
-// Keeps what this piece has of the present value.
+// Keeps what this piece has of the present value. Whether something is left out depends on the value's whole
+// size alone, so that it makes no difference how it was split.
 Status ElementScanner::hold() {
-  const auto more = static_cast<std::size_t>(cursor_ - value_begin_);
-  if (more > max_element_bytes_ || held_.size() + more > max_element_bytes_) {
-    return corrupt(fmt::format("an element of more than {} bytes, which is the bound for one element,",
-                               max_element_bytes_));
-  }
-  held_.append(value_begin_, more);
+  const std::string_view more(value_begin_, static_cast<std::size_t>(cursor_ - value_begin_));
   value_begin_ = cursor_;
+  if (!dropping_ && (node_->left_out.empty() || held_.size() + more.size() <= whole_bytes_)) {
+    if (more.size() > max_element_bytes_ || held_.size() + more.size() > max_element_bytes_)
+      return too_large();
+    held_.append(more);
+    return {};
+  }
+  if (!dropping_) {
+    dropping_ = true;
+    dropper_.begin(node_->left_out);
+    TRY(hold_part(std::exchange(held_, {})));
+  }
+  return hold_part(more);
+}
+
+Status ElementScanner::hold_part(std::string_view bytes) {
+  for (; !bytes.empty(); bytes.remove_prefix(std::min(bytes.size(), kStepBytes))) {
+    dropper_.feed(bytes.substr(0, kStepBytes), held_);
+    if (held_.size() > max_element_bytes_) return too_large();
+  }
   return {};
+}
+
+tl::unexpected<Error> ElementScanner::too_large() const {
+  return corrupt(fmt::format("an element of more than {} bytes, which is the bound for one element,",
+                             max_element_bytes_));
 }
 
 Status ElementScanner::finish() const {

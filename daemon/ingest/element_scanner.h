@@ -1,6 +1,7 @@
 // ElementScanner: one record or answer, split anywhere, into its elements: each task, agent, executor,
 // framework or event by itself, with its place. What no table names is skipped and never held, so memory is
-// one element plus the piece at hand.
+// one element plus the piece at hand. From an element of more than a sixteenth of the bound, what its node
+// names to be left out is dropped as it comes; the bound then holds for the rest.
 //
 // It reads only the few levels that the table of places describes; the inside of an element is passed over by
 // NestSkipper and checked when the element is parsed. The order of keys does not matter. Errc::corrupt: no
@@ -19,6 +20,7 @@
 
 #include "daemon/ingest/nest_skipper.h"
 #include "daemon/ingest/places.h"
+#include "daemon/ingest/value_dropper.h"
 #include "model/result.h"
 
 namespace extvold::ingest {
@@ -32,7 +34,7 @@ struct ScanPart {
   };
   Kind kind = Kind::need_more;
   Place place = Place::none;
-  bool copied = false;  // the value lay across two pieces
+  bool copied = false;  // the value lay across two pieces, or parts of it were left out
   std::string_view json;
 };
 
@@ -41,7 +43,7 @@ class ElementScanner {
   static constexpr std::size_t kDefaultMaxElementBytes = std::size_t{16} << 20;
 
   explicit ElementScanner(std::size_t max_element_bytes = kDefaultMaxElementBytes)
-      : max_element_bytes_(max_element_bytes) {}
+      : max_element_bytes_(max_element_bytes), whole_bytes_(max_element_bytes / 16) {}
 
   void begin(std::span<const Node> root);
   void feed(std::string_view piece);
@@ -85,15 +87,20 @@ class ElementScanner {
   Status end_value(ScanPart& part);
   Status after_value(char c);
   Status hold();
+  Status hold_part(std::string_view bytes);
+  tl::unexpected<Error> too_large() const;
   void close_level();
   tl::unexpected<Error> corrupt(std::string_view what) const;
 
   std::size_t max_element_bytes_;
+  std::size_t whole_bytes_;  // a larger element loses what is to be left out
   NestSkipper nest_;
+  ValueDropper dropper_;
   std::vector<Level> levels_;
   State state_ = State::done;
   bool escaped_ = false;        // in a key or string: the next byte follows a backslash
   bool capture_ = false;        // the present value is handed on
+  bool dropping_ = false;       // and larger than whole_bytes_
   const Node* node_ = nullptr;  // of the present key
   std::string key_;             // the present key, cut to kMaxKeyBytes
   const char* cursor_ = nullptr;
@@ -104,7 +111,8 @@ class ElementScanner {
   std::uint64_t offset_ = 0;           // of piece_begin_ in the record
 
   static constexpr std::size_t kMaxKeyBytes = 128;
-  static constexpr std::size_t kKeepBytes = std::size_t{1} << 20;  // held_ is given back beyond this
+  static constexpr std::size_t kKeepBytes = std::size_t{1} << 20;   // held_ is given back beyond this
+  static constexpr std::size_t kStepBytes = std::size_t{64} << 10;  // that held_ may outgrow the bound
 };
 
 }  // namespace extvold::ingest

@@ -8,6 +8,25 @@ namespace {
 
 using Shape = Node::Shape;
 
+// A framework that holds ten thousand offers has them all in its element, which then is beyond any sensible
+// bound.
+constexpr std::array kFrameworkLeftOut{
+    LeftOut{"offers", 1},
+    LeftOut{"inverse_offers", 1},
+    LeftOut{"allocated_resources", 1},
+    LeftOut{"offered_resources", 1},
+    LeftOut{"offer_constraints", 1},
+};
+constexpr std::array kAgentLeftOut{
+    LeftOut{"allocated_resources", 1},
+    LeftOut{"offered_resources", 1},
+    LeftOut{"resource_providers", 1},
+};
+// {"executor_info": {"data": "..."}}, {"status": {"data": "..."}}: the framework's own bytes.
+constexpr std::array kDataLeftOut{
+    LeftOut{"data", 2},
+};
+
 // `orphan_tasks` is written only by masters before 1.2: tasks that run while their framework has not come
 // back.
 constexpr std::array kTasks{
@@ -17,18 +36,18 @@ constexpr std::array kTasks{
     Node{"completed_tasks", Place::completed_task, Shape::array, {}},
 };
 constexpr std::array kExecutors{
-    Node{"executors", Place::executor, Shape::array, {}},
+    Node{"executors", Place::executor, Shape::array, {}, kDataLeftOut},
 };
 constexpr std::array kAgentExecutors{
-    Node{"executors", Place::executor, Shape::array, {}},
-    Node{"completed_executors", Place::completed_executor, Shape::array, {}},
+    Node{"executors", Place::executor, Shape::array, {}, kDataLeftOut},
+    Node{"completed_executors", Place::completed_executor, Shape::array, {}, kDataLeftOut},
 };
 constexpr std::array kFrameworks{
-    Node{"frameworks", Place::framework, Shape::array, {}},
-    Node{"completed_frameworks", Place::completed_framework, Shape::array, {}},
+    Node{"frameworks", Place::framework, Shape::array, {}, kFrameworkLeftOut},
+    Node{"completed_frameworks", Place::completed_framework, Shape::array, {}, kFrameworkLeftOut},
 };
 constexpr std::array kAgents{
-    Node{"agents", Place::agent, Shape::array, {}},
+    Node{"agents", Place::agent, Shape::array, {}, kAgentLeftOut},
     Node{"recovered_agents", Place::recovered_agent, Shape::array, {}},
 };
 constexpr std::array kContainers{
@@ -52,7 +71,7 @@ constexpr std::array kSubscribed{
 constexpr std::array kStream{
     Node{"type", Place::type, Shape::value, {}},
     Node{"subscribed", Place::subscribed, Shape::object, kSubscribed},
-    Node{"task_updated", Place::task_updated, Shape::value, {}},
+    Node{"task_updated", Place::task_updated, Shape::value, {}, kDataLeftOut},
     Node{"task_added", Place::task_added, Shape::value, {}},
     Node{"agent_added", Place::agent_added, Shape::value, {}},
     Node{"agent_removed", Place::agent_removed, Shape::value, {}},

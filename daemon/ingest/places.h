@@ -3,8 +3,12 @@
 // A node says what stands under a key: an object to go into, an array whose elements are handed on one at a
 // time, or a value handed on whole. What is in no table is skipped without being held. Field facts:
 // Mesos 1.11, v1 master.proto and agent.proto.
+//
+// A node also names what of its elements no codec reads and may be huge. Of a large element that is left out
+// while it is held.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string_view>
 
@@ -23,12 +27,19 @@ EXTVOLD_ENUM(Place, none,
              task, unreachable_task, completed_task, executor, completed_executor, framework,
              completed_framework, agent, recovered_agent, container)
 
+// A key inside of an element: 1 is the element's own, 2 that of an object or array in it.
+struct LeftOut {
+  std::string_view key;
+  std::int32_t depth = 1;
+};
+
 struct Node {
   enum class Shape : std::uint8_t { object, array, value };
   std::string_view key;
   Place place = Place::none;
   Shape shape = Shape::value;
   std::span<const Node> children;  // of an object
+  std::span<const LeftOut> left_out = {};
 };
 
 // The tables: records of the master's event stream, answers of the master, answers of an agent,

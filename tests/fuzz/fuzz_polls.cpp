@@ -18,7 +18,7 @@ namespace {
 bool decode_pieces(MasterCall call, std::string_view body, std::size_t piece,
                    std::vector<MesosEvent>& events) {
   ingest::IngestCounters counters;
-  ingest::PollDecoder decoder(call, Instant{1}, counters, 1 << 16);
+  ingest::PollDecoder decoder(call, Instant{1}, counters, 1 << 14);
   for (std::size_t at = 0; at < body.size(); at += piece) {
     const std::string_view view = body.substr(at, piece);
     const std::vector<char> exact(view.begin(), view.end());

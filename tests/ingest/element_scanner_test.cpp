@@ -122,4 +122,25 @@ TEST_CASE("scanner: an element beyond the bound is refused, whole or in pieces")
   CHECK(scan(skipped, 7, stream_nodes(), 32) == Texts{"unknown unknown"});
 }
 
+TEST_CASE("scanner: of a large element what nobody reads is left out, and the bound holds for the rest") {
+  const auto update = [](std::size_t data) {
+    return fmt::format(R"({{"task_updated":{{"status":{{"data":"{}","state":"S"}}}}}})",
+                       std::string(data, 'd'));
+  };
+  const Texts without{R"(task_updated {"status":{"data":null,"state":"S"}})"};
+  const std::string small = update(17);  // 51 bytes, a sixteenth of 816
+  const std::string large = update(18);
+  const std::string huge = update(100'000);
+  for (const std::size_t piece : {huge.size(), std::size_t{50}, std::size_t{7}, std::size_t{1}}) {
+    CHECK(scan(small, piece, stream_nodes(), 816) ==
+          Texts{R"(task_updated {"status":{"data":"ddddddddddddddddd","state":"S"}})"});
+    CHECK(scan(large, piece, stream_nodes(), 816) == without);
+    CHECK(scan(huge, piece, stream_nodes(), 816) == without);
+    CHECK(scan(huge, piece, stream_nodes(), 36) == without);  // what is kept is 36 bytes
+    const Texts beyond = scan(huge, piece, stream_nodes(), 35);
+    REQUIRE_FALSE(beyond.empty());
+    CHECK_THAT(beyond.back(), Catch::Contains("task_updated: an element of more than 35 bytes"));
+  }
+}
+
 }  // namespace extvold::ingest

@@ -64,27 +64,38 @@ TEST_CASE("memory: a large snapshot, streamed, costs what one element costs") {
   CHECK(most - before < std::size_t{2} << 20);
 }
 
-TEST_CASE("memory: a giant element is bounded, and given back") {
+TEST_CASE("memory: a giant element costs what is kept of it, which is bounded and given back") {
   if (heap_bytes() == 0) return extvold::tests::skip_test("this allocator does not count (a sanitizer's)");
   IngestCounters counters;
   RecordDecoder decoder(counters);
   std::vector<MesosEvent> events;
   REQUIRE(decoder.push(framed(subscribed()), events));
   const std::size_t before = heap_bytes();
-  const auto update = [](std::size_t data) {
+  const auto update = [](std::string_view field, std::size_t bytes) {
     return framed(fmt::format(
         R"({{"type":"TASK_UPDATED","task_updated":{{"framework_id":{{"value":"F"}},"state":"TASK_RUNNING",)"
-        R"("status":{{"task_id":{{"value":"t"}},"state":"TASK_RUNNING","data":"{}"}}}}}})",
-        std::string(data, 'd')));
+        R"("status":{{"task_id":{{"value":"t"}},"state":"TASK_RUNNING","{}":"{}"}}}}}})",
+        field, std::string(bytes, 'd')));
   };
-  const std::string giant = update(std::size_t{15} << 20);
+  const std::string giant = update("message", std::size_t{15} << 20);
   REQUIRE(decoder.push(std::string_view(giant).substr(0, 1000), events));
   REQUIRE(decoder.push(std::string_view(giant).substr(1000), events));
-  REQUIRE(decoder.push(update(10), events));
-  REQUIRE(decoder.push(update(10), events));
+  REQUIRE(decoder.push(update("message", 10), events));
+  REQUIRE(decoder.push(update("message", 10), events));
   CHECK(events.size() == 5);
   CHECK(heap_bytes() - before < giant.size() + (std::size_t{2} << 20));
-  const std::string beyond = update(std::size_t{17} << 20);
+
+  const std::string dropped = update("data", std::size_t{64} << 20);
+  const std::size_t between = heap_bytes();
+  std::size_t most = 0;
+  for (std::size_t at = 0; at < dropped.size(); at += 60'000) {
+    REQUIRE(decoder.push(std::string_view(dropped).substr(at, 60'000), events));
+    most = std::max(most, heap_bytes());
+  }
+  CHECK(events.size() == 6);
+  CHECK(most - between < std::size_t{4} << 20);
+
+  const std::string beyond = update("message", std::size_t{17} << 20);
   const Status done = decoder.push(beyond, events);
   REQUIRE_FALSE(done);
   CHECK_THAT(done.error().message, Catch::Contains("task_updated: an element of more than 16777216 bytes"));

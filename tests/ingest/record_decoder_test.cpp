@@ -212,6 +212,39 @@ TEST_CASE("decoder: an error names the place, and ends the stream") {
   CHECK_FALSE(decoder.finish());
 }
 
+// What a framework holds stands in its element of the snapshot: 20 MiB are some ten thousand offers.
+TEST_CASE("decoder: what nobody reads of an element does not count for its bound") {
+  const auto many = [](std::string_view key, std::string_view value, std::size_t times) {
+    std::string list = fmt::format(R"("{}":[)", key);
+    for (std::size_t i = 0; i < times; ++i) list.append(i == 0 ? "" : ",").append(value);
+    return list + "]";
+  };
+  const std::string offer = fmt::format(R"({{"id":{{"value":"O"}},"x":"{}"}})", std::string(2000, ']'));
+  const auto snapshot = [&](std::size_t times) {
+    const std::string framework = fmt::format(
+        R"("frameworks":[{{{},"framework_info":{{"id":{{"value":"F"}},"name":"n"}},{},"active":true}}])",
+        many("offers", offer, times), many("allocated_resources", offer, times));
+    const std::string agent =
+        fmt::format(R"("agents":[{{{},{},"agent_info":{{"id":{{"value":"A"}},"hostname":"h"}},{}}}])",
+                    many("allocated_resources", offer, times), many("offered_resources", offer, times),
+                    many("resource_providers", offer, times));
+    const std::string executor =
+        fmt::format(R"("executors":[{{"executor_info":{{"data":"{}","executor_id":{{"value":"e"}},)"
+                    R"("framework_id":{{"value":"F"}}}},"agent_id":{{"value":"A"}}}}])",
+                    std::string(times * 2000, 'd'));
+    return framed(subscribed("", executor, framework, agent));
+  };
+  const Decoded small = decode(snapshot(1));
+  CHECK(small.error.empty());
+  CHECK(small.events.size() == 5);
+  for (const std::size_t piece : {std::size_t{0}, std::size_t{60'000}}) {
+    const Decoded large = decode(snapshot(10'000), piece);
+    CHECK(large.error.empty());
+    CHECK(large.events == small.events);
+    CHECK(large.counters.unknown_fields == 0);
+  }
+}
+
 TEST_CASE("decoder: secrets and data never come out") {
   const std::string secret = "c2VjcmV0LXBhc3N3b3Jk";
   const std::string container = fmt::format(
