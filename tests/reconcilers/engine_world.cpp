@@ -7,11 +7,25 @@ namespace {
 
 const ProviderName kProvider{"local~lab"};
 
-Snapshot fresh_ledger() {
-  Snapshot snapshot;
-  snapshot.ledger = {"ledger-of-the-test", 1};
-  snapshot.mode = Mode::active;
-  return snapshot;
+const WallTime kMade{1'700'000'000'000'000'000};
+
+std::unique_ptr<ledger::Ledger> fresh_ledger() {
+  ledger::OpenOptions options;
+  options.now = kMade;
+  options.guarded = false;
+  auto opened = ledger::Ledger::open(":memory:", options);
+  REQUIRE(opened);
+  REQUIRE((*opened)->commit(Batch{{1}, kMade, {SetMode{Mode::active}}}));
+  return std::move(*opened);
+}
+
+// Its random identity would name volumes otherwise in each run.
+Snapshot load(ledger::Ledger& ledger) {
+  Result<Snapshot> loaded = ledger.load();
+  INFO((loaded ? std::string() : loaded.error().message));
+  REQUIRE(loaded);
+  loaded->ledger.id = "ledger-of-the-test";
+  return std::move(*loaded);
 }
 
 }  // namespace
@@ -40,8 +54,9 @@ Policy EngineWorld::default_policy() {
 
 EngineWorld::EngineWorld() : EngineWorld(default_policy()) {}
 
-EngineWorld::EngineWorld(Policy policy) : policy_(std::move(policy)), mirror_(fresh_ledger()) {
-  engine_ = std::make_unique<Engine>(fresh_ledger(), policy_);
+EngineWorld::EngineWorld(Policy policy)
+    : policy_(std::move(policy)), ledger_(fresh_ledger()), mirror_(load(*ledger_)) {
+  engine_ = std::make_unique<Engine>(load(*ledger_), policy_);
   step(reconcilers::TimerFired{});
   settle();
 }
@@ -49,34 +64,7 @@ EngineWorld::EngineWorld(Policy policy) : policy_(std::move(policy)), mirror_(fr
 void EngineWorld::restart() {
   queue_.clear();
   held_.clear();
-  // A copy through its own rows: what a load from the file would give.
-  Snapshot copy;
-  copy.ledger = mirror_.ledger;
-  copy.mode = mirror_.mode;
-  copy.view = mirror_.view;
-  copy.counters = mirror_.counters;
-  for (const auto& [id, row] : mirror_.hosts()) copy.apply(row);
-  for (const auto& [id, row] : mirror_.agents()) copy.apply(row);
-  for (const auto& [id, row] : mirror_.frameworks()) copy.apply(row);
-  for (const auto& [id, row] : mirror_.pools()) copy.apply(row);
-  for (const auto& [id, entry] : mirror_.volumes()) {
-    copy.apply(entry.volume);
-    for (const Attachment& row : entry.attachments) copy.apply(row);
-    for (const BlockedRow& row : entry.blocked) copy.apply(row);
-    if (entry.last_operation) copy.apply(*entry.last_operation);
-    if (entry.open_operation) {
-      Operation row = *entry.open_operation;
-      row.call_ended_at = {};
-      copy.apply(row);
-    }
-  }
-  for (const auto& [id, row] : mirror_.claims()) {
-    Claim claim = row;
-    claim.last_event_at = {};
-    copy.apply(claim);
-  }
-  for (const auto& [id, row] : mirror_.evidence()) copy.apply(row);
-  copy.sequence = mirror_.sequence;
+  Snapshot copy = load(*ledger_);
   REQUIRE(copy == mirror_);
   engine_ = std::make_unique<Engine>(std::move(copy), policy_);
   step(reconcilers::TimerFired{});
@@ -103,7 +91,7 @@ void EngineWorld::restore() {
       batch.changes.emplace_back(std::move(row));
     }
   }
-  mirror_.apply(batch);
+  record(batch);
   restart();
 }
 
@@ -124,6 +112,16 @@ void EngineWorld::check() const {
   }
 }
 
+void EngineWorld::record(const Batch& batch) {
+  mirror_.apply(batch);
+  const auto committed = ledger_->commit(batch);
+  INFO((committed ? std::string() : committed.error().message));
+  REQUIRE(committed);
+  const auto findings = ledger_->check(ledger::CheckDepth::invariants);
+  REQUIRE(findings);
+  for (const ledger::Finding& one : *findings) FAIL(one.check << ": " << one.subject << ": " << one.problem);
+}
+
 void EngineWorld::perform(reconcilers::Effect effect) {
   const bool matters = std::holds_alternative<reconcilers::Commit>(effect) ||
                        std::holds_alternative<reconcilers::Execute>(effect) ||
@@ -136,7 +134,7 @@ void EngineWorld::perform(reconcilers::Effect effect) {
     held_.push_back(std::move(commit->batch));
     if (hold_commits) return;
     for (Batch& batch : held_) {
-      mirror_.apply(batch);
+      record(batch);
       queue_.emplace_back(reconcilers::Committed{batch.sequence});
     }
     held_.clear();
@@ -159,7 +157,7 @@ void EngineWorld::settle() {
   for (int i = 0; i < 1000; ++i) {
     if (!hold_commits && !held_.empty()) {
       for (Batch& batch : held_) {
-        mirror_.apply(batch);
+        record(batch);
         queue_.emplace_back(reconcilers::Committed{batch.sequence});
       }
       held_.clear();

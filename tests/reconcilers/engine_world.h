@@ -1,16 +1,19 @@
 // EngineWorld: the production engine under virtual time, with a small world around it: a provider that keeps
-// the truth (and none of the engine's rules), agents that answer, a ledger mirror that applies each commit.
-// Tests script what happens and look at the end state.
+// the truth (and none of the engine's rules), agents that answer, a ledger in memory and a mirror that apply
+// each commit. Tests script what happens and look at the end state.
 //
 // After every step two things are checked: that a Snapshot which only sees the commits equals the engine's
-// own, and that the provider's truth never shows a single-writer volume at two hosts.
+// own, and that the provider's truth never shows a single-writer volume at two hosts. After every commit the
+// ledger's invariants hold (sql/checks).
 #pragma once
 
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "ledger/ledger.h"
 #include "reconcilers/engine.h"
 
 namespace extvold::testing {
@@ -73,7 +76,7 @@ class EngineWorld {
   const Claim* claim(const std::string& task) const;
   std::string blocked(const std::string& volume, const std::string& host = {}) const;  // the reason
   const Engine& engine() const { return *engine_; }
-  void restart();  // kill -9 and start again from the mirror; calls under way are lost
+  void restart();  // kill -9 and start again from the ledger; calls under way are lost
   void restore();  // ... from what a restored ledger still believes
 
   std::map<std::string, FakeVolume> truth;                  // by key
@@ -105,6 +108,7 @@ class EngineWorld {
   void step(reconcilers::Input input);
   void perform(reconcilers::Effect effect);
   void check() const;
+  void record(const Batch& batch);
   void answer_observation(const reconcilers::ObserveProvider& wish);
   void answer_call(const OperationCall& call);
   void take_effect(const OperationCall& call, OperationResult& result);
@@ -113,6 +117,7 @@ class EngineWorld {
   Instant at_{seconds(1000).ns};
   Policy policy_;
   std::unique_ptr<Engine> engine_;
+  std::unique_ptr<ledger::Ledger> ledger_;
   Snapshot mirror_;
   std::vector<reconcilers::Input> queue_;
   std::vector<Batch> held_;
