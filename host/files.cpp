@@ -48,6 +48,7 @@ Errc errc_of_errno(int error) {
       return Errc::permission;
     case ENOENT:
     case ENOTDIR:
+    case ENODEV:  // sysfs: it went away between open and read
       return Errc::not_found;
     case ENOSPC:
     case EDQUOT:

@@ -64,8 +64,9 @@ Result<std::optional<LoopDevice>> read_status(int fd, const std::string& path) {
 Result<std::optional<LoopDevice>> read_device(const std::string& name) {
   const std::string sys = "/sys/block/" + name;
   const Result<std::string> backing = read_file(sys + "/loop/backing_file");
-  if (!backing)
+  if (!backing && backing.error().code == Errc::not_found)
     return std::optional<LoopDevice>();  // the folder loop/ exists only while the device is set up
+  if (!backing) return tl::make_unexpected(backing.error());
   const std::string path = "/dev/" + name;
   std::optional<LoopDevice> device;
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));

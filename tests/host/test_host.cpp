@@ -20,6 +20,7 @@
 #include "host/loop.h"
 #include "host/mkfs.h"
 #include "host/mounts.h"
+#include "tests/lib/skip.h"
 
 using namespace extvold;
 using namespace extvold::host;
@@ -168,6 +169,16 @@ TEST_CASE("host mounts: under the shipped unit's filter, and through no symlink"
   };
   CHECK(filtered(SYS_openat2, ENOSYS, 0, probe, folder.path) == 0);
   CHECK(std::filesystem::is_directory(folder.path + "/b/c"));
+}
+
+TEST_CASE("host loop: a device that cannot be asked about is an error, not no device") {
+  if (!std::filesystem::exists("/sys/block/loop0")) return tests::skip_test("needs /sys/block/loop0");
+  const auto probe = [](const std::string&) {
+    const auto loops = list_loops();
+    return !loops && loops.error().code == Errc::exhausted ? 0 : 1;
+  };
+  // Only read_file() opens with O_NOCTTY.
+  CHECK(filtered(SYS_openat, EMFILE, O_NOCTTY, probe, "") == 0);
 }
 
 TEST_CASE("host helper: one request, one answer") {
