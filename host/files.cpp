@@ -164,7 +164,20 @@ Result<FileIdentity> identity_of(int fd, std::string_view path) {
 
 bool is_plain_name(std::string_view name) {
   if (name.empty() || name.size() > 200 || name.front() == '.') return false;
-  return std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < '\x7f' && c != '/'; });
+  return std::all_of(name.begin(), name.end(),
+                     [](char c) { return c > ' ' && c < '\x7f' && c != '/' && c != '\\'; });
+}
+
+std::string printable_name(std::string_view name) {
+  std::string out;
+  for (const char c : name) {
+    if (c >= ' ' && c < '\x7f' && c != '\\') {
+      out += c;
+    } else {
+      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    }
+  }
+  return out;
 }
 
 Status lock_exclusively(int fd, std::string_view path) {

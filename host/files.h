@@ -48,9 +48,13 @@ Result<std::vector<std::string>> list_folder(const std::string& path);
 
 Result<FileIdentity> identity_of(int fd, std::string_view path);
 
-// A name that is one component of a path and stays printable: not empty, no slash, no control characters,
-// not hidden.
+// A name that is one component of a path and stays printable: not empty, no slash, no backslash, no control
+// characters, not hidden.
 bool is_plain_name(std::string_view name);
+
+// Any name, printable: two different names stay different, a plain one stays as it is.
+// "a\xff" for a byte that is none of ASCII's printable ones, and for a backslash.
+std::string printable_name(std::string_view name);
 
 // flock(LOCK_EX) without waiting; Errc::busy names the path.
 Status lock_exclusively(int fd, std::string_view path);

@@ -87,8 +87,8 @@ void look_at_foreign(Looking& look, const VolumeRef& ref) {
   struct stat st {};
   if (::lstat(look.site.image_path(ref).c_str(), &st) != 0 || !S_ISREG(st.st_mode)) return;
   ObservedVolume volume;
-  volume.key = to_text(ref);
-  volume.provider_ref = to_text(ref);
+  // JSON would replace what is not UTF-8, and two names could become one; what is escaped cannot be adopted.
+  volume.key = volume.provider_ref = ref.pool + "/" + host::printable_name(ref.file);
   volume.pool = ref.pool;
   volume.size_mb = st.st_size >> 20U;
   volume.call_running = call_running(look.site, ref);

@@ -99,8 +99,14 @@ TEST_CASE("host files: a durable write replaces whole or not at all") {
 
 TEST_CASE("host files: plain names") {
   for (const char* good : {"a1", "xv-1.img", "10.0.0.1"}) CHECK(is_plain_name(good));
-  for (const char* bad : {"", ".", "..", ".hidden", "a/b", "a b", "a\n", "\x7f", "\xc3\xa9"})
+  for (const char* bad : {"", ".", "..", ".hidden", "a/b", "a b", "a\n", "a\\b", "\x7f", "\xc3\xa9"})
     CHECK_FALSE(is_plain_name(bad));
+}
+
+TEST_CASE("host files: printable names stay different") {
+  CHECK(printable_name("xv-1.img") == "xv-1.img");
+  CHECK(printable_name("a b\xff\n") == R"(a b\xff\x0a)");
+  CHECK(printable_name(R"(a\xff)") == R"(a\x5cxff)");
 }
 
 TEST_CASE("host files: errors name the remedy") {

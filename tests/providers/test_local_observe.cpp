@@ -131,6 +131,20 @@ TEST_CASE("local observe: a call that is still at work") {
   CHECK(world.observe().complete);
 }
 
+TEST_CASE("local observe: foreign names of any bytes stay apart and in order") {
+  LocalWorld world;
+  for (const char* name : {"a\xfe", "a\xff", R"(a\xff)", "a\xc3\xa9", "a b", "b"})
+    write_text(world.config.root + "/hdd/" + name, "theirs");
+  const ProviderObservation seen = world.observe();
+  INFO(seen.why_incomplete);
+  REQUIRE(seen.complete);
+  REQUIRE(seen.volumes.size() == 6);
+  CHECK(seen.volumes[0].key == "hdd/a b");
+  CHECK(seen.volumes[1].key == R"(hdd/a\x5cxff)");
+  CHECK(seen.volumes[4].key == R"(hdd/a\xff)");
+  CHECK(seen.volumes[5].key == "hdd/b");
+}
+
 TEST_CASE("local observe: 1000 volumes") {
   LocalWorld world;
   for (int i = 0; i < 1000; ++i) put(world, "xv-" + std::to_string(10'000 + i));
