@@ -14,6 +14,8 @@
 
 #include "daemon/config_table.h"
 #include "daemon/units.h"
+#include "host/files.h"
+#include "providers/local/layout.h"
 
 namespace extvold::daemon {
 namespace {
@@ -178,9 +180,9 @@ std::vector<providers::local::LocalPool> read_pools(ConfigTable& section) {
   for (ConfigTable& one : section.list_of_tables("pools")) {
     providers::local::LocalPool pool;
     if (auto name = one.text("name")) {
-      if (!is_plain_name(*name))
-        one.error("name", fmt::format("\"{}\" is no name of a pool", name->substr(0, 64)),
-                  "write letters, digits, '.', '_' and '-'");
+      if (!providers::local::is_plain_pool_name(*name))
+        one.error("name", fmt::format("\"{}\" is no name of a pool", name->substr(0, 100)),
+                  "write up to 64 letters, digits, '.', '_' and '-', not beginning with a dot");
       const bool twice =
           std::any_of(pools.begin(), pools.end(), [&](const auto& p) { return p.name == *name; });
       if (twice)
@@ -219,6 +221,10 @@ void read_local(const std::string& name, ConfigTable section, Config& config) {
     section.warning(
         "format_host", "is missing",
         "volumes with a filesystem then wait for ever to be formatted; name a folder of hosts_dir");
+  if (!local.format_host.empty() && !host::is_plain_name(local.format_host))
+    section.error("format_host",
+                  fmt::format("\"{}\" is no name of a folder", local.format_host.substr(0, 100)),
+                  "name a folder of hosts_dir, without its path");
   if (const auto calls = section.integer("calls_max", 1, 64)) local.calls_max = static_cast<int>(*calls);
   if (const auto deadline = section.duration("observe_deadline", seconds(1), minutes(10)))
     local.observe_deadline = *deadline;

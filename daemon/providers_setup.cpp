@@ -17,8 +17,7 @@ Result<std::vector<std::unique_ptr<providers::Provider>>> make_providers(const C
   std::vector<std::unique_ptr<providers::Provider>> out;
   for (providers::local::LocalConfig local : config.local_providers) {
     local.program = program;
-    if (const Status checked = providers::local::check_local_config(local); !checked)
-      return wrap(checked.error(), fmt::format("{}: provider {}", config.file, local.name.value));
+    TRY(providers::local::check_local_config(local));
     out.push_back(std::make_unique<providers::local::LocalProvider>(std::move(local), processes,
                                                                     [&clock] { return clock.now(); }));
   }

@@ -45,7 +45,10 @@ std::string record_name(const VolumeRef& ref) { return fmt::format("{}~{}.json",
 std::string to_text(const VolumeRef& ref) { return ref.pool + "/" + ref.file; }
 
 bool is_plain_pool_name(std::string_view name) {
-  return host::is_plain_name(name) && name.find('~') == std::string_view::npos && name.size() <= 64;
+  return host::is_plain_name(name) && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+                  c == '_' || c == '-';
+         });
 }
 
 std::optional<VolumeRef> volume_ref_from_text(std::string_view text) {

@@ -40,6 +40,8 @@ std::string key_of(const VolumeRef& ref);
 // True of what a ledger makes ("xv-" and 26 characters of base32) and nobody else would.
 bool is_made_key(std::string_view key);
 
+// Of a pool: 1 to 64 letters, digits, '.', '_' and '-', not beginning with a dot. Checked where the
+// configuration is read and wherever a name comes from outside.
 bool is_plain_pool_name(std::string_view name);
 
 // creating: the image is not whole (a crash: the next create of this key makes it anew). removing: it is on

@@ -124,8 +124,8 @@ Status check_local_config(const LocalConfig& config) {
   for (std::size_t i = 0; i < config.pools.size(); ++i) {
     const LocalPool& pool = config.pools[i];
     if (!is_plain_pool_name(pool.name)) {
-      return fail(Errc::invalid, "provider {}: pool \"{}\": must be a name of a folder, without \"~\"",
-                  config.name.value, pool.name);
+      return fail(Errc::invalid, "provider {}: pool \"{}\": is no name of a pool", config.name.value,
+                  pool.name);
     }
     if (pool.iops < 0 || pool.capacity_mb < 0 || pool.capacity_mb > kSizeMbMax) {
       return fail(Errc::invalid, "provider {}: pool {}: iops or capacity_mb out of range", config.name.value,
