@@ -86,6 +86,11 @@ Result<UniqueFd> open_standard_input(const std::string& bytes) {
 // The lock belongs to the open file, not to a process: the child's copy keeps it after ours is closed.
 Result<UniqueFd> take_lock(const std::string& path) {
   UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!file && errno == ENOENT) {
+    const std::string folder = path.substr(0, path.rfind('/'));
+    return fail(Errc::not_found, "lock file {}: no folder {} (make it: mkdir -p {}, or mount its disk there)",
+                path, folder, folder);
+  }
   if (!file) return fail_errno(errno, fmt::format("lock file {}", path));
   if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) return file;
   if (errno == EWOULDBLOCK) {

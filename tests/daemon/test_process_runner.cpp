@@ -230,6 +230,10 @@ TEST_CASE("a lock file is private and not followed through a link", "[daemon][pr
   REQUIRE(symlink("/etc/passwd", f.dir.path("b.lock").c_str()) == 0);
   request.lock_file = f.dir.path("b.lock");
   CHECK(f.run(request).error().code == Errc::permission);
+  request.lock_file = f.dir.path("none/c.lock");
+  const auto missing = f.run(request);
+  CHECK(missing.error().code == Errc::not_found);
+  CHECK(missing.error().message.find("mkdir -p " + f.dir.path("none") + ",") != std::string::npos);
 }
 
 // "socket:[inode]" of each TCP socket of this process. (libcurl 7.88 also has a pair of unix sockets to wake
