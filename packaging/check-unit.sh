@@ -7,6 +7,11 @@ command -v systemd-analyze >/dev/null || {
 }
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+# A mkfs outlives the daemon, on purpose: systemd must not kill the whole control group.
+grep -qx KillMode=process "$1" || {
+  echo "$1: KillMode= must be process, or a mkfs is cut off with the daemon"
+  exit 1
+}
 # The program is not installed yet, and verify insists that it can be run.
 sed -E 's#^(Exec[A-Za-z]*=)/[^ ]*/extvold#\1/bin/true#' "$1" >"$folder/extvold.service"
 said=$(systemd-analyze verify --man=no --recursive-errors=no "$folder/extvold.service" 2>&1) || {
