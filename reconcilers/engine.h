@@ -151,13 +151,10 @@ class Engine {
   void on(SnapshotBegan& event, Now now);
   void on(SnapshotEnded& event, Now now);
   void on(HeartbeatSeen&, Now) {}
-  void on(TaskSeen& event, Now now);
-  void on(TaskUpdated& event, Now now);
   void on(AgentSeen& event, Now now);
   void on(AgentRemoved& event, Now now);
   void on(FrameworkSeen& event, Now now);
   void on(FrameworkRemoved& event, Now now);
-  void on(ExecutorSeen& event, Now now);
   void on(PollBegan& event, Now now);
   void on(PollEnded& event, Now now);
   void on(PollFailed& event, Now now);
@@ -167,25 +164,29 @@ class Engine {
   void on(AgentApiFailed& event, Now now);
   void on(UnknownSkipped& event, Now now);
   void interrupt_view(const std::string& why, Now now);
-  void see_claim(Claim claim, Now now);
-  void ask_agent_about(const TaskUpdated& event, bool without_claim, Now now);
-  void see_task_claims(const TaskRecord& task, Now now);
-  void see_executor_claims(const ExecutorRecord& executor, Now now);
   void end_absent_agents(Instant asked_at, Now now);
   void end_absent_executors(Instant asked_at, Now now);
   void put_agent(const AgentRecord& record, AgentState state, HostId host);
   void put_reservations(const AgentId& agent, std::vector<ReservationRecord> reservations);
+  HostId host_of_agent(const AgentRecord& agent, Now now);
+  HostId host_named(const std::string& name);
+
+  // tasks.cpp: what Mesos says of tasks and executors
+  void on(TaskSeen& event, Now now);
+  void on(TaskUpdated& event, Now now);
+  void on(ExecutorSeen& event, Now now);
+  void see_claim(Claim claim, Now now);
+  void ask_agent_about(const TaskUpdated& event, bool without_claim, Now now);
+  void see_task_claims(const TaskRecord& task, Now now);
+  void see_executor_claims(const ExecutorRecord& executor, Now now);
   bool stale_poll(const Claim& claim, ElementOrigin origin, MasterCall call) const;
   std::vector<const Claim*> claims_following(const FrameworkId& framework, const TaskId& task,
                                              const AgentId& agent) const;
   void note_ended(const FrameworkId& framework, const TaskId& task, const AgentId& agent);
   void forget_ended(const TaskRecord& task);
   bool has_ended(const FrameworkId& framework, std::string_view task, const AgentId& agent) const;
-  HostId host_of_agent(const AgentRecord& agent, Now now);
-  HostId host_named(const std::string& name);
   void resolve(Claim& claim) const;
   void resolve_again(std::string_view name, Now now);
-  void check_authorisation(Now now);
 
   // claims.cpp: wanted, liveness, evidence
   struct Verdict {

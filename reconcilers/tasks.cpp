@@ -1,0 +1,329 @@
+// Tasks: what Mesos says of tasks and executors, and the claims that come of it. Facts and traps: Mesos 1.11
+// operator API, reference sections 2 to 4. A task that is missing from a list becomes `unknown`, never gone.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "reconcilers/engine.h"
+
+namespace extvold::reconcilers {
+
+bool Engine::stale_poll(const Claim& claim, ElementOrigin origin, MasterCall call) const {
+  if (origin != ElementOrigin::poll) return false;
+  const auto sent = poll_sent_at_.find(call);
+  return sent == poll_sent_at_.end() || claim.last_event_at.value >= sent->second;
+}
+
+// The claims that follow the root container of this task: its own, and those of the executor that its agent
+// generated for it (a command task's, named like the task).
+std::vector<const Claim*> Engine::claims_following(const FrameworkId& framework, const TaskId& task,
+                                                   const AgentId& agent) const {
+  std::vector<const Claim*> out = snapshot_.claims_of_task(framework, task);
+  for (const Claim* claim : snapshot_.claims_of_task(framework, TaskId{})) {
+    if (claim->kind == ClaimKind::executor && claim->executor.value == task.value) out.push_back(claim);
+  }
+  std::erase_if(out, [&](const Claim* claim) { return !agent.empty() && claim->agent != agent; });
+  return out;
+}
+
+void Engine::note_ended(const FrameworkId& framework, const TaskId& task, const AgentId& agent) {
+  constexpr std::size_t kEndedMax = 10'000;
+  if (!ended_tasks_.emplace(framework, task, agent).second) return;
+  ended_order_.emplace_back(framework, task, agent);
+  if (ended_order_.size() <= kEndedMax) return;
+  ended_tasks_.erase(ended_order_.front());
+  ended_order_.pop_front();
+}
+
+void Engine::forget_ended(const TaskRecord& task) {
+  for (const std::string& id : {task.task.value, task.executor.value})
+    ended_tasks_.erase({task.framework, TaskId(id), task.agent});
+}
+
+bool Engine::has_ended(const FrameworkId& framework, std::string_view task, const AgentId& agent) const {
+  return !ended_tasks_.empty() && ended_tasks_.contains({framework, TaskId(task), agent});
+}
+
+void Engine::on(TaskSeen& event, Now now) {
+  const TaskRecord& task = event.task;
+  const bool over = is_terminal(task.state) || event.list == TaskList::completed_tasks;
+  if (task.state == TaskState::task_running && event.list == TaskList::tasks) ++tasks_running_in_poll_;
+  if (!over && event.origin == ElementOrigin::poll && has_ended(task.framework, task.task.value, task.agent))
+    return;  // the answer is older than the end
+  if (!over && event.origin != ElementOrigin::poll) forget_ended(task);
+  if (event.origin != ElementOrigin::poll || !task.volumes.empty()) {
+    TaskRow row;
+    row.framework = task.framework;
+    row.task = task.task;
+    row.agent = task.agent;
+    row.executor = task.executor;
+    row.name = task.name;
+    row.state = task.state;
+    if (task.last_status) {
+      row.source = task.last_status->source;
+      row.reason = task.last_status->reason;
+      row.container = task.last_status->parent_container.empty() ? task.last_status->container
+                                                                 : task.last_status->parent_container;
+    }
+    row.view_epoch = snapshot_.view.epoch;
+    changes_.emplace_back(std::move(row));
+  }
+  if (event.origin == ElementOrigin::event) {
+    // An executor or an agent that nobody has heard of; DVDI variables are only in the agent's own answer.
+    if (!task.executor.empty()) master_polls_[MasterCall::get_executors].wanted = true;
+    PollState& poll = agent_polls_[task.agent];
+    if (!poll.wanted) {
+      poll.wanted = true;
+      poll.not_before = std::max(poll.not_before, now.at + policy_.agent_poll_min);
+    }
+    if (snapshot_.agent(task.agent) == nullptr) master_polls_[MasterCall::get_agents].wanted = true;
+  }
+  bool stale = false;
+  for (const Claim* claim : claims_following(task.framework, task.task, task.agent)) {
+    if (stale_poll(*claim, event.origin, MasterCall::get_tasks)) {
+      stale = true;
+      continue;
+    }
+    if (claim->kind == ClaimKind::executor && !over) continue;  // the agent's own answer speaks of it
+    if (event.origin == ElementOrigin::snapshot) {
+      snapshot_.note_claim_listed(claim->id, !over);
+      if (over && claim->listed_alive.value) continue;  // it also stands there alive
+    }
+    if (!over) continue;  // see_task_claims
+    // A terminal status out of a list is Mesos' latest word, but not evidence: only the stream's own update
+    // is.
+    Verdict verdict = judge(*claim, is_terminal(task.state) ? task.state : TaskState::task_unknown, nullptr);
+    verdict.wanted = false;
+    if (event.origin == ElementOrigin::poll) note_ended(task.framework, task.task, task.agent);
+    move_claim(*claim, task.state, verdict, {}, now);
+  }
+  if (!over && !stale && !task.volumes.empty()) see_task_claims(task, now);
+}
+
+void Engine::see_task_claims(const TaskRecord& task, Now now) {
+  for (const VolumeReference& reference : task.volumes) {
+    Claim claim;
+    claim.kind = ClaimKind::task;
+    claim.agent = task.agent;
+    claim.framework = task.framework;
+    claim.task = task.task;
+    claim.executor = task.executor;
+    claim.containerizer = task.containerizer;
+    claim.reference = reference;
+    claim.task_state = task.state;
+    if (task.last_status) {
+      claim.container = task.last_status->parent_container.empty() ? task.last_status->container
+                                                                   : task.last_status->parent_container;
+    }
+    // Its agent may have listed the executor that it generated for this task before the master told of the
+    // task.
+    std::vector<ClaimId> doubled;
+    if (task.executor.empty()) {
+      for (const Claim* one : snapshot_.claims_of_task(task.framework, TaskId{})) {
+        if (one->kind == ClaimKind::executor && one->executor.value == task.task.value &&
+            one->agent == task.agent && one->reference.driver == reference.driver &&
+            one->reference.name == reference.name)
+          doubled.push_back(one->id);
+      }
+    }
+    see_claim(std::move(claim), now);
+    for (ClaimId id : doubled) change(DropClaim{id});
+  }
+}
+
+// A claim that Mesos says is alive (or cannot tell about): a new one, or one that came back.
+void Engine::see_claim(Claim claim, Now now) {
+  const Claim* known = nullptr;
+  for (const Claim* one : snapshot_.claims_of_task(claim.framework, claim.task)) {
+    if (one->agent == claim.agent && one->kind == claim.kind && one->executor == claim.executor &&
+        one->reference == claim.reference)
+      known = one;
+  }
+  if (known == nullptr) {
+    resolve(claim);
+    const Verdict verdict = judge(claim, claim.task_state, nullptr);
+    claim.id = {snapshot_.counters.next_claim++};
+    counters_used_ = true;
+    claim.wanted = verdict.wanted;
+    claim.liveness = verdict.liveness;
+    claim.liveness_why = verdict.why;
+    claim.first_seen_sequence = snapshot_.sequence.value + 1;
+    const ClaimId id = claim.id;
+    change(std::move(claim));
+    known = snapshot_.claim(id);
+    if (known->volume) {
+      history(
+          {.kind = "claim.seen",
+           .volume = known->volume,
+           .host = known->host,
+           .framework = known->framework,
+           .task = known->task,
+           .claim = id,
+           .rule = "claim.seen",
+           .text = fmt::format("{} {} names volume {} \"{}\"", claim_text(snapshot_, *known),
+                               to_text(known->task_state), known->reference.driver, known->reference.name)});
+      if (known->host)
+        void_evidence(*snapshot_.volume(known->volume), known->host, /*keep_fenced=*/true,
+                      "a newer claim was seen there");
+    }
+  } else {
+    Verdict verdict = judge(*known, claim.task_state, nullptr);
+    if (known->liveness == Liveness::dead || !known->wanted) {
+      if (known->volume && known->host) {
+        void_evidence(*snapshot_.volume(known->volume), known->host, /*keep_fenced=*/true,
+                      "its task is alive again");
+      }
+    }
+    move_claim(*known, claim.task_state, verdict, claim.container, now);
+  }
+  snapshot_.note_claim_event(known->id, now.at);
+  if (!snapshot_whole_ && subscribed_) {
+    snapshot_.note_claim_listed(known->id, true);
+  }
+  touch(known->volume);
+}
+
+void Engine::on(TaskUpdated& event, Now now) {
+  const TaskStatus& status = event.status;
+  const ContainerId& root = status.parent_container.empty() ? status.container : status.parent_container;
+  std::vector<const Claim*> claims = claims_following(event.framework, event.task, status.agent);
+  if (is_terminal(event.state)) {
+    if (!claims.empty()) note_ended(event.framework, event.task, claims.front()->agent);
+  } else {  // that its executor lives says the agent, or nobody
+    std::erase_if(claims, [](const Claim* claim) { return claim->kind == ClaimKind::executor; });
+  }
+  for (const Claim* claim : claims) {
+    const Verdict verdict = judge(*claim, event.state, &status);
+    snapshot_.note_claim_event(claim->id, now.at);
+    const auto driver = policy_.driver(claim->reference.driver);
+    if (!verdict.wanted && !verdict.proven && status.source == StatusSource::source_executor &&
+        driver != nullptr && driver->accept_executor_terminal_after) {
+      assumptions_due_[claim->id] = now.at + *driver->accept_executor_terminal_after;
+    }
+    const ClaimId id = claim->id;
+    move_claim(*claim, event.state, verdict, root, now);
+    if (verdict.proven) {
+      if (const Claim* still = snapshot_.claim(id)) {
+        prove_dead(
+            *still, verdict.evidence,
+            fmt::format("{} by {} with {}", to_text(status.state), to_text(status.source), status.reason),
+            verdict.assumption, now.wall, now);
+      }
+    }
+  }
+  ask_agent_about(event, claims.empty(), now);
+  TaskStateChange row;
+  row.framework = std::move(event.framework);
+  row.task = std::move(event.task);
+  row.agent = status.agent;
+  row.state = event.state;
+  row.source = status.source;
+  row.reason = status.reason;
+  row.container = root;
+  changes_.emplace_back(std::move(row));
+}
+
+// The agent's own answer is what proves an end, and where DVDI variables of a command task are named.
+void Engine::ask_agent_about(const TaskUpdated& event, bool without_claim, Now now) {
+  const AgentId& agent = event.status.agent;
+  if (agent.empty()) return;
+  if (is_terminal(event.state)) {
+    bool asks = !without_claim;
+    for (const Claim* claim : snapshot_.claims_of_agent(agent)) {
+      asks =
+          asks || (claim->kind == ClaimKind::executor && claim->framework == event.framework &&
+                   (claim->executor == event.status.executor || claim->executor.value == event.task.value));
+    }
+    if (!asks) return;
+    PollState& poll = agent_polls_[agent];
+    poll.wanted = true;
+    poll.backoff = {};
+    poll.not_before = now.at;
+  } else if (without_claim && event.state == TaskState::task_running) {
+    PollState& poll = agent_polls_[agent];
+    if (poll.wanted) return;
+    poll.wanted = true;
+    poll.not_before = std::max(poll.not_before, now.at + policy_.agent_poll_min);
+  }
+}
+
+void Engine::on(ExecutorSeen& event, Now now) { see_executor_claims(event.executor, now); }
+
+void Engine::see_executor_claims(const ExecutorRecord& executor, Now now) {
+  // The executor of a command task that is over may be listed for a while yet: it is on its way out.
+  if (has_ended(executor.framework, executor.executor.value, executor.agent)) return;
+  for (const VolumeReference& reference : executor.volumes) {
+    // A command task's generated executor repeats the task's own volumes.
+    const std::vector<const Claim*> same_name =
+        snapshot_.claims_of_task(executor.framework, TaskId(executor.executor.value));
+    const bool repeated = std::any_of(same_name.begin(), same_name.end(), [&](const Claim* claim) {
+      return claim->agent == executor.agent && claim->reference.driver == reference.driver &&
+             claim->reference.name == reference.name;
+    });
+    if (repeated) continue;
+    Claim claim;
+    claim.kind = ClaimKind::executor;
+    claim.agent = executor.agent;
+    claim.framework = executor.framework;
+    claim.executor = executor.executor;
+    claim.containerizer = executor.containerizer;
+    claim.reference = reference;
+    claim.task_state = TaskState::task_running;
+    see_claim(std::move(claim), now);
+  }
+  for (const Claim* claim : snapshot_.claims_of_task(executor.framework, TaskId{})) {
+    if (claim->kind == ClaimKind::executor && claim->executor == executor.executor &&
+        claim->agent == executor.agent) {
+      executors_of_poll_.insert(claim->id);
+    }
+  }
+}
+
+void Engine::resolve(Claim& claim) const {
+  claim.volume = {};
+  if (claim.reference.name.empty()) {
+    claim.unresolved = Unresolved::not_understood;
+    return;
+  }
+  const DriverMapping* driver = policy_.driver(claim.reference.driver);
+  if (driver == nullptr) {
+    claim.unresolved = Unresolved::unmapped_driver;
+    return;
+  }
+  const VolumeEntry* entry = snapshot_.volume_by_name(claim.reference.name);
+  if (entry == nullptr || entry->volume.pool.provider != driver->provider ||
+      entry->volume.state == VolumeState::removed) {
+    claim.unresolved = Unresolved::no_such_volume;
+    return;
+  }
+  claim.unresolved = Unresolved::none;
+  claim.volume = entry->volume.id;
+}
+
+// A volume got this name: claims that waited for it are resolved anew.
+void Engine::resolve_again(std::string_view name, Now now) {
+  std::vector<Claim> found;
+  for (const Claim* claim : snapshot_.unresolved_claims()) {
+    if (claim->reference.name != name) continue;
+    Claim again = *claim;
+    resolve(again);
+    if (again.volume) found.push_back(std::move(again));
+  }
+  for (Claim& claim : found) {
+    touch(claim.volume);
+    history({.kind = "claim.resolved",
+             .volume = claim.volume,
+             .host = claim.host,
+             .framework = claim.framework,
+             .task = claim.task,
+             .claim = claim.id,
+             .rule = "resolve",
+             .text = fmt::format("{} is resolved to it", claim_text(snapshot_, claim))});
+    const Instant heard = claim.last_event_at.value;
+    const ClaimId id = claim.id;
+    change(std::move(claim));
+    snapshot_.note_claim_event(id, std::max(heard, now.at));
+  }
+}
+
+}  // namespace extvold::reconcilers
