@@ -62,7 +62,8 @@ Engine::Verdict Engine::judge(const Claim& claim, TaskState state, const TaskSta
   Verdict out;
   if (!is_terminal(state)) {
     out.wanted = true;
-    const bool told = state != TaskState::task_unreachable && state != TaskState::task_unknown;
+    const bool told = state != TaskState::task_unreachable && state != TaskState::task_unknown &&
+                      state != TaskState::task_other;
     out.liveness = told ? Liveness::live : Liveness::unknown;
     if (!told) out.why = fmt::format("{}: nobody can tell whether it still runs", to_text(state));
     return out;
@@ -78,10 +79,15 @@ Engine::Verdict Engine::judge(const Claim& claim, TaskState state, const TaskSta
 }
 
 // Writes what changed of a claim, and nothing if nothing did. Whatever is dead stays so until its evidence is
-// void or it is seen alive.
+// void or it is seen alive, which voids it.
 void Engine::move_claim(const Claim& claim, TaskState state, const Verdict& verdict,
                         const ContainerId& container, Now) {
-  if (claim.liveness == Liveness::dead && !verdict.wanted) return;
+  const bool alive = verdict.liveness == Liveness::live;
+  if (claim.liveness == Liveness::dead && !alive) return;
+  if (alive && !claim.wanted && claim.volume && claim.host) {
+    void_evidence(*snapshot_.volume(claim.volume), claim.host, /*keep_fenced=*/true,
+                  "its task is alive again");
+  }
   ClaimStateChange row;
   row.id = claim.id;
   row.task_state = state;

@@ -171,11 +171,23 @@ class Engine {
   HostId host_of_agent(const AgentRecord& agent, Now now);
   HostId host_named(const std::string& name);
 
+  struct Verdict {  // of what Mesos says, about a claim
+    bool wanted = false;
+    Liveness liveness = Liveness::unknown;
+    std::string why;
+    EvidenceKind evidence = EvidenceKind::agent_clean;
+    bool proven = false;
+    bool assumption = false;
+  };
+
   // tasks.cpp: what Mesos says of tasks and executors
   void on(TaskSeen& event, Now now);
   void on(TaskUpdated& event, Now now);
   void on(ExecutorSeen& event, Now now);
+  void put_task(const TaskRecord& task);
   void see_claim(Claim claim, Now now);
+  bool may_protect(const Claim& claim) const;
+  const Claim* new_claim(Claim claim, const Verdict& verdict);
   void ask_agent_about(const TaskUpdated& event, bool without_claim, Now now);
   void see_task_claims(const TaskRecord& task, Now now);
   void see_executor_claims(const ExecutorRecord& executor, Now now);
@@ -189,14 +201,6 @@ class Engine {
   void resolve_again(std::string_view name, Now now);
 
   // claims.cpp: wanted, liveness, evidence
-  struct Verdict {
-    bool wanted = false;
-    Liveness liveness = Liveness::unknown;
-    std::string why;
-    EvidenceKind evidence = EvidenceKind::agent_clean;
-    bool proven = false;
-    bool assumption = false;
-  };
   Verdict judge(const Claim& claim, TaskState state, const TaskStatus* status) const;
   void move_claim(const Claim& claim, TaskState state, const Verdict& verdict, const ContainerId& container,
                   Now now);

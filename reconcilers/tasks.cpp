@@ -7,6 +7,14 @@
 #include "reconcilers/engine.h"
 
 namespace extvold::reconcilers {
+namespace {
+
+// A claim follows the container that holds the mount.
+const ContainerId& root_container(const TaskStatus& status) {
+  return status.parent_container.empty() ? status.container : status.parent_container;
+}
+
+}  // namespace
 
 bool Engine::stale_poll(const Claim& claim, ElementOrigin origin, MasterCall call) const {
   if (origin != ElementOrigin::poll) return false;
@@ -51,23 +59,6 @@ void Engine::on(TaskSeen& event, Now now) {
   if (!over && event.origin == ElementOrigin::poll && has_ended(task.framework, task.task.value, task.agent))
     return;  // the answer is older than the end
   if (!over && event.origin != ElementOrigin::poll) forget_ended(task);
-  if (event.origin != ElementOrigin::poll || !task.volumes.empty()) {
-    TaskRow row;
-    row.framework = task.framework;
-    row.task = task.task;
-    row.agent = task.agent;
-    row.executor = task.executor;
-    row.name = task.name;
-    row.state = task.state;
-    if (task.last_status) {
-      row.source = task.last_status->source;
-      row.reason = task.last_status->reason;
-      row.container = task.last_status->parent_container.empty() ? task.last_status->container
-                                                                 : task.last_status->parent_container;
-    }
-    row.view_epoch = snapshot_.view.epoch;
-    changes_.emplace_back(std::move(row));
-  }
   if (event.origin == ElementOrigin::event) {
     // An executor or an agent that nobody has heard of; DVDI variables are only in the agent's own answer.
     if (!task.executor.empty()) master_polls_[MasterCall::get_executors].wanted = true;
@@ -78,6 +69,7 @@ void Engine::on(TaskSeen& event, Now now) {
     }
     if (snapshot_.agent(task.agent) == nullptr) master_polls_[MasterCall::get_agents].wanted = true;
   }
+  const std::size_t changes_before = changes_.size();
   bool stale = false;
   for (const Claim* claim : claims_following(task.framework, task.task, task.agent)) {
     if (stale_poll(*claim, event.origin, MasterCall::get_tasks)) {
@@ -98,6 +90,25 @@ void Engine::on(TaskSeen& event, Now now) {
     move_claim(*claim, task.state, verdict, {}, now);
   }
   if (!over && !stale && !task.volumes.empty()) see_task_claims(task, now);
+  // What a poll only repeats is written already.
+  if (event.origin != ElementOrigin::poll || changes_.size() != changes_before) put_task(task);
+}
+
+void Engine::put_task(const TaskRecord& task) {
+  TaskRow row;
+  row.framework = task.framework;
+  row.task = task.task;
+  row.agent = task.agent;
+  row.executor = task.executor;
+  row.name = task.name;
+  row.state = task.state;
+  if (task.last_status) {
+    row.source = task.last_status->source;
+    row.reason = task.last_status->reason;
+    row.container = root_container(*task.last_status);
+  }
+  row.view_epoch = snapshot_.view.epoch;
+  changes_.emplace_back(std::move(row));
 }
 
 void Engine::see_task_claims(const TaskRecord& task, Now now) {
@@ -111,10 +122,7 @@ void Engine::see_task_claims(const TaskRecord& task, Now now) {
     claim.containerizer = task.containerizer;
     claim.reference = reference;
     claim.task_state = task.state;
-    if (task.last_status) {
-      claim.container = task.last_status->parent_container.empty() ? task.last_status->container
-                                                                   : task.last_status->parent_container;
-    }
+    if (task.last_status) claim.container = root_container(*task.last_status);
     // Its agent may have listed the executor that it generated for this task before the master told of the
     // task.
     std::vector<ClaimId> doubled;
@@ -131,7 +139,20 @@ void Engine::see_task_claims(const TaskRecord& task, Now now) {
   }
 }
 
-// A claim that Mesos says is alive (or cannot tell about): a new one, or one that came back.
+// Whether a claim of which nobody can tell whether it lives would protect anything: its volume is, or may be,
+// where it is, and nothing proves that nobody there can use it.
+bool Engine::may_protect(const Claim& claim) const {
+  const VolumeEntry* entry = snapshot_.volume(claim.volume);
+  if (entry == nullptr) return claim.unresolved != Unresolved::no_such_volume;
+  return std::any_of(entry->attachments.begin(), entry->attachments.end(), [&](const Attachment& one) {
+    return one.state != AttachmentState::detached && (one.host == claim.host || !claim.host) &&
+           evidence_for(*entry, one, permits_attach_elsewhere) == nullptr;
+  });
+}
+
+// A claim that Mesos says is alive, or cannot tell about: a new one, or one that came back. An agent that is
+// unreachable was not heard of: its tasks' claims reopen nothing, void nothing, and are taken up only to
+// protect what is attached there.
 void Engine::see_claim(Claim claim, Now now) {
   const Claim* known = nullptr;
   for (const Claim* one : snapshot_.claims_of_task(claim.framework, claim.task)) {
@@ -139,41 +160,12 @@ void Engine::see_claim(Claim claim, Now now) {
         one->reference == claim.reference)
       known = one;
   }
+  const Verdict verdict = judge(known == nullptr ? claim : *known, claim.task_state, nullptr);
   if (known == nullptr) {
-    resolve(claim);
-    const Verdict verdict = judge(claim, claim.task_state, nullptr);
-    claim.id = {snapshot_.counters.next_claim++};
-    counters_used_ = true;
-    claim.wanted = verdict.wanted;
-    claim.liveness = verdict.liveness;
-    claim.liveness_why = verdict.why;
-    claim.first_seen_sequence = snapshot_.sequence.value + 1;
-    const ClaimId id = claim.id;
-    change(std::move(claim));
-    known = snapshot_.claim(id);
-    if (known->volume) {
-      history(
-          {.kind = "claim.seen",
-           .volume = known->volume,
-           .host = known->host,
-           .framework = known->framework,
-           .task = known->task,
-           .claim = id,
-           .rule = "claim.seen",
-           .text = fmt::format("{} {} names volume {} \"{}\"", claim_text(snapshot_, *known),
-                               to_text(known->task_state), known->reference.driver, known->reference.name)});
-      if (known->host)
-        void_evidence(*snapshot_.volume(known->volume), known->host, /*keep_fenced=*/true,
-                      "a newer claim was seen there");
-    }
+    known = new_claim(std::move(claim), verdict);
+    if (known == nullptr) return;
   } else {
-    Verdict verdict = judge(*known, claim.task_state, nullptr);
-    if (known->liveness == Liveness::dead || !known->wanted) {
-      if (known->volume && known->host) {
-        void_evidence(*snapshot_.volume(known->volume), known->host, /*keep_fenced=*/true,
-                      "its task is alive again");
-      }
-    }
+    if (known->liveness == Liveness::dead && verdict.liveness != Liveness::live) return;
     move_claim(*known, claim.task_state, verdict, claim.container, now);
   }
   snapshot_.note_claim_event(known->id, now.at);
@@ -183,9 +175,40 @@ void Engine::see_claim(Claim claim, Now now) {
   touch(known->volume);
 }
 
+// None: it would protect nothing.
+const Claim* Engine::new_claim(Claim claim, const Verdict& verdict) {
+  resolve(claim);
+  if (const Agent* agent = snapshot_.agent(claim.agent)) claim.host = agent->host;
+  const bool alive = verdict.liveness == Liveness::live;
+  if (!alive && !may_protect(claim)) return nullptr;
+  claim.id = {snapshot_.counters.next_claim++};
+  counters_used_ = true;
+  claim.wanted = verdict.wanted;
+  claim.liveness = verdict.liveness;
+  claim.liveness_why = verdict.why;
+  claim.first_seen_sequence = snapshot_.sequence.value + 1;
+  const ClaimId id = claim.id;
+  change(std::move(claim));
+  const Claim* known = snapshot_.claim(id);
+  if (!known->volume) return known;
+  history({.kind = "claim.seen",
+           .volume = known->volume,
+           .host = known->host,
+           .framework = known->framework,
+           .task = known->task,
+           .claim = id,
+           .rule = "claim.seen",
+           .text = fmt::format("{} {} names volume {} \"{}\"", claim_text(snapshot_, *known),
+                               to_text(known->task_state), known->reference.driver, known->reference.name)});
+  if (known->host && alive)
+    void_evidence(*snapshot_.volume(known->volume), known->host, /*keep_fenced=*/true,
+                  "a newer claim was seen there");
+  return known;
+}
+
 void Engine::on(TaskUpdated& event, Now now) {
   const TaskStatus& status = event.status;
-  const ContainerId& root = status.parent_container.empty() ? status.container : status.parent_container;
+  const ContainerId& root = root_container(status);
   std::vector<const Claim*> claims = claims_following(event.framework, event.task, status.agent);
   if (is_terminal(event.state)) {
     if (!claims.empty()) note_ended(event.framework, event.task, claims.front()->agent);

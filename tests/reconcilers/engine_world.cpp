@@ -52,6 +52,68 @@ Policy EngineWorld::default_policy() {
   return policy;
 }
 
+void FakeMaster::told(const MesosEvent& event) {
+  if (std::holds_alternative<SnapshotBegan>(event)) {
+    tasks.clear();
+    agents.clear();
+    executors.clear();
+  } else if (const auto* task = std::get_if<TaskSeen>(&event)) {
+    if (task->origin == ElementOrigin::poll) return;
+    tasks[{task->task.task.value, task->task.agent.value.str()}] = task->task;
+  } else if (const auto* update = std::get_if<TaskUpdated>(&event)) {
+    const std::string agent = update->status.agent.value.str();
+    for (auto& [key, record] : tasks) {
+      if (key.first == update->task.value && (agent.empty() || key.second == agent))
+        record.state = update->state;
+    }
+    // No event tells of an agent that became unreachable.
+    if (update->state == TaskState::task_unreachable) agents.erase(agent);
+  } else if (const auto* agent = std::get_if<AgentSeen>(&event)) {
+    if (agent->origin != ElementOrigin::poll) agents[agent->agent.agent.value.str()] = *agent;
+  } else if (const auto* removed = std::get_if<AgentRemoved>(&event)) {
+    agents.erase(removed->agent.value.str());
+  } else if (const auto* executor = std::get_if<ExecutorSeen>(&event)) {
+    const ExecutorRecord& record = executor->executor;
+    executors[{record.executor.value, record.agent.value.str()}] = record;
+  }
+}
+
+std::vector<MesosEvent> FakeMaster::answer(MasterCall call, Instant at) {
+  ++answers[call];
+  if (fails.contains(call)) return {PollFailed{call, "refused"}};
+  std::int64_t running = tasks_hidden;
+  for (const auto& [key, task] : tasks) running += task.state == TaskState::task_running ? 1 : 0;
+  std::vector<MesosEvent> out = {PollBegan{call, at}};
+  switch (call) {
+    case MasterCall::get_master:
+      return {MasterSeen{"the-master", "1", "1.11.0"}};
+    case MasterCall::metrics:
+      return {MasterMetricsSeen{running, static_cast<std::int64_t>(agents.size())}};
+    case MasterCall::get_tasks:
+      for (const TaskList list : {TaskList::tasks, TaskList::unreachable_tasks, TaskList::completed_tasks}) {
+        for (const auto& [key, task] : tasks) {
+          const TaskList its_list = task.state == TaskState::task_unreachable ? TaskList::unreachable_tasks
+                                    : is_terminal(task.state)                 ? TaskList::completed_tasks
+                                                                              : TaskList::tasks;
+          if (its_list == list) out.emplace_back(TaskSeen{task, ElementOrigin::poll, list});
+        }
+      }
+      break;
+    case MasterCall::get_agents:
+      for (const auto& [id, agent] : agents) {
+        out.emplace_back(agent);
+        std::get<AgentSeen>(out.back()).origin = ElementOrigin::poll;
+      }
+      break;
+    case MasterCall::get_executors:
+      for (const auto& [key, executor] : executors)
+        out.emplace_back(ExecutorSeen{executor, ElementOrigin::poll});
+      break;
+  }
+  out.emplace_back(PollEnded{call, at});
+  return out;
+}
+
 EngineWorld::EngineWorld() : EngineWorld(default_policy()) {}
 
 EngineWorld::EngineWorld(Policy policy)
@@ -189,6 +251,7 @@ void EngineWorld::advance(Duration by) {
 
 void EngineWorld::event(MesosEvent event) {
   at_ = at_ + Duration{1000};
+  master.told(event);
   reconcilers::EventsArrived arrived;
   arrived.events.push_back(std::move(event));
   step(std::move(arrived));
@@ -256,6 +319,7 @@ void EngineWorld::run_task(const std::string& id, const std::string& agent, cons
 void EngineWorld::end_container(const std::string& id, const std::string& agent) {
   containers[agent].erase(id);
   completed[agent].insert(id);
+  master.executors.erase({id, agent});
 }
 
 Reply EngineWorld::order(Order order) {
@@ -353,7 +417,7 @@ void EngineWorld::answer_observation(const reconcilers::ObserveProvider& wish) {
 }
 
 void EngineWorld::answer_poll(const reconcilers::PollMaster& wish) {
-  post(reconcilers::EventsArrived{{PollFailed{wish.call, "not scripted"}}});
+  post(reconcilers::EventsArrived{master.answer(wish.call, at_)});
 }
 
 void EngineWorld::answer_agent(const reconcilers::ReadAgent& wish) {

@@ -1,6 +1,6 @@
 // EngineWorld: the production engine under virtual time, with a small world around it: a provider that keeps
-// the truth (and none of the engine's rules), agents that answer, a ledger in memory and a mirror that apply
-// each commit. Tests script what happens and look at the end state.
+// the truth (and none of the engine's rules), agents that answer, a master that lists what its events told, a
+// ledger in memory and a mirror that apply each commit. Tests script what happens and look at the end state.
 //
 // After every step two things are checked: that a Snapshot which only sees the commits equals the engine's
 // own, and that the provider's truth never shows a single-writer volume at two hosts. After every commit the
@@ -24,6 +24,19 @@ struct FakeVolume {
   std::set<std::string> hosts;
   std::set<std::string> busy_hosts;  // mounted or open there: a detach is refused
   bool blank = true;
+};
+
+// What the master answers when it is polled. Follows its own events; a new snapshot begins it anew.
+struct FakeMaster {
+  std::map<std::pair<std::string, std::string>, TaskRecord> tasks;  // by task and agent
+  std::map<std::string, AgentSeen> agents;
+  std::map<std::pair<std::string, std::string>, ExecutorRecord> executors;  // by executor and agent
+  std::int64_t tasks_hidden = 0;      // running, counted, and shown to nobody
+  std::set<MasterCall> fails;         // these calls
+  std::map<MasterCall, int> answers;  // how often each was asked
+
+  void told(const MesosEvent& event);
+  std::vector<MesosEvent> answer(MasterCall call, Instant at);
 };
 
 // Thrown by the world in the place where a scripted crash happens; the test then calls restart().
@@ -79,6 +92,7 @@ class EngineWorld {
   void restart();  // kill -9 and start again from the ledger; calls under way are lost
   void restore();  // ... from what a restored ledger still believes
 
+  FakeMaster master;
   std::map<std::string, FakeVolume> truth;                  // by key
   std::map<OperationKind, Mishap> mishap;                   // stays until changed
   std::map<std::string, std::set<std::string>> containers;  // agent → executors that it lists
