@@ -264,11 +264,15 @@ void Engine::drop_idle_claims(VolumeId volume) {
   }
 }
 
-// Somebody may be using what nothing explains.
+// Somebody may be using what nothing explains. A claim that is dead explains its attachment as long as its
+// evidence counts, and nothing else.
 void Engine::ensure_synthetic(const Attachment& attachment, Now now) {
   const VolumeEntry& entry = *snapshot_.volume(attachment.volume);
-  const bool explained = std::any_of(entry.claims.begin(), entry.claims.end(),
-                                     [&](const Claim* claim) { return claim->host == attachment.host; });
+  const bool explained = std::any_of(entry.claims.begin(), entry.claims.end(), [&](const Claim* claim) {
+    const bool counts = claim->liveness != Liveness::dead || is_withdrawn(*claim) ||
+                        snapshot_.evidence(claim->evidence) != nullptr;
+    return claim->host == attachment.host && counts;
+  });
   if (explained) return;
   Claim claim;
   claim.id = {snapshot_.counters.next_claim++};
@@ -290,17 +294,16 @@ void Engine::ensure_synthetic(const Attachment& attachment, Now now) {
   touch(attachment.volume);
 }
 
-// A task that was resolved explains an attachment only after its agent's own API was read, and there is one
-// to explain it.
-void Engine::replace_synthetic(HostId host, Now) {
+// A task that was resolved explains an attachment only after its agent's own API was read, if it lives, and if
+// it is no newer than what is to be explained: who had the volume before it came is still unknown.
+void Engine::replace_synthetic(const AgentId& agent) {
   std::vector<ClaimId> replaced;
-  for (const auto& [id, agent] : snapshot_.agents()) {
-    if (agent.host != host) continue;
-    for (const Claim* known : snapshot_.claims_of_agent(id)) {
-      if (!known->volume || !is_of_mesos(known->kind)) continue;
-      for (const Claim* claim : snapshot_.volume(known->volume)->claims) {
-        if (claim->kind == ClaimKind::synthetic && claim->host == host) replaced.push_back(claim->id);
-      }
+  for (const Claim* known : snapshot_.claims_of_agent(agent)) {
+    if (!known->volume || !is_of_mesos(known->kind) || known->liveness != Liveness::live) continue;
+    for (const Claim* claim : snapshot_.volume(known->volume)->claims) {
+      if (claim->kind == ClaimKind::synthetic && claim->host == known->host &&
+          known->first_seen_sequence <= claim->first_seen_sequence)
+        replaced.push_back(claim->id);
     }
   }
   for (ClaimId id : replaced) {

@@ -210,7 +210,7 @@ class Engine {
   void judge_agent_read(const AgentApiRead& read, Now now);
   void drop_idle_claims(VolumeId volume);
   void ensure_synthetic(const Attachment& attachment, Now now);
-  void replace_synthetic(HostId host, Now now);
+  void replace_synthetic(const AgentId& agent);
   void apply_assumptions(Now now);
 
   // settle.cpp: what providers say

@@ -326,7 +326,7 @@ void Engine::on(AgentApiRead& event, Now now) {
       see_executor_claims(executor, now);
     }
     judge_agent_read(event, now);
-    if (const Agent* agent = snapshot_.agent(event.expected)) replace_synthetic(agent->host, now);
+    replace_synthetic(event.expected);
   }
   for (const Claim* claim : snapshot_.claims_of_agent(event.expected)) touch(claim->volume);
 }

@@ -244,23 +244,6 @@ TEST_CASE(
   CHECK(world.count("attach other a1") == 0);
 }
 
-TEST_CASE(
-    "first start on a live cluster: what is attached is not touched, and is explained once its agent was "
-    "read") {
-  Cluster world;
-  world.make_volume("pgdata");
-  world.truth.begin()->second.hosts.insert("a1");
-  world.advance(ev::minutes(2));
-  REQUIRE(world.volume("pgdata").claims.size() == 1);
-  CHECK(world.volume("pgdata").claims[0]->kind == ev::ClaimKind::synthetic);
-  world.run_task("pg.1", "A1", "pgdata");
-  world.advance(ev::minutes(5));
-  REQUIRE(world.volume("pgdata").claims.size() == 1);
-  CHECK(world.volume("pgdata").claims[0]->kind == ev::ClaimKind::task);
-  CHECK(world.attached("pgdata", "a1"));
-  CHECK(world.count("detach pgdata a1") == 0);
-}
-
 TEST_CASE("62: a volume with our tag that no row explains is shown as lost and never touched") {
   Cluster world;
   extvold::testing::FakeVolume stray;

@@ -1,0 +1,86 @@
+// Synthetic claims: what is attached and nothing explains may be in use by somebody unknown, until somebody
+// who can know says otherwise.
+#include <catch2/catch.hpp>
+
+#include "tests/reconcilers/engine_world.h"
+
+using extvold::testing::EngineWorld;
+namespace ev = extvold;
+
+namespace {
+
+// pgdata is attached to a1, and nothing says why.
+struct Found : EngineWorld {
+  Found() {
+    subscribe();
+    make_volume("pgdata");
+  }
+  void find() {
+    truth.at(volume("pgdata").volume.key).hosts.insert("a1");
+    advance(ev::minutes(2));
+    REQUIRE(attached("pgdata", "a1"));
+    REQUIRE(somebody_unknown());
+  }
+  bool somebody_unknown() const {
+    for (const ev::Claim* claim : volume("pgdata").claims) {
+      if (claim->kind == ev::ClaimKind::synthetic) return true;
+    }
+    return false;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("first start on a live cluster: a task that was there before explains it once its agent was read") {
+  Found world;
+  // Its agent is not known yet, so nobody can tell that it runs at a1.
+  world.run_task("pg.1", "A1", "pgdata");
+  world.find();
+  world.silent_agents.insert("A1");
+  world.agent_added("A1", "a1");
+  world.advance(ev::minutes(2));
+  CHECK(world.somebody_unknown());
+  world.silent_agents.clear();
+  world.advance(ev::minutes(5));
+  CHECK_FALSE(world.somebody_unknown());
+  CHECK(world.volume("pgdata").claims.size() == 1);
+  CHECK(world.attached("pgdata", "a1"));
+  CHECK(world.calls == std::vector<std::string>{"create pgdata"});
+}
+
+TEST_CASE("a task that came later explains nothing, alive or dead: who had the volume before is unknown") {
+  Found world;
+  world.agent_added("A1", "a1");
+  world.find();
+  world.run_task("pg.1", "A1", "pgdata");
+  world.advance(ev::minutes(5));
+  CHECK(world.somebody_unknown());
+  world.end_container("pg.1", "A1");
+  world.task_updated("pg.1", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  world.advance(ev::minutes(10));
+  CHECK(world.claim("pg.1")->liveness == ev::Liveness::dead);
+  CHECK(world.somebody_unknown());
+  CHECK(world.attached("pgdata", "a1"));
+  CHECK(world.blocked("pgdata", "a1") == "unexplained_attachment");
+  REQUIRE(world.order(ev::FenceConfirm{"a1", "a1", "looked at it"}).status);
+  world.advance(ev::seconds(30));
+  CHECK_FALSE(world.attached("pgdata", "a1"));
+}
+
+TEST_CASE("a dead claim explains its own attachment as long as its evidence counts") {
+  ev::Policy policy = EngineWorld::default_policy();
+  policy.detach_linger = ev::minutes(5);
+  EngineWorld world(policy);
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  world.make_volume("pgdata");
+  world.run_task("pg.1", "A1", "pgdata");
+  world.advance(ev::seconds(1));
+  world.end_container("pg.1", "A1");
+  world.task_updated("pg.1", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  world.advance(ev::minutes(3));  // several lists of the provider meanwhile
+  REQUIRE(world.claim("pg.1")->liveness == ev::Liveness::dead);
+  CHECK(world.volume("pgdata").claims.size() == 1);
+  world.advance(ev::minutes(5));
+  CHECK_FALSE(world.attached("pgdata", "a1"));
+}
