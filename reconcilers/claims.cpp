@@ -294,15 +294,17 @@ void Engine::ensure_synthetic(const Attachment& attachment, Now now) {
   touch(attachment.volume);
 }
 
-// A task that was resolved explains an attachment only after its agent's own API was read, if it lives, and if
-// it is no newer than what is to be explained: who had the volume before it came is still unknown.
+// A task that was resolved explains an attachment only after its agent's own API was read, if it lives, and
+// if it may be what the attachment is for: not one that was told of as new after the attachment was found,
+// because who had the volume before that is still unknown.
 void Engine::replace_synthetic(const AgentId& agent) {
   std::vector<ClaimId> replaced;
   for (const Claim* known : snapshot_.claims_of_agent(agent)) {
     if (!known->volume || !is_of_mesos(known->kind) || known->liveness != Liveness::live) continue;
     for (const Claim* claim : snapshot_.volume(known->volume)->claims) {
-      if (claim->kind == ClaimKind::synthetic && claim->host == known->host &&
-          known->first_seen_sequence <= claim->first_seen_sequence)
+      const bool may_be_older =
+          known->listed_in_view.value != 0 || known->first_seen_sequence <= claim->first_seen_sequence;
+      if (claim->kind == ClaimKind::synthetic && claim->host == known->host && may_be_older)
         replaced.push_back(claim->id);
     }
   }

@@ -316,10 +316,15 @@ void Engine::on(AgentApiRead& event, Now now) {
   poll.not_before = now.at + poll.backoff;
   const bool itself = event.first_answer == event.expected && event.second_answer == event.expected;
   AgentView& view = observed_.agents[event.expected];
-  view.api_error = itself
-                       ? std::string()
-                       : fmt::format("{} answered as agent \"{}\"", event.address, event.second_answer.value);
-  if (itself) {
+  view.api_error =
+      itself ? std::string()
+             : fmt::format("{} answered as agent \"{}\", then as \"{}\", and not both times as \"{}\"",
+                           event.address, event.first_answer.value, event.second_answer.value,
+                           event.expected.value);
+  if (!itself) {
+    // It registered just now, or is another one: the completeness of its host waits for its own answer.
+    poll.wanted = view.registered;
+  } else {
     view.api_read_sent_at = event.first_sent_at;
     for (ExecutorRecord executor : event.executors) {
       executor.agent = event.expected;
