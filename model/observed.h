@@ -19,6 +19,8 @@ struct AgentView {
   Instant added_at;          // newest AGENT_ADDED or listing that said so
   Instant api_read_sent_at;  // newest good round of its own API; 0: none in this run
   std::string api_error;     // of the newest round, if it failed
+  std::int64_t destroy_errors =
+      0;  // containers that it could not destroy since it was started, as it last said
   bool operator==(const AgentView&) const = default;
 
   // Its own API was read after the last AGENT_ADDED.

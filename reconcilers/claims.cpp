@@ -56,6 +56,16 @@ std::string_view executor_name(const Claim& claim) {
   return claim.executor.empty() ? claim.task.value : claim.executor.value;
 }
 
+// Why this agent's word is no evidence of this claim's end. Empty: it is.
+std::string why_no_evidence(const Claim& claim, const AgentApiRead& read, const Policy& policy) {
+  if (claim.containerizer != Containerizer::mesos) return "it ran under the Docker containerizer";
+  if (!policy.agents_use_linux_launcher) return "nobody said that the agents use the linux launcher";
+  if (!policy.agents_api_unfiltered) return "nobody said that the agents' API shows every container";
+  const std::int64_t errors = read.container_destroy_errors.value_or(0);
+  if (errors != 0) return fmt::format("the agent counts {} containers that it could not destroy", errors);
+  return {};
+}
+
 }  // namespace
 
 Engine::Verdict Engine::judge(const Claim& claim, TaskState state, const TaskStatus* status) const {
@@ -218,10 +228,17 @@ void Engine::judge_agent_read(const AgentApiRead& read, Now now) {
     const bool question =
         !claim->wanted || claim->liveness == Liveness::unknown || claim->kind == ClaimKind::executor;
     if (there || !question || !among(read.completed_executors, *claim)) continue;
-    if (!policy_.agents_use_linux_launcher || !policy_.agents_api_unfiltered) continue;
-    if (claim->containerizer != Containerizer::mesos || read.first_sent_at <= claim->last_event_at.value)
+    if (read.first_sent_at <= claim->last_event_at.value) continue;
+    if (std::string why = why_no_evidence(*claim, read, policy_); !why.empty()) {
+      // No other event tells that an executor ended.
+      move_claim(
+          *claim, claim->task_state,
+          {.wanted = false,
+           .liveness = Liveness::unknown,
+           .why = fmt::format("its agent counts its executor as completed, which proves nothing: {}", why)},
+          {}, now);
       continue;
-    if (read.container_destroy_errors.value_or(0) != 0) continue;
+    }
     const WallTime sent{now.wall.ns - (now.at - read.first_sent_at).ns};
     prove_dead(
         *claim, EvidenceKind::agent_gone,

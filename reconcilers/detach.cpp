@@ -81,6 +81,14 @@ void block_for_evidence(const VolumeLook& look, const Attachment& attachment, co
     return;
   }
   out.wish_agent(claim.agent);
+  if (agent->destroy_errors != 0) {
+    out.block(
+        id, attachment.host, "containers_left_behind", Owner::operator_,
+        fmt::format("volume {} stays at {}: agent {} counts {} containers that it could not destroy, and {} "
+                    "may be one of them; {}",
+                    look.volume().name, host, claim.agent.value, agent->destroy_errors, who, confirm));
+    return;
+  }
   out.block(id, attachment.host, "waits_for_agent", Owner::extvold,
             fmt::format("volume {} stays at {} until its agent shows that {} is gone{}{}", look.volume().name,
                         host, who, agent->api_error.empty() ? "" : "; its API: ", agent->api_error));

@@ -186,8 +186,9 @@ class Engine {
   void on(ExecutorSeen& event, Now now);
   void put_task(const TaskRecord& task);
   void see_claim(Claim claim, Now now);
-  bool may_protect(const Claim& claim) const;
-  const Claim* new_claim(Claim claim, const Verdict& verdict);
+  bool may_protect(const Claim& claim, bool heard_of) const;
+  const Claim* known_claim(const Claim& claim) const;
+  const Claim* new_claim(Claim claim, const Verdict& verdict, bool heard_of);
   void ask_agent_about(const TaskUpdated& event, bool without_claim, Now now);
   void see_task_claims(const TaskRecord& task, Now now);
   void see_executor_claims(const ExecutorRecord& executor, Now now);

@@ -200,8 +200,18 @@ void Engine::on(FrameworkSeen& event, Now) {
   if (known == snapshot_.frameworks().end() || !(known->second == row)) change(row);
 }
 
-// The kill has not even been sent yet; its tasks' own updates came before this.
-void Engine::on(FrameworkRemoved& event, Now) {
+// The kill has not even been sent yet; its tasks' own updates came before this, and nothing ever tells of its
+// executors.
+void Engine::on(FrameworkRemoved& event, Now now) {
+  for (const Claim* claim : snapshot_.claims_of_task(event.framework, TaskId{})) {
+    if (claim->kind != ClaimKind::executor) continue;
+    move_claim(*claim, claim->task_state,
+               {.wanted = false,
+                .liveness = Liveness::unknown,
+                .why = "its framework was removed, which precedes the kill of its executors"},
+               {}, now);
+    snapshot_.note_claim_event(claim->id, now.at);
+  }
   const auto known = snapshot_.frameworks().find(event.framework);
   if (known == snapshot_.frameworks().end()) return;
   Framework row = known->second;
@@ -326,6 +336,7 @@ void Engine::on(AgentApiRead& event, Now now) {
     poll.wanted = view.registered;
   } else {
     view.api_read_sent_at = event.first_sent_at;
+    view.destroy_errors = event.container_destroy_errors.value_or(0);
     for (ExecutorRecord executor : event.executors) {
       executor.agent = event.expected;
       see_executor_claims(executor, now);

@@ -139,30 +139,35 @@ void Engine::see_task_claims(const TaskRecord& task, Now now) {
   }
 }
 
-// Whether a claim of which nobody can tell whether it lives would protect anything: its volume is, or may be,
-// where it is, and nothing proves that nobody there can use it.
-bool Engine::may_protect(const Claim& claim) const {
+// Whether a claim that does not live for sure would protect anything: its volume is, or may be, where it is,
+// and nothing proves that nobody there can use it; no such proof stands against who was heard of.
+bool Engine::may_protect(const Claim& claim, bool heard_of) const {
   const VolumeEntry* entry = snapshot_.volume(claim.volume);
   if (entry == nullptr) return claim.unresolved != Unresolved::no_such_volume;
   return std::any_of(entry->attachments.begin(), entry->attachments.end(), [&](const Attachment& one) {
     return one.state != AttachmentState::detached && (one.host == claim.host || !claim.host) &&
-           evidence_for(*entry, one, permits_attach_elsewhere) == nullptr;
+           (heard_of || evidence_for(*entry, one, permits_attach_elsewhere) == nullptr);
   });
 }
 
-// A claim that Mesos says is alive, or cannot tell about: a new one, or one that came back. An agent that is
-// unreachable was not heard of: its tasks' claims reopen nothing, void nothing, and are taken up only to
-// protect what is attached there.
-void Engine::see_claim(Claim claim, Now now) {
+const Claim* Engine::known_claim(const Claim& claim) const {
   const Claim* known = nullptr;
   for (const Claim* one : snapshot_.claims_of_task(claim.framework, claim.task)) {
     if (one->agent == claim.agent && one->kind == claim.kind && one->executor == claim.executor &&
         one->reference == claim.reference)
       known = one;
   }
+  return known;
+}
+
+// A claim that Mesos says is alive, or cannot tell about: a new one, or one that came back. An agent that is
+// unreachable was not heard of: its tasks' claims reopen nothing, void nothing, and are taken up only to
+// protect what is attached there.
+void Engine::see_claim(Claim claim, Now now) {
+  const Claim* known = known_claim(claim);
   const Verdict verdict = judge(known == nullptr ? claim : *known, claim.task_state, nullptr);
   if (known == nullptr) {
-    known = new_claim(std::move(claim), verdict);
+    known = new_claim(std::move(claim), verdict, verdict.liveness == Liveness::live);
     if (known == nullptr) return;
   } else {
     if (known->liveness == Liveness::dead && verdict.liveness != Liveness::live) return;
@@ -176,11 +181,10 @@ void Engine::see_claim(Claim claim, Now now) {
 }
 
 // None: it would protect nothing.
-const Claim* Engine::new_claim(Claim claim, const Verdict& verdict) {
+const Claim* Engine::new_claim(Claim claim, const Verdict& verdict, bool heard_of) {
   resolve(claim);
   if (const Agent* agent = snapshot_.agent(claim.agent)) claim.host = agent->host;
-  const bool alive = verdict.liveness == Liveness::live;
-  if (!alive && !may_protect(claim)) return nullptr;
+  if (verdict.liveness != Liveness::live && !may_protect(claim, heard_of)) return nullptr;
   claim.id = {snapshot_.counters.next_claim++};
   counters_used_ = true;
   claim.wanted = verdict.wanted;
@@ -200,7 +204,7 @@ const Claim* Engine::new_claim(Claim claim, const Verdict& verdict) {
            .rule = "claim.seen",
            .text = fmt::format("{} {} names volume {} \"{}\"", claim_text(snapshot_, *known),
                                to_text(known->task_state), known->reference.driver, known->reference.name)});
-  if (known->host && alive)
+  if (known->host && heard_of)
     void_evidence(*snapshot_.volume(known->volume), known->host, /*keep_fenced=*/true,
                   "a newer claim was seen there");
   return known;
@@ -273,8 +277,11 @@ void Engine::ask_agent_about(const TaskUpdated& event, bool without_claim, Now n
 void Engine::on(ExecutorSeen& event, Now now) { see_executor_claims(event.executor, now); }
 
 void Engine::see_executor_claims(const ExecutorRecord& executor, Now now) {
-  // The executor of a command task that is over may be listed for a while yet: it is on its way out.
-  if (has_ended(executor.framework, executor.executor.value, executor.agent)) return;
+  // It may be listed for a while yet when it is on its way out: its command task is over, or its framework
+  // was removed. It brings nothing back, and stands for itself where the volume is attached.
+  const auto framework = snapshot_.frameworks().find(executor.framework);
+  const bool leaving = has_ended(executor.framework, executor.executor.value, executor.agent) ||
+                       (framework != snapshot_.frameworks().end() && framework->second.removed);
   for (const VolumeReference& reference : executor.volumes) {
     // A command task's generated executor repeats the task's own volumes.
     const std::vector<const Claim*> same_name =
@@ -292,7 +299,13 @@ void Engine::see_executor_claims(const ExecutorRecord& executor, Now now) {
     claim.containerizer = executor.containerizer;
     claim.reference = reference;
     claim.task_state = TaskState::task_running;
-    see_claim(std::move(claim), now);
+    if (!leaving) {
+      see_claim(std::move(claim), now);
+    } else if (known_claim(claim) == nullptr) {
+      const Verdict verdict{.why = "its executor is still listed, on its way out"};
+      if (const Claim* seen = new_claim(std::move(claim), verdict, /*heard_of=*/true))
+        snapshot_.note_claim_event(seen->id, now.at);
+    }
   }
   for (const Claim* claim : snapshot_.claims_of_task(executor.framework, TaskId{})) {
     if (claim->kind == ClaimKind::executor && claim->executor == executor.executor &&

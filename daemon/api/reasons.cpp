@@ -6,7 +6,7 @@
 namespace extvold::daemon::api {
 namespace {
 
-constexpr std::array<Reason, 36> kReasons = {{
+constexpr std::array<Reason, 37> kReasons = {{
     {"agent_not_registered",
      "Bring the agent back, or see that its host cannot write to the volume and run `extvold fence confirm "
      "HOST`."},
@@ -22,6 +22,10 @@ constexpr std::array<Reason, 36> kReasons = {{
     {"claim_unknown",
      "Bring the agent back, or stop the task; an order that a restored ledger does not trust is given "
      "again."},
+    {"containers_left_behind",
+     "Look on that host for what the agent could not destroy; restart the agent, or run `extvold fence "
+     "confirm "
+     "HOST`."},
     {"detach_not_enforced",
      "See that the old host cannot write to the volume any more, then run `extvold fence confirm HOST`."},
     {"evidence_void",

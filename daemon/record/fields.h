@@ -115,7 +115,7 @@ EXTVOLD_FIELDS(Operation, id, kind, state, outcome, volume, host, generation, at
 EXTVOLD_FIELDS(BlockedRow, volume, host, reason, owner, text, since, next_look);
 
 // ---- what was seen in a run
-EXTVOLD_FIELDS(AgentView, registered, added_at, api_read_sent_at, api_error);
+EXTVOLD_FIELDS(AgentView, registered, added_at, api_read_sent_at, api_error, destroy_errors);
 EXTVOLD_FIELDS(AttachmentView, host, mounted, open);
 EXTVOLD_FIELDS(VolumeView, sent_at, acted_at, idle_since, retry_at, failures, present, call_running,
                attachments);

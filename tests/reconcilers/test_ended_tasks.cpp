@@ -118,22 +118,3 @@ TEST_CASE("an answer that is older than the newest event of a living task change
   world.event(ev::TaskSeen{staging, ev::ElementOrigin::poll, ev::TaskList::tasks});
   CHECK(world.claim("pg.1")->task_state == ev::TaskState::task_running);
 }
-
-TEST_CASE("the end of an executor is found by asking its agent again and again") {
-  EngineWorld world;
-  world.subscribe();
-  world.agent_added("A1", "a1");
-  world.make_volume("shared");
-  ev::ExecutorRecord executor;
-  executor.framework = world.task("pod.a", "A1", "shared").framework;
-  executor.executor = ev::ExecutorId("pod");
-  executor.agent = ev::AgentId("A1");
-  executor.volumes = world.task("pod.a", "A1", "shared").volumes;
-  world.containers["A1"].insert("pod");
-  world.event(ev::ExecutorSeen{executor, ev::ElementOrigin::poll});
-  world.advance(ev::seconds(10));
-  REQUIRE(world.attached("shared", "a1"));
-  world.end_container("pod", "A1");  // nothing says so
-  world.advance(ev::seconds(150));
-  CHECK_FALSE(world.attached("shared", "a1"));
-}

@@ -1,0 +1,94 @@
+// Executors that hold volumes: pods and custom executors, of which no event tells, and what agents list for
+// command tasks.
+#include <catch2/catch.hpp>
+
+#include "tests/reconcilers/engine_world.h"
+
+using extvold::testing::EngineWorld;
+namespace ev = extvold;
+
+namespace {
+
+// shared at a1 by an executor of agent A1.
+struct Pod : EngineWorld {
+  explicit Pod(ev::Policy policy = EngineWorld::default_policy(), std::string name = "pod")
+      : EngineWorld(std::move(policy)) {
+    subscribe();
+    ev::FrameworkSeen framework;
+    framework.framework.framework = ev::FrameworkId("F");
+    event(framework);
+    agent_added("A1", "a1");
+    agent_added("A2", "a2");
+    make_volume("shared");
+    containers["A1"].insert(name);
+    event(ev::ExecutorSeen{executor(name), ev::ElementOrigin::poll});
+    advance(ev::seconds(10));
+    REQUIRE(attached("shared", "a1"));
+  }
+  ev::ExecutorRecord executor(const std::string& name, const std::string& volume = "shared") const {
+    ev::ExecutorRecord out;
+    out.framework = ev::FrameworkId("F");
+    out.executor = ev::ExecutorId(name);
+    out.agent = ev::AgentId("A1");
+    out.volumes = task("any", "A1", volume).volumes;
+    return out;
+  }
+  const ev::Claim& only_claim() const {
+    REQUIRE(volume("shared").claims.size() == 1);
+    return *volume("shared").claims[0];
+  }
+};
+
+}  // namespace
+
+TEST_CASE("the end of an executor is found by asking its agent again and again") {
+  Pod world;
+  world.end_container("pod", "A1");  // nothing says so
+  world.advance(ev::seconds(150));
+  CHECK_FALSE(world.attached("shared", "a1"));
+}
+
+TEST_CASE(
+    "where the agents' word is no evidence, an executor that ended is not wanted, and a person can confirm") {
+  ev::Policy policy = EngineWorld::default_policy();
+  policy.agents_api_unfiltered = false;
+  Pod world(policy);
+  CHECK_FALSE(world.order(ev::FenceConfirm{"a1", "a1", "power is off"}).status);  // it is live there
+  world.end_container("pod", "A1");
+  world.advance(ev::seconds(150));
+  CHECK(world.attached("shared", "a1"));
+  CHECK_FALSE(world.only_claim().wanted);
+  CHECK(world.only_claim().liveness == ev::Liveness::unknown);
+  CHECK(world.blocked("shared", "a1") == "agents_not_trusted");
+  REQUIRE(world.order(ev::FenceConfirm{"a1", "a1", "power is off"}).status);
+  world.advance(ev::seconds(30));
+  CHECK_FALSE(world.attached("shared", "a1"));
+}
+
+TEST_CASE("an agent that could not destroy a container proves no end, and says so to a person") {
+  Pod world;
+  world.destroy_errors["A1"] = 2;
+  world.end_container("pod", "A1");
+  world.advance(ev::seconds(150));
+  CHECK(world.attached("shared", "a1"));
+  CHECK_FALSE(world.only_claim().wanted);
+  REQUIRE(world.blocked("shared", "a1") == "containers_left_behind");
+  CHECK(world.volume("shared").blocked[0].owner == ev::Owner::operator_);
+  world.destroy_errors.clear();  // it was restarted
+  world.advance(ev::seconds(150));
+  CHECK_FALSE(world.attached("shared", "a1"));
+}
+
+TEST_CASE("the executors of a removed framework are not wanted, though their agent lists them for a while") {
+  Pod world;
+  world.master.executors.clear();
+  world.event(ev::FrameworkRemoved{ev::FrameworkId("F")});
+  CHECK_FALSE(world.only_claim().wanted);
+  world.advance(ev::minutes(5));  // the kill hangs
+  CHECK_FALSE(world.only_claim().wanted);
+  CHECK(world.only_claim().liveness == ev::Liveness::unknown);
+  CHECK(world.attached("shared", "a1"));
+  world.end_container("pod", "A1");
+  world.advance(ev::minutes(3));
+  CHECK_FALSE(world.attached("shared", "a1"));
+}
