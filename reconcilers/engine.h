@@ -14,7 +14,6 @@
 //   what the ledger holds.
 #pragma once
 
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -29,6 +28,7 @@
 #include "model/mesos.h"
 #include "reconcilers/look.h"
 #include "reconcilers/planner.h"
+#include "reconcilers/recent.h"
 
 namespace extvold::reconcilers {
 
@@ -195,9 +195,8 @@ class Engine {
   bool stale_poll(const Claim& claim, ElementOrigin origin, MasterCall call) const;
   std::vector<const Claim*> claims_following(const FrameworkId& framework, const TaskId& task,
                                              const AgentId& agent) const;
-  void note_ended(const FrameworkId& framework, const TaskId& task, const AgentId& agent);
   void forget_ended(const TaskRecord& task);
-  bool has_ended(const FrameworkId& framework, std::string_view task, const AgentId& agent) const;
+  bool has_ended(const FrameworkId& framework, const TaskId& task, const AgentId& agent) const;
   void resolve(Claim& claim) const;
   void resolve_again(std::string_view name, Now now);
 
@@ -315,12 +314,13 @@ class Engine {
   std::map<std::pair<ProviderName, std::string>, ObservedVolume> foreign_;  // for adoption; bounded
   std::map<ClaimId, Instant> assumptions_due_;
 
-  // Tasks with volumes whose end this view was told. What is older than that, the answer to a poll or an
-  // executor that is still going down, does not bring their claims back: only TASK_ADDED or a snapshot does.
-  // Bounded: the oldest are forgotten.
-  using TaskKey = std::tuple<FrameworkId, TaskId, AgentId>;
-  std::set<TaskKey> ended_tasks_;
-  std::deque<TaskKey> ended_order_;
+  // Tasks whose end this view was told. What is older than that, the answer to a poll or an executor that is
+  // still going down, does not bring their claims back: only TASK_ADDED or a snapshot does.
+  using NameOnAgent = std::tuple<FrameworkId, std::string, AgentId>;  // a task's or an executor's
+  Recent<NameOnAgent> ended_tasks_;
+  // Executors that a task of the same name asked for: they do not end with it, as those do that agents make for
+  // command tasks.
+  Recent<NameOnAgent> asked_executors_;
 };
 
 }  // namespace extvold::reconcilers

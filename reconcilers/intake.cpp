@@ -24,7 +24,7 @@ void Engine::on(SubscriptionOpened& event, Now now) {
   tasks_running_in_poll_ = 0;
   poll_sent_at_.clear();
   ended_tasks_.clear();
-  ended_order_.clear();
+  asked_executors_.clear();
   for (auto& [call, poll] : master_polls_) poll = {};
   history({.kind = "view.opened",
            .rule = "subscription",

@@ -28,35 +28,30 @@ std::vector<const Claim*> Engine::claims_following(const FrameworkId& framework,
                                                    const AgentId& agent) const {
   std::vector<const Claim*> out = snapshot_.claims_of_task(framework, task);
   for (const Claim* claim : snapshot_.claims_of_task(framework, TaskId{})) {
-    if (claim->kind == ClaimKind::executor && claim->executor.value == task.value) out.push_back(claim);
+    if (claim->kind == ClaimKind::executor && claim->executor.value == task.value &&
+        !asked_executors_.contains({framework, task.value, claim->agent}))
+      out.push_back(claim);
   }
   std::erase_if(out, [&](const Claim* claim) { return !agent.empty() && claim->agent != agent; });
   return out;
 }
 
-void Engine::note_ended(const FrameworkId& framework, const TaskId& task, const AgentId& agent) {
-  constexpr std::size_t kEndedMax = 10'000;
-  if (!ended_tasks_.emplace(framework, task, agent).second) return;
-  ended_order_.emplace_back(framework, task, agent);
-  if (ended_order_.size() <= kEndedMax) return;
-  ended_tasks_.erase(ended_order_.front());
-  ended_order_.pop_front();
-}
-
 void Engine::forget_ended(const TaskRecord& task) {
   for (const std::string& id : {task.task.value, task.executor.value})
-    ended_tasks_.erase({task.framework, TaskId(id), task.agent});
+    ended_tasks_.erase({task.framework, id, task.agent});
 }
 
-bool Engine::has_ended(const FrameworkId& framework, std::string_view task, const AgentId& agent) const {
-  return !ended_tasks_.empty() && ended_tasks_.contains({framework, TaskId(task), agent});
+bool Engine::has_ended(const FrameworkId& framework, const TaskId& task, const AgentId& agent) const {
+  return ended_tasks_.contains({framework, task.value, agent});
 }
 
 void Engine::on(TaskSeen& event, Now now) {
   const TaskRecord& task = event.task;
   const bool over = is_terminal(task.state) || event.list == TaskList::completed_tasks;
   if (task.state == TaskState::task_running && event.list == TaskList::tasks) ++tasks_running_in_poll_;
-  if (!over && event.origin == ElementOrigin::poll && has_ended(task.framework, task.task.value, task.agent))
+  if (!over && task.executor.value == task.task.value)
+    asked_executors_.insert({task.framework, task.executor.value, task.agent});
+  if (!over && event.origin == ElementOrigin::poll && has_ended(task.framework, task.task, task.agent))
     return;  // the answer is older than the end
   if (!over && event.origin != ElementOrigin::poll) forget_ended(task);
   if (event.origin == ElementOrigin::event) {
@@ -86,7 +81,8 @@ void Engine::on(TaskSeen& event, Now now) {
     // is.
     Verdict verdict = judge(*claim, is_terminal(task.state) ? task.state : TaskState::task_unknown, nullptr);
     verdict.wanted = false;
-    if (event.origin == ElementOrigin::poll) note_ended(task.framework, task.task, task.agent);
+    if (event.origin == ElementOrigin::poll)
+      ended_tasks_.insert({task.framework, task.task.value, task.agent});
     move_claim(*claim, task.state, verdict, {}, now);
   }
   if (!over && !stale && !task.volumes.empty()) see_task_claims(task, now);
@@ -215,7 +211,9 @@ void Engine::on(TaskUpdated& event, Now now) {
   const ContainerId& root = root_container(status);
   std::vector<const Claim*> claims = claims_following(event.framework, event.task, status.agent);
   if (is_terminal(event.state)) {
-    if (!claims.empty()) note_ended(event.framework, event.task, claims.front()->agent);
+    // Also without a claim: a volume in DVDI variables is named by nobody but its executor, which lingers.
+    const AgentId agent = status.agent.empty() && !claims.empty() ? claims.front()->agent : status.agent;
+    if (!agent.empty()) ended_tasks_.insert({event.framework, event.task.value, agent});
   } else {  // that its executor lives says the agent, or nobody
     std::erase_if(claims, [](const Claim* claim) { return claim->kind == ClaimKind::executor; });
   }
@@ -280,7 +278,8 @@ void Engine::see_executor_claims(const ExecutorRecord& executor, Now now) {
   // It may be listed for a while yet when it is on its way out: its command task is over, or its framework
   // was removed. It brings nothing back, and stands for itself where the volume is attached.
   const auto framework = snapshot_.frameworks().find(executor.framework);
-  const bool leaving = has_ended(executor.framework, executor.executor.value, executor.agent) ||
+  const NameOnAgent name{executor.framework, executor.executor.value, executor.agent};
+  const bool leaving = (ended_tasks_.contains(name) && !asked_executors_.contains(name)) ||
                        (framework != snapshot_.frameworks().end() && framework->second.removed);
   for (const VolumeReference& reference : executor.volumes) {
     // A command task's generated executor repeats the task's own volumes.

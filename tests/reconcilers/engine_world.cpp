@@ -434,7 +434,8 @@ void EngineWorld::answer_agent(const reconcilers::ReadAgent& wish) {
   read.container_destroy_errors = errors == destroy_errors.end() ? 0 : errors->second;
   for (const std::string& id : containers[wish.agent.value.str()]) {
     read.containers.push_back({ContainerId("container-of-" + id), {}, FrameworkId("F"), ExecutorId(id)});
-    read.executors.push_back({FrameworkId("F"), ExecutorId(id), wish.agent, Containerizer::mesos, {}});
+    read.executors.push_back(
+        {FrameworkId("F"), ExecutorId(id), wish.agent, Containerizer::mesos, executor_volumes[id]});
   }
   for (const std::string& id : completed[wish.agent.value.str()]) {
     read.completed_executors.push_back(

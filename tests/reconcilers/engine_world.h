@@ -97,6 +97,8 @@ class EngineWorld {
   std::map<OperationKind, Mishap> mishap;                   // stays until changed
   std::map<std::string, std::set<std::string>> containers;  // agent → executors that it lists
   std::map<std::string, std::set<std::string>> completed;   // agent → executors that it counts as completed
+  // What its agent's list says of an executor's volumes; by executor.
+  std::map<std::string, std::vector<VolumeReference>> executor_volumes;
   std::set<std::string> silent_agents;                      // accept and never answer
   std::map<std::string, std::int64_t> destroy_errors;       // agent → container_destroy_errors
   std::map<std::string, std::string> boot_ids;              // host → boot id; absent: no node side

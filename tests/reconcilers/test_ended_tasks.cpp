@@ -118,3 +118,44 @@ TEST_CASE("an answer that is older than the newest event of a living task change
   world.event(ev::TaskSeen{staging, ev::ElementOrigin::poll, ev::TaskList::tasks});
   CHECK(world.claim("pg.1")->task_state == ev::TaskState::task_running);
 }
+
+namespace {
+
+// A command task with DVDI variables: nothing but its executor, in its agent's own list, names the volume.
+void run_short_dvdi_task(EngineWorld& world, const std::string& id, const std::string& volume) {
+  world.executor_volumes[id] = world.task(id, "A1", volume).volumes;
+  world.executor_volumes[id][0].spelling = ev::ReferenceSpelling::dvdi_variable;
+  world.run_task(id, "A1", "");
+  world.task_updated(id, "A1", ev::TaskState::task_finished, ev::StatusSource::source_executor);
+}
+
+}  // namespace
+
+TEST_CASE("the lingering executor of a short task, whose volume nobody named before, is no wish") {
+  EngineWorld world;
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  world.make_volume("pgdata");
+  run_short_dvdi_task(world, "d.1", "pgdata");
+  world.advance(ev::seconds(90));
+  CHECK(world.volume("pgdata").claims.empty());
+  CHECK(world.calls == std::vector<std::string>{"create pgdata"});
+}
+
+TEST_CASE("but it keeps what is attached there until its agent shows it gone") {
+  EngineWorld world;
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  world.make_volume("pgdata");
+  world.run_task("pg.1", "A1", "pgdata");
+  world.advance(ev::seconds(1));
+  run_short_dvdi_task(world, "d.1", "pgdata");
+  world.advance(ev::seconds(90));
+  world.end_container("pg.1", "A1");
+  world.task_updated("pg.1", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  world.advance(ev::minutes(5));
+  CHECK(world.attached("pgdata", "a1"));
+  world.end_container("d.1", "A1");
+  world.advance(ev::minutes(3));
+  CHECK_FALSE(world.attached("pgdata", "a1"));
+}

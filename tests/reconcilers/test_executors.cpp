@@ -92,3 +92,16 @@ TEST_CASE("the executors of a removed framework are not wanted, though their age
   world.advance(ev::minutes(3));
   CHECK_FALSE(world.attached("shared", "a1"));
 }
+
+TEST_CASE("a pod's executor that is named like one of its tasks does not end with it") {
+  Pod world(EngineWorld::default_policy(), "db");
+  ev::TaskRecord task = world.task("db", "A1", "");
+  task.executor = ev::ExecutorId("db");
+  world.task_added(task);
+  world.task_updated("db", "A1", ev::TaskState::task_running, ev::StatusSource::source_executor);
+  world.task_updated("db", "A1", ev::TaskState::task_finished, ev::StatusSource::source_executor);
+  world.advance(ev::minutes(5));
+  CHECK(world.only_claim().wanted);
+  CHECK(world.only_claim().liveness == ev::Liveness::live);
+  CHECK(world.attached("shared", "a1"));
+}
