@@ -345,8 +345,12 @@ void Engine::host_evidence(const VolumeEntry& entry, const ObservedVolume& seen,
       return claim->host == row.host && claim->liveness != Liveness::dead && !claim->wanted &&
              !is_withdrawn(*claim) && claim->last_event_at.value < observation.sent_at;
     });
+    // It speaks of all who may use it there, or of nobody: whoever was heard of after it was asked may have come
+    // after it looked.
     const bool in_use = std::any_of(entry.claims.begin(), entry.claims.end(), [&](const Claim* claim) {
-      return claim->host == row.host && claim->wanted;
+      const bool newer = claim->liveness != Liveness::dead && !is_withdrawn(*claim) &&
+                         claim->last_event_at.value >= observation.sent_at;
+      return claim->host == row.host && (claim->wanted || newer);
     });
     if (!known && question && !in_use) proven.emplace_back(row, kind);
   }

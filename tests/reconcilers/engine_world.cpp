@@ -258,6 +258,12 @@ void EngineWorld::event(MesosEvent event) {
   settle();
 }
 
+void EngineWorld::observe(ProviderObservation observation) {
+  at_ = at_ + Duration{1000};
+  step(reconcilers::ObservationArrived{std::move(observation)});
+  settle();
+}
+
 void EngineWorld::subscribe(std::vector<MesosEvent> snapshot) {
   event(SubscriptionOpened{"127.0.0.1:5050"});
   event(SnapshotBegan{});

@@ -65,6 +65,7 @@ class EngineWorld {
 
   // ---- Mesos
   void event(MesosEvent event);
+  void observe(ProviderObservation observation);  // as if it had been asked for
   void subscribe(std::vector<MesosEvent> snapshot = {});
   void disconnect(const std::string& why = "the connection broke");
   void agent_added(const std::string& name, const std::string& host, std::string attributes = {});

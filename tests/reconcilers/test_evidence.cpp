@@ -369,6 +369,50 @@ TEST_CASE("host_unmounted and host_rebooted come only from a host that tells its
   }
 }
 
+TEST_CASE("a host's report that is older than one of two users ends neither") {
+  EngineWorld world;
+  world.subscribe();
+  world.boot_ids["a1"] = "boot-1";
+  world.agent_added("A1", "a1");
+  world.make_volume("pgdata");
+  world.run_task("pg.1", "A1", "pgdata");
+  world.advance(ev::seconds(1));
+  REQUIRE(world.attached("pgdata", "a1"));
+  world.silent_agents.insert("A1");
+  const auto lose = [&](const std::string& id) {
+    world.task_updated(id, "A1", ev::TaskState::task_lost, ev::StatusSource::source_master,
+                       "REASON_AGENT_REMOVED");
+  };
+  for (const char* boot : {"boot-1", "boot-2"}) {
+    world.provider_silent = true;
+    world.boot_ids["a1"] = boot;
+    lose("pg.1");
+    world.advance(ev::seconds(60));
+    ev::ProviderObservation report;
+    report.provider = ev::ProviderName("local~lab");
+    report.volume_key = world.volume("pgdata").volume.key;
+    report.complete = true;
+    report.sent_at = world.now().at;
+    report.hosts.push_back({"a1", boot});
+    ev::ObservedVolume seen;
+    seen.key = report.volume_key;
+    seen.ledger_id = "ledger-of-the-test";
+    ev::ObservedAttachment& there = seen.attachments.emplace_back();
+    there.host_identity = "a1";
+    there.mounted = there.open = ev::TriState::no;
+    report.volumes.push_back(seen);
+    // pg.2 came and went between the question and its answer.
+    world.run_task(std::string("pg.2 ") + boot, "A1", "pgdata");
+    lose(std::string("pg.2 ") + boot);
+    world.observe(report);
+    CHECK(world.claim("pg.1")->liveness == ev::Liveness::unknown);
+    CHECK(world.claim(std::string("pg.2 ") + boot)->liveness == ev::Liveness::unknown);
+  }
+  world.provider_silent = false;
+  world.advance(ev::minutes(2));  // asked after both
+  CHECK_FALSE(world.attached("pgdata", "a1"));
+}
+
 TEST_CASE("weaker grounds count only where the configuration accepts them, and say so") {
   ev::Policy policy = EngineWorld::default_policy();
   policy.drivers[0].accept_executor_terminal_after = ev::minutes(10);
