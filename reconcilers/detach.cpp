@@ -114,10 +114,16 @@ bool host_view_complete(const VolumeLook& look, const Attachment& attachment, Vo
   return complete;
 }
 
+// What is not understood could be any volume; a driver that nothing maps could be another name of this
+// volume's provider.
+bool could_be(const Claim& claim, const Volume& volume) {
+  return claim.unresolved == Unresolved::not_understood ||
+         (claim.unresolved == Unresolved::unmapped_driver && claim.reference.name == volume.name);
+}
+
 const Claim* unresolved_on(const VolumeLook& look, HostId host) {
   for (const Claim* claim : look.look.snapshot.unresolved_claims()) {
-    if (claim->host == host && claim->unresolved == Unresolved::not_understood &&
-        claim->liveness != Liveness::dead)
+    if (claim->host == host && claim->liveness != Liveness::dead && could_be(*claim, look.volume()))
       return claim;
   }
   return nullptr;
@@ -144,11 +150,13 @@ void plan_one(const VolumeLook& look, const Attachment& attachment, VolumePlan& 
   }
   if (!claims.only_withdrawn && !host_view_complete(look, attachment, out)) return;
   if (const Claim* unresolved = unresolved_on(look, attachment.host)) {
+    const std::string how = unresolved->unresolved == Unresolved::not_understood
+                                ? "names a volume in a way that is not understood"
+                                : "names a volume of a driver that nothing maps";
     out.block(volume.id, attachment.host, "unresolved_reference", Owner::operator_,
-              fmt::format("volume {} stays at {}: {} there names a volume in a way that is not understood "
-                          "(\"{} {}\") and could mean it",
-                          volume.name, host_name(look.look.snapshot, attachment.host),
-                          claim_text(look.look.snapshot, *unresolved), unresolved->reference.driver,
+              fmt::format("volume {} stays at {}: {} there {} (\"{} {}\") and could mean it", volume.name,
+                          host_name(look.look.snapshot, attachment.host),
+                          claim_text(look.look.snapshot, *unresolved), how, unresolved->reference.driver,
                           unresolved->reference.name));
     return;
   }

@@ -316,7 +316,7 @@ void Engine::see_executor_claims(const ExecutorRecord& executor, Now now) {
 
 void Engine::resolve(Claim& claim) const {
   claim.volume = {};
-  if (claim.reference.name.empty()) {
+  if (claim.reference.name.empty() || claim.reference.driver.empty()) {
     claim.unresolved = Unresolved::not_understood;
     return;
   }

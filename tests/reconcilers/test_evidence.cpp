@@ -440,14 +440,26 @@ TEST_CASE("a detach alone permits no attach elsewhere at a provider that does no
 }
 
 TEST_CASE("an unresolved reference on a host keeps its attachments there") {
-  Held world;
-  ev::TaskRecord strange = world.task("strange.1", "A1", "");
-  strange.volumes.push_back({ev::ReferenceSpelling::docker_parameter, "mount", "", "", false});
-  world.containers["A1"].insert("strange.1");
-  world.task_added(strange);
-  world.task_updated("strange.1", "A1", ev::TaskState::task_running, ev::StatusSource::source_executor);
-  world.end_container("pg.1", "A1");
-  world.end(ev::TaskState::task_killed, ev::StatusSource::source_executor);
-  CHECK(world.attached("pgdata", "a1"));
-  CHECK(world.blocked("pgdata", "a1") == "unresolved_reference");
+  const auto blocked_by = [](const std::string& driver, const std::string& name) {
+    Held world;
+    ev::TaskRecord strange = world.task("strange.1", "A1", "");
+    strange.volumes.push_back({ev::ReferenceSpelling::docker_parameter, driver, name, "", false});
+    world.containers["A1"].insert("strange.1");
+    world.task_added(strange);
+    world.task_updated("strange.1", "A1", ev::TaskState::task_running, ev::StatusSource::source_executor);
+    world.end_container("pg.1", "A1");
+    world.end(ev::TaskState::task_killed, ev::StatusSource::source_executor);
+    const std::string reason = world.attached("pgdata", "a1") ? world.blocked("pgdata", "a1") : "detached";
+    world.end_container("strange.1", "A1");
+    world.task_updated("strange.1", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+    world.advance(ev::seconds(60));
+    CHECK_FALSE(world.attached("pgdata", "a1"));
+    return reason;
+  };
+  // What docker's --mount, --volumes-from and a --volume without a driver become: no driver, and the text.
+  CHECK(blocked_by("", "type=volume,source=pgdata,target=/x") == "unresolved_reference");
+  CHECK(blocked_by("", "pgdata") == "unresolved_reference");
+  CHECK(blocked_by("mount", "") == "unresolved_reference");
+  CHECK(blocked_by("another-name-of-it", "pgdata") == "unresolved_reference");
+  CHECK(blocked_by("another-name-of-it", "other") == "detached");  // somebody else's
 }
