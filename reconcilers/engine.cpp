@@ -36,6 +36,7 @@ std::vector<Effect> Engine::step(Now now, Input input) {
     on_command(std::move(command->command), now);
   } else if (auto* changed = std::get_if<PolicyChanged>(&input)) {
     policy_ = std::move(changed->policy);
+    resolve_again({}, now);
     touch_all();
   } else if (std::holds_alternative<StopRequested>(input)) {
     stopping_ = true;
@@ -82,6 +83,7 @@ void Engine::start(Now now) {
     snapshot_.note_call_ended(id, ended);
     observed_.volumes[id].acted_at = ended;
   }
+  resolve_again({}, now);  // drivers may be mapped otherwise than when they were seen
   interrupt_view("extvold was started", now);
   if (!policy_.has_master) {
     observed_.view_complete = true;

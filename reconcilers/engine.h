@@ -199,6 +199,7 @@ class Engine {
   bool has_ended(const FrameworkId& framework, const TaskId& task, const AgentId& agent) const;
   void resolve(Claim& claim) const;
   void resolve_again(std::string_view name, Now now);
+  void unresolve_claims(const VolumeEntry& entry);
 
   // claims.cpp: wanted, liveness, evidence
   Verdict judge(const Claim& claim, TaskState state, const TaskStatus* status) const;
@@ -318,8 +319,8 @@ class Engine {
   // still going down, does not bring their claims back: only TASK_ADDED or a snapshot does.
   using NameOnAgent = std::tuple<FrameworkId, std::string, AgentId>;  // a task's or an executor's
   Recent<NameOnAgent> ended_tasks_;
-  // Executors that a task of the same name asked for: they do not end with it, as those do that agents make for
-  // command tasks.
+  // Executors that a task of the same name asked for: they do not end with it, as those do that agents make
+  // for command tasks.
   Recent<NameOnAgent> asked_executors_;
 };
 

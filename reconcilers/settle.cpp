@@ -345,8 +345,8 @@ void Engine::host_evidence(const VolumeEntry& entry, const ObservedVolume& seen,
       return claim->host == row.host && claim->liveness != Liveness::dead && !claim->wanted &&
              !is_withdrawn(*claim) && claim->last_event_at.value < observation.sent_at;
     });
-    // It speaks of all who may use it there, or of nobody: whoever was heard of after it was asked may have come
-    // after it looked.
+    // It speaks of all who may use it there, or of nobody: whoever was heard of after it was asked may have
+    // come after it looked.
     const bool in_use = std::any_of(entry.claims.begin(), entry.claims.end(), [&](const Claim* claim) {
       const bool newer = claim->liveness != Liveness::dead && !is_withdrawn(*claim) &&
                          claim->last_event_at.value >= observation.sent_at;
@@ -485,6 +485,7 @@ void Engine::apply_outcome(const Operation& operation, const VolumeEntry& entry,
       if (!done) return;
       volume.state = VolumeState::removed;
       change(volume);
+      unresolve_claims(entry);
       return;
     case OperationKind::format:
       if (done) {

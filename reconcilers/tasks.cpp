@@ -327,7 +327,7 @@ void Engine::resolve(Claim& claim) const {
   }
   const VolumeEntry* entry = snapshot_.volume_by_name(claim.reference.name);
   if (entry == nullptr || entry->volume.pool.provider != driver->provider ||
-      entry->volume.state == VolumeState::removed) {
+      entry->volume.state == VolumeState::removing || entry->volume.state == VolumeState::removed) {
     claim.unresolved = Unresolved::no_such_volume;
     return;
   }
@@ -335,29 +335,50 @@ void Engine::resolve(Claim& claim) const {
   claim.volume = entry->volume.id;
 }
 
-// A volume got this name: claims that waited for it are resolved anew.
+// A volume got this name, or what names mean changed (no name: all of them): claims that waited for it are
+// resolved anew.
 void Engine::resolve_again(std::string_view name, Now now) {
   std::vector<Claim> found;
   for (const Claim* claim : snapshot_.unresolved_claims()) {
-    if (claim->reference.name != name) continue;
+    if (!name.empty() && claim->reference.name != name) continue;
     Claim again = *claim;
     resolve(again);
-    if (again.volume) found.push_back(std::move(again));
+    if (again.volume || again.unresolved != claim->unresolved) found.push_back(std::move(again));
   }
   for (Claim& claim : found) {
     touch(claim.volume);
-    history({.kind = "claim.resolved",
-             .volume = claim.volume,
-             .host = claim.host,
-             .framework = claim.framework,
-             .task = claim.task,
-             .claim = claim.id,
-             .rule = "resolve",
-             .text = fmt::format("{} is resolved to it", claim_text(snapshot_, claim))});
+    if (claim.volume) {
+      history({.kind = "claim.resolved",
+               .volume = claim.volume,
+               .host = claim.host,
+               .framework = claim.framework,
+               .task = claim.task,
+               .claim = claim.id,
+               .rule = "resolve",
+               .text = fmt::format("{} is resolved to it", claim_text(snapshot_, claim))});
+    }
     const Instant heard = claim.last_event_at.value;
     const ClaimId id = claim.id;
     change(std::move(claim));
     snapshot_.note_claim_event(id, std::max(heard, now.at));
+  }
+}
+
+// The volume is gone: what Mesos wants waits for another one of that name, and nothing else names it any
+// more.
+void Engine::unresolve_claims(const VolumeEntry& entry) {
+  std::vector<Claim> claims;
+  for (const Claim* claim : entry.claims) claims.push_back(*claim);
+  for (Claim& claim : claims) {
+    if (!is_of_mesos(claim.kind) || !claim.wanted) {
+      change(DropClaim{claim.id});
+      continue;
+    }
+    const Instant heard = claim.last_event_at.value;
+    const ClaimId id = claim.id;
+    resolve(claim);
+    change(std::move(claim));
+    snapshot_.note_claim_event(id, heard);
   }
 }
 

@@ -123,6 +123,17 @@ EngineWorld::EngineWorld(Policy policy)
   settle();
 }
 
+void EngineWorld::reload(Policy policy) {
+  policy_ = std::move(policy);
+  step(reconcilers::PolicyChanged{policy_});
+  settle();
+}
+
+void EngineWorld::restart(Policy policy) {
+  policy_ = std::move(policy);
+  restart();
+}
+
 void EngineWorld::restart() {
   queue_.clear();
   held_.clear();

@@ -92,6 +92,8 @@ class EngineWorld {
   const Engine& engine() const { return *engine_; }
   void restart();  // kill -9 and start again from the ledger; calls under way are lost
   void restore();  // ... from what a restored ledger still believes
+  void reload(Policy policy);  // SIGHUP
+  void restart(Policy policy);
 
   FakeMaster master;
   std::map<std::string, FakeVolume> truth;                  // by key
@@ -100,10 +102,10 @@ class EngineWorld {
   std::map<std::string, std::set<std::string>> completed;   // agent → executors that it counts as completed
   // What its agent's list says of an executor's volumes; by executor.
   std::map<std::string, std::vector<VolumeReference>> executor_volumes;
-  std::set<std::string> silent_agents;                      // accept and never answer
-  std::map<std::string, std::int64_t> destroy_errors;       // agent → container_destroy_errors
-  std::map<std::string, std::string> boot_ids;              // host → boot id; absent: no node side
-  std::set<std::string> running_calls;                      // keys with a call at work
+  std::set<std::string> silent_agents;                 // accept and never answer
+  std::map<std::string, std::int64_t> destroy_errors;  // agent → container_destroy_errors
+  std::map<std::string, std::string> boot_ids;         // host → boot id; absent: no node side
+  std::set<std::string> running_calls;                 // keys with a call at work
   bool provider_silent = false;
   bool list_empty = false;
   // The n-th commit, call or look from now on is where the daemon dies: before it takes place. 0: never.

@@ -129,20 +129,6 @@ TEST_CASE("a volume that is read-only for everybody goes to several hosts") {
   CHECK(world.attachment("media", "a1")->read_only);
 }
 
-TEST_CASE(
-    "a task that names a volume that does not exist is unresolved, and resolved when the volume is made") {
-  EngineWorld world;
-  world.subscribe();
-  world.agent_added("A1", "a1");
-  world.run_task("pg.1", "A1", "pgdata");
-  REQUIRE(world.claim("pg.1") != nullptr);
-  CHECK(world.claim("pg.1")->unresolved == ev::Unresolved::no_such_volume);
-  CHECK(world.calls.empty());  // never created implicitly
-  world.make_volume("pgdata");
-  world.advance(ev::seconds(1));
-  CHECK(world.attached("pgdata", "a1"));
-}
-
 TEST_CASE("an order attaches a volume without a task and gives it back") {
   EngineWorld world;
   world.subscribe();
