@@ -128,6 +128,8 @@ void Engine::move_claim(const Claim& claim, TaskState state, const Verdict& verd
 void Engine::prove_dead(const Claim& claim, EvidenceKind kind, std::string detail, bool assumption,
                         WallTime sent_at, Now now) {
   assumptions_due_.erase(claim.id);
+  if (claim.kind == ClaimKind::executor && !assumption)
+    gone_executors_.insert({claim.framework, claim.executor.value, claim.agent});
   ClaimStateChange row;
   row.id = claim.id;
   row.task_state = claim.task_state;

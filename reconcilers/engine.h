@@ -322,6 +322,9 @@ class Engine {
   // Executors that a task of the same name asked for: they do not end with it, as those do that agents make
   // for command tasks.
   Recent<NameOnAgent> asked_executors_;
+  // Executors that were proven gone. The master may list them for long, the message that they exited is not a
+  // reliable one; only their agent's own list or a snapshot brings them back.
+  Recent<NameOnAgent> gone_executors_;
 };
 
 }  // namespace extvold::reconcilers

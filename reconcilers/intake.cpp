@@ -25,6 +25,7 @@ void Engine::on(SubscriptionOpened& event, Now now) {
   poll_sent_at_.clear();
   ended_tasks_.clear();
   asked_executors_.clear();
+  gone_executors_.clear();
   for (auto& [call, poll] : master_polls_) poll = {};
   history({.kind = "view.opened",
            .rule = "subscription",
@@ -339,6 +340,7 @@ void Engine::on(AgentApiRead& event, Now now) {
     view.destroy_errors = event.container_destroy_errors.value_or(0);
     for (ExecutorRecord executor : event.executors) {
       executor.agent = event.expected;
+      gone_executors_.erase({executor.framework, executor.executor.value, executor.agent});
       see_executor_claims(executor, now);
     }
     judge_agent_read(event, now);

@@ -272,7 +272,11 @@ void Engine::ask_agent_about(const TaskUpdated& event, bool without_claim, Now n
   }
 }
 
-void Engine::on(ExecutorSeen& event, Now now) { see_executor_claims(event.executor, now); }
+void Engine::on(ExecutorSeen& event, Now now) {
+  const ExecutorRecord& executor = event.executor;
+  if (gone_executors_.contains({executor.framework, executor.executor.value, executor.agent})) return;
+  see_executor_claims(executor, now);
+}
 
 void Engine::see_executor_claims(const ExecutorRecord& executor, Now now) {
   // It may be listed for a while yet when it is on its way out: its command task is over, or its framework

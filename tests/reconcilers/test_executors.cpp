@@ -105,3 +105,20 @@ TEST_CASE("a pod's executor that is named like one of its tasks does not end wit
   CHECK(world.only_claim().liveness == ev::Liveness::live);
   CHECK(world.attached("shared", "a1"));
 }
+
+TEST_CASE("an executor that its agent proved gone is not brought back by the master, which lists it for long") {
+  Pod world;
+  world.end_container("pod", "A1");
+  world.master.executors[{"pod", "A1"}] = world.executor("pod");
+  world.advance(ev::minutes(10));
+  CHECK_FALSE(world.attached("shared", "a1"));
+  const std::vector<std::string> once = {"create shared", "attach shared a1", "detach shared a1"};
+  CHECK(world.calls == once);
+  // Its agent's own list does: it was launched again.
+  world.completed.clear();
+  world.containers["A1"].insert("pod");
+  world.executor_volumes["pod"] = world.executor("pod").volumes;
+  world.task_added(world.task("pod.b", "A1", ""));
+  world.advance(ev::minutes(2));
+  CHECK(world.attached("shared", "a1"));
+}
