@@ -104,7 +104,14 @@ void Engine::put_task(const TaskRecord& task) {
     row.container = root_container(*task.last_status);
   }
   row.view_epoch = snapshot_.view.epoch;
-  changes_.emplace_back(std::move(row));
+  // Outside of a snapshot, whose lists may hold one task id several times, this is the newest word of the
+  // task on that agent; the row alone leaves what is alive as it is.
+  const bool newest = is_terminal(task.state) && snapshot_whole_;
+  changes_.emplace_back(row);
+  if (newest) {
+    changes_.emplace_back(TaskStateChange{row.framework, row.task, row.agent, row.state, row.source,
+                                          row.reason, row.container});
+  }
 }
 
 void Engine::see_task_claims(const TaskRecord& task, Now now) {

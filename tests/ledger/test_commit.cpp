@@ -62,6 +62,30 @@ TEST_CASE("Only the next sequence is committed") {
   CHECK(commit(*ledger, {sample_host(2)}).sequence.value == 2);
 }
 
+TEST_CASE("A task that is over does not take the place of one of the same id that the same view has alive") {
+  const TempDir dir;
+  const std::string path = dir / "ledger.db";
+  const auto ledger = open_ledger(path);
+  TaskRow alive;
+  alive.framework = FrameworkId("f");
+  alive.task = TaskId("pg");
+  alive.agent = AgentId("A2");
+  alive.state = TaskState::task_running;
+  alive.view_epoch = 3;
+  TaskRow over = alive;
+  over.agent = AgentId("A1");
+  over.state = TaskState::task_finished;
+  const auto rows = [&] { return sql_rows(path, "SELECT agent || ' ' || state FROM tasks"); };
+  commit(*ledger, {alive, over});
+  CHECK(rows() == std::vector<std::string>{"A2 task_running"});
+  over.view_epoch = 4;  // the next view does not have the other one
+  commit(*ledger, {over});
+  CHECK(rows() == std::vector<std::string>{"A1 task_finished"});
+  alive.view_epoch = 4;
+  commit(*ledger, {alive});
+  CHECK(rows() == std::vector<std::string>{"A2 task_running"});
+}
+
 TEST_CASE("A group is one transaction: all of it or nothing") {
   const TempDir dir;
   const auto ledger = open_ledger(dir / "ledger.db");

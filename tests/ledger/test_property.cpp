@@ -23,7 +23,7 @@ class Oracle {
   void apply(const Batch& batch) {
     not_found = 0;
     for (const Change& change : batch.changes) {
-      if (const auto* row = std::get_if<TaskRow>(&change)) tasks_[{row->task, row->framework}] = *row;
+      if (const auto* row = std::get_if<TaskRow>(&change)) put(*row);
       if (const auto* row = std::get_if<TaskStateChange>(&change)) apply(*row);
       if (const auto* row = std::get_if<EndTasksOfView>(&change)) {
         std::erase_if(tasks_, [&](const auto& one) { return one.second.view_epoch < row->view_epoch; });
@@ -59,6 +59,14 @@ class Oracle {
     row.source = change.source;
     row.reason = change.reason;
     if (!change.container.empty()) row.container = change.container;
+  }
+
+  // What is over leaves alone what the same view has alive.
+  void put(const TaskRow& row) {
+    const auto [known, fresh] = tasks_.try_emplace({row.task, row.framework}, row);
+    const bool yields = is_terminal(row.state) && !is_terminal(known->second.state) &&
+                        row.view_epoch == known->second.view_epoch;
+    if (!fresh && !yields) known->second = row;
   }
 
   static std::vector<TaskRow> read_tasks(Ledger& ledger) {
