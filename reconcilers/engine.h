@@ -304,6 +304,7 @@ class Engine {
   // The view that is being built.
   bool subscribed_ = false;
   bool snapshot_whole_ = false;
+  Instant view_opened_at_;
   std::string authorisation_problem_;
   int authorisation_misses_ = 0;
   std::set<AgentId> agents_of_view_;

@@ -13,6 +13,7 @@ void Engine::on(SubscriptionOpened& event, Now now) {
   if (subscribed_) interrupt_view("another subscription took its place", now);
   subscribed_ = true;
   snapshot_whole_ = false;
+  view_opened_at_ = now.at;
   MesosView view = snapshot_.view;
   ++view.epoch;
   view.master_id.clear();
@@ -325,6 +326,8 @@ void Engine::on(AgentApiRead& event, Now now) {
   // Asked again for the same thing it is asked less and less often; news about it (an event) begins anew.
   poll.backoff = std::min(std::max(poll.backoff * 2, policy_.agent_poll_min), policy_.agent_poll_max);
   poll.not_before = now.at + poll.backoff;
+  // A round of a view that is gone, or that began before this one, proves nothing in it.
+  if (!subscribed_ || !snapshot_whole_ || event.first_sent_at <= view_opened_at_) return;
   const bool itself = event.first_answer == event.expected && event.second_answer == event.expected;
   AgentView& view = observed_.agents[event.expected];
   view.api_error =

@@ -1,0 +1,69 @@
+// Polling: whom extvold asks and when, and which answers count.
+#include <catch2/catch.hpp>
+
+#include "tests/reconcilers/engine_world.h"
+
+using extvold::testing::EngineWorld;
+namespace ev = extvold;
+
+namespace {
+
+// pgdata at a1 by task pg.1, of which Mesos says that it is over; its agent does not answer.
+struct Over : EngineWorld {
+  Over() {
+    subscribe();
+    agent_added("A1", "a1");
+    make_volume("pgdata");
+    run_task("pg.1", "A1", "pgdata");
+    advance(ev::seconds(1));
+    REQUIRE(attached("pgdata", "a1"));
+    silent_agents.insert("A1");
+    task_updated("pg.1", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+    advance(ev::seconds(5));
+  }
+  // A round that shows pg.1 gone.
+  ev::AgentApiRead round() const {
+    ev::AgentApiRead read;
+    read.expected = read.first_answer = read.second_answer = ev::AgentId("A1");
+    read.first_sent_at = now().at;
+    read.completed_executors.push_back(
+        {ev::FrameworkId("F"), ev::ExecutorId("pg.1"), read.expected, ev::Containerizer::mesos, {}});
+    return read;
+  }
+  ev::AgentSeen listed() const {
+    ev::AgentSeen agent = master.agents.at("A1");
+    agent.origin = ev::ElementOrigin::snapshot;
+    return agent;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a round of an agent's API counts in the view in which it was sent") {
+  Over world;
+  SECTION("the same view") {
+    world.event(world.round());
+    CHECK(world.claim("pg.1")->liveness == ev::Liveness::dead);
+  }
+  SECTION("the stream was lost meanwhile") {
+    const ev::AgentApiRead read = world.round();
+    world.disconnect();
+    world.event(read);
+    CHECK(world.claim("pg.1")->liveness == ev::Liveness::unknown);
+  }
+  SECTION("it was lost and is open again") {
+    const ev::AgentApiRead read = world.round();
+    const ev::AgentSeen agent = world.listed();
+    world.disconnect();
+    world.event(ev::SubscriptionOpened{"127.0.0.1:5050"});
+    world.event(read);
+    CHECK(world.claim("pg.1")->liveness == ev::Liveness::unknown);
+    world.event(ev::SnapshotBegan{});
+    world.event(agent);
+    world.event(ev::SnapshotEnded{});
+    world.event(read);
+    CHECK(world.claim("pg.1")->liveness == ev::Liveness::unknown);
+    world.event(world.round());
+    CHECK(world.claim("pg.1")->liveness == ev::Liveness::dead);
+  }
+}
