@@ -16,7 +16,7 @@ namespace extvold {
 // One agent in the present view of the master.
 struct AgentView {
   bool registered = false;   // in this epoch
-  Instant added_at;          // newest AGENT_ADDED or listing that said so
+  Instant added_at;          // newest AGENT_ADDED or listing that said so, or AGENT_REMOVED
   Instant api_read_sent_at;  // newest good round of its own API; 0: none in this run
   std::string api_error;     // of the newest round, if it failed
   std::int64_t destroy_errors =

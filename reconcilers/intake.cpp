@@ -148,6 +148,13 @@ void Engine::put_reservations(const AgentId& agent, std::vector<ReservationRecor
 
 void Engine::on(AgentSeen& event, Now now) {
   const AgentRecord& record = event.agent;
+  if (event.origin == ElementOrigin::poll) {
+    agents_of_poll_.insert(record.agent);
+    const AgentView* view = observed_.agent(record.agent);
+    const auto sent = poll_sent_at_.find(MasterCall::get_agents);
+    if (view != nullptr && (sent == poll_sent_at_.end() || view->added_at >= sent->second))
+      return;  // an event is newer than the answer
+  }
   const HostId host = host_of_agent(record, now);
   const Agent* known = snapshot_.agent(record.agent);
   const bool host_is_new = known == nullptr || known->host != host;
@@ -158,7 +165,6 @@ void Engine::on(AgentSeen& event, Now now) {
   if (event.origin != ElementOrigin::poll || (!event.recovered && !view.registered)) view.added_at = now.at;
   view.registered = !event.recovered;
   agents_of_view_.insert(record.agent);
-  agents_of_poll_.insert(record.agent);
   if (event.origin == ElementOrigin::poll && !host_is_new && !came) return;
   if (!event.recovered) {
     PollState& poll = agent_polls_[record.agent];
@@ -178,14 +184,16 @@ void Engine::on(AgentSeen& event, Now now) {
 
 // Neither this event nor its absence says anything about processes: agents unregister before they kill their
 // executors.
-void Engine::on(AgentRemoved& event, Now) {
+void Engine::on(AgentRemoved& event, Now now) {
   const Agent* known = snapshot_.agent(event.agent);
   if (known != nullptr) {
     Agent row = *known;
     row.state = AgentState::removed;
     change(row);
   }
-  observed_.agents[event.agent].registered = false;
+  AgentView& view = observed_.agents[event.agent];
+  view.registered = false;
+  view.added_at = now.at;
   for (const Claim* claim : snapshot_.claims_of_agent(event.agent)) touch(claim->volume);
 }
 
@@ -249,7 +257,8 @@ void Engine::on(PollFailed& event, Now now) {
 void Engine::end_absent_agents(Instant asked_at, Now) {
   std::vector<Agent> absent;
   for (const auto& [id, agent] : snapshot_.agents()) {
-    if (agent.state != AgentState::registered || agents_of_poll_.contains(id)) continue;
+    const bool listed = agent.state == AgentState::registered || agent.state == AgentState::recovered;
+    if (!listed || agents_of_poll_.contains(id)) continue;
     if (const AgentView* view = observed_.agent(id); view != nullptr && view->added_at >= asked_at) continue;
     absent.push_back(agent);
   }

@@ -67,3 +67,57 @@ TEST_CASE("a round of an agent's API counts in the view in which it was sent") {
     CHECK(world.claim("pg.1")->liveness == ev::Liveness::dead);
   }
 }
+
+TEST_CASE("an answer to GET_AGENTS that was sent for before an agent came or went says nothing of it") {
+  EngineWorld world;
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  world.advance(ev::seconds(1));
+  const ev::AgentId a1("A1");
+  ev::AgentSeen listed = world.master.agents.at("A1");
+  listed.origin = ev::ElementOrigin::poll;
+  const auto answer = [&](ev::Instant sent_at, bool with_a1) {
+    world.event(ev::PollBegan{ev::MasterCall::get_agents, sent_at});
+    if (with_a1) world.event(listed);
+    world.event(ev::PollEnded{ev::MasterCall::get_agents, sent_at});
+  };
+  const auto registered = [&] {
+    const bool in_row = world.engine().snapshot().agent(a1)->state == ev::AgentState::registered;
+    CHECK(world.engine().observed().agent(a1)->registered == in_row);
+    return in_row;
+  };
+  world.advance(ev::seconds(1));
+  SECTION("it was removed") {
+    const ev::Instant sent_at = world.now().at;
+    world.event(ev::AgentRemoved{a1});
+    answer(sent_at, true);
+    CHECK_FALSE(registered());
+    answer(world.now().at, true);
+    CHECK(registered());
+  }
+  SECTION("it registered anew") {
+    world.event(ev::AgentRemoved{a1});
+    const ev::Instant sent_at = world.now().at;
+    world.agent_added("A1", "a1");
+    answer(sent_at, false);
+    CHECK(registered());
+    world.master.agents.clear();
+    answer(world.now().at, false);
+    CHECK_FALSE(registered());
+  }
+}
+
+TEST_CASE("an agent that was to come back after a failover and vanishes from the list is absent") {
+  EngineWorld world;
+  ev::AgentSeen recovered;
+  recovered.agent.agent = ev::AgentId("A1");
+  recovered.agent.hostname = "a1";
+  recovered.origin = ev::ElementOrigin::snapshot;
+  recovered.recovered = true;
+  world.subscribe({recovered});
+  world.advance(ev::minutes(2));
+  CHECK(world.engine().snapshot().agent(ev::AgentId("A1"))->state == ev::AgentState::recovered);
+  world.master.agents.clear();
+  world.advance(ev::minutes(2));
+  CHECK(world.engine().snapshot().agent(ev::AgentId("A1"))->state == ev::AgentState::absent);
+}
