@@ -9,6 +9,7 @@
 
 #include "model/ids.h"
 #include "model/instant.h"
+#include "model/mesos.h"
 #include "model/observation.h"
 
 namespace extvold {
@@ -61,10 +62,20 @@ struct ProviderView {
   bool operator==(const ProviderView&) const = default;
 };
 
+// How the master answers one of the calls that it is asked again and again.
+struct MasterCallView {
+  Instant answered_at;  // newest whole answer; 0: none in this epoch
+  Instant failed_at;    // newest failure; 0: none in this epoch
+  int failures = 0;     // in a row
+  std::string error;    // of the newest attempt; empty: it was answered
+  bool operator==(const MasterCallView&) const = default;
+};
+
 struct Observed {
   bool view_complete = false;  // subscribed, snapshot whole, authorisation self-check not failed
   std::string view_incomplete_why = "not subscribed yet";
   bool detach_storm = false;  // the guard has tripped; a person must release it
+  std::map<MasterCall, MasterCallView> master_calls;
   std::map<AgentId, AgentView> agents;
   std::map<VolumeId, VolumeView> volumes;
   std::map<ProviderName, ProviderView> providers;

@@ -28,6 +28,7 @@ void Engine::on(SubscriptionOpened& event, Now now) {
   asked_executors_.clear();
   gone_executors_.clear();
   for (auto& [call, poll] : master_polls_) poll = {};
+  observed_.master_calls.clear();
   history({.kind = "view.opened",
            .rule = "subscription",
            .text = fmt::format("subscribed to {}, epoch {}", event.master, view.epoch)});
@@ -241,6 +242,7 @@ void Engine::on(PollEnded& event, Now now) {
   poll.asked = false;
   poll.backoff = {};
   poll.not_before = now.at + policy_.master_poll;
+  note_master_call(event.call, {}, now);
   if (event.call == MasterCall::get_agents) end_absent_agents(event.sent_at, now);
   if (event.call == MasterCall::get_executors) end_absent_executors(event.sent_at, now);
   if (event.call == MasterCall::get_tasks) tasks_running_seen_ = tasks_running_in_poll_;
@@ -249,8 +251,33 @@ void Engine::on(PollEnded& event, Now now) {
 void Engine::on(PollFailed& event, Now now) {
   PollState& poll = master_polls_[event.call];
   poll.asked = false;
-  poll.backoff = std::min(std::max(poll.backoff * 2, seconds(1)), policy_.master_poll);
+  note_master_call(event.call, event.why, now);
+  // 1 s, 2 s, 4 s, ...: to the master even a refusal may be work, and half a list is as much as a whole one.
+  const int doublings = std::min(observed_.master_calls[event.call].failures - 1, 16);
+  poll.backoff = std::min(seconds(1) * (std::int64_t{1} << doublings), policy_.master_poll);
   poll.not_before = now.at + poll.backoff;
+  if (event.call == MasterCall::metrics)
+    judge_self_check(
+        fmt::format("whether the principal may see everything cannot be checked: {}", event.why));
+}
+
+// A failure may pass; the second in a row is worth an operator's look.
+void Engine::note_master_call(MasterCall call, const std::string& error, Now now) {
+  MasterCallView& view = observed_.master_calls[call];
+  constexpr int kLasting = 2;
+  if (error.empty()) {
+    if (view.failures >= kLasting) {
+      history({.kind = "view.call_answered",
+               .rule = "poll",
+               .text = fmt::format("{} is answered again", to_text(call))});
+    }
+    view.answered_at = now.at;
+    view.failures = 0;
+  } else {
+    view.failed_at = now.at;
+    if (++view.failures == kLasting) history({.kind = "view.call_failing", .rule = "poll", .text = error});
+  }
+  view.error = error;
 }
 
 // Unreachable and gone agents vanish from the list without any event (reference section 0).
@@ -292,6 +319,7 @@ void Engine::end_absent_executors(Instant asked_at, Now now) {
 void Engine::on(MasterSeen& event, Now now) {
   PollState& poll = master_polls_[MasterCall::get_master];
   poll = {.asked = false, .wanted = false, .not_before = now.at + policy_.master_poll, .backoff = {}};
+  note_master_call(MasterCall::get_master, {}, now);
   MesosView view = snapshot_.view;
   view.master_id = event.master_id;
   view.elected_time = event.elected_time;
@@ -302,30 +330,43 @@ void Engine::on(MasterSeen& event, Now now) {
 void Engine::on(MasterMetricsSeen& event, Now now) {
   PollState& poll = master_polls_[MasterCall::metrics];
   poll = {.asked = false, .wanted = false, .not_before = now.at + policy_.master_poll, .backoff = {}};
-  // A principal that may not see tasks gets a healthy, empty world. Counts differ for a moment in good health
-  // too: one miss is tolerated.
+  note_master_call(MasterCall::metrics, {}, now);
+  // A principal that may not see tasks gets a healthy, empty world.
   const std::int64_t told = event.tasks_running;
   const bool hidden = told >= 0 && tasks_running_seen_ >= 0 &&
                       tasks_running_seen_ < told - std::max<std::int64_t>(2, told / 50);
   const bool all_hidden = told > 0 && tasks_running_seen_ == 0;
-  authorisation_misses_ = hidden || all_hidden ? authorisation_misses_ + 1 : 0;
-  if (authorisation_misses_ == 1) {
-    master_polls_[MasterCall::get_tasks].wanted = true;
-    master_polls_[MasterCall::metrics].not_before = now.at + seconds(2);
+  std::string problem;
+  if (told < 0) {
+    problem =
+        "whether the principal may see everything cannot be checked: the master's metrics have no count of "
+        "running tasks (master/tasks_running)";
+  } else if (hidden || all_hidden) {
+    problem = fmt::format(
+        "the master counts {} running tasks but shows {}: the principal may not see them all (VIEW_TASK, "
+        "VIEW_FRAMEWORK)",
+        told, tasks_running_seen_);
   }
-  const std::string problem = authorisation_misses_ < 2
-                                  ? std::string()
-                                  : fmt::format(
-                                        "the master counts {} running tasks but shows {}: the principal may "
-                                        "not see them all (VIEW_TASK, VIEW_FRAMEWORK)",
-                                        told, tasks_running_seen_);
-  if (problem == authorisation_problem_) return;
-  authorisation_problem_ = problem;
-  observed_.view_complete = snapshot_whole_ && problem.empty();
-  if (snapshot_whole_) observed_.view_incomplete_why = problem;
+  judge_self_check(problem);
+  if (authorisation_misses_ != 1) return;
+  master_polls_[MasterCall::get_tasks].wanted = true;
+  poll.not_before = now.at + seconds(2);
+}
+
+// Counts differ for a moment in good health too, and a call may fail: one miss is tolerated. A check that
+// cannot be made has not been passed.
+void Engine::judge_self_check(const std::string& problem) {
+  authorisation_misses_ = problem.empty() ? 0 : authorisation_misses_ + 1;
+  const std::string standing = authorisation_misses_ < 2 ? std::string() : problem;
+  if (standing == authorisation_problem_) return;
+  const bool news = standing.empty() != authorisation_problem_.empty();
+  authorisation_problem_ = standing;
+  observed_.view_complete = snapshot_whole_ && standing.empty();
+  if (snapshot_whole_) observed_.view_incomplete_why = standing;
+  if (!news) return;
   history({.kind = "view.authorisation",
            .rule = "self_check",
-           .text = problem.empty() ? "the counts agree again" : problem});
+           .text = standing.empty() ? "the self-check is passed again" : standing});
   touch_all();
 }
 

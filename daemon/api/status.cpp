@@ -24,6 +24,19 @@ class Tally {
   std::map<E, std::int64_t> counts_;
 };
 
+// What is asked of the master again and again, and how it answers.
+Json calls_view(const World& world) {
+  Json out = Json::array();
+  for (const auto& [call, view] : world.observed.master_calls) {
+    out.push_back({{"call", std::string(to_text(call))},
+                   {"answered_at", instant_or_null(world.now, view.answered_at)},
+                   {"failed_at", instant_or_null(world.now, view.failed_at)},
+                   {"failures", view.failures},
+                   {"error", view.error.empty() ? Json(nullptr) : Json(view.error)}});
+  }
+  return out;
+}
+
 Json mesos_view(const World& world, const StatusFacts& facts) {
   const MesosView& view = world.snapshot.view;
   Json out = {
@@ -34,7 +47,8 @@ Json mesos_view(const World& world, const StatusFacts& facts) {
       {"epoch", view.epoch},
       {"master_id", view.master_id},
       {"elected_time", view.elected_time},
-      {"master_version", view.master_version}};
+      {"master_version", view.master_version},
+      {"calls", calls_view(world)}};
   if (!facts.driver) return out;
   out["subscription"] = std::string(to_text(facts.driver->subscription));
   out["master"] = facts.driver->master;

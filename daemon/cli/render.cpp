@@ -48,6 +48,24 @@ std::string mesos_text(const Json& status, Style style) {
   return out;
 }
 
+std::string calls_text(const Json& calls, Style style) {
+  std::string answered;
+  std::string failing;
+  for (const Json& one : calls) {
+    const std::string at = short_time(text_of(one, "answered_at"));
+    if (const std::int64_t failures = number_of(one, "failures"); failures > 0) {
+      failing +=
+          line("", fmt::format("{}: {} ({} in a row; last answered: {})",
+                               painted(text_of(one, "call") + " fails", Paint::attention, style.colours),
+                               text_of(one, "error"), failures, at.empty() ? "never" : at));
+    } else {
+      answered += fmt::format("{}{} {}", answered.empty() ? "" : ", ", text_of(one, "call"), at);
+    }
+  }
+  if (calls.empty()) return {};
+  return line("polls", answered.empty() ? "none is answered" : "answered: " + answered) + failing;
+}
+
 std::string mode_text(const Json& status, Style style) {
   const std::string mode = text_of(status, "mode");
   std::string out = painted(mode, paint_of(mode), style.colours);
@@ -129,6 +147,7 @@ std::string render_status(const Json& status, Style style) {
   out += "\n";
   out += line("mode", mode_text(status, style));
   out += line("mesos", mesos_text(status, style));
+  out += calls_text(list_of(part(status, "mesos"), "calls"), style);
   const Json& ledger = part(status, "ledger");
   std::string wal = text_of(ledger, "wal_bytes");
   if (!wal.empty()) wal = fmt::format(", WAL {} KiB", number_of(ledger, "wal_bytes") / 1024);

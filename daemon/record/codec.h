@@ -87,6 +87,10 @@ template <typename Tag>
 std::string key_text(NumberId<Tag> key) {
   return fmt::format("{}", key.value);
 }
+template <Enumeration E>
+std::string key_text(E key) {
+  return std::string(extvold::to_text(key));
+}
 
 template <typename K, typename V>
 Json to_json(const std::map<K, V>& values, Defaults defaults) {
@@ -231,6 +235,10 @@ Status number_from_key(const std::string& text, std::int64_t& out, const Place& 
 template <typename Tag>
 Status key_from_text(const std::string& text, NumberId<Tag>& out, const Place& at) {
   return number_from_key(text, out.value, at);
+}
+template <Enumeration E>
+Status key_from_text(const std::string& text, E& out, const Place& at) {
+  return from_json(Json(text), out, at);
 }
 
 template <typename K, typename V>

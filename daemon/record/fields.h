@@ -120,7 +120,9 @@ EXTVOLD_FIELDS(AttachmentView, host, mounted, open);
 EXTVOLD_FIELDS(VolumeView, sent_at, acted_at, idle_since, retry_at, failures, present, call_running,
                attachments);
 EXTVOLD_FIELDS(ProviderView, listed_at, why_incomplete, volumes_listed);
-EXTVOLD_FIELDS(Observed, view_complete, view_incomplete_why, detach_storm, agents, volumes, providers);
+EXTVOLD_FIELDS(MasterCallView, answered_at, failed_at, failures, error);
+EXTVOLD_FIELDS(Observed, view_complete, view_incomplete_why, detach_storm, master_calls, agents, volumes,
+               providers);
 
 // ---- what the configuration decides
 EXTVOLD_FIELDS(Capabilities, create, attach_to_named_host, list_attachments, detach_enforced,

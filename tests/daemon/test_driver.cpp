@@ -165,10 +165,15 @@ class FakeStreams final : public HttpStreamSource {
   uv::Deferred deferred_;
 };
 
+// Agents do not answer; the master only counts, so that the self-check is passed.
 class DeadHttp final : public HttpClient {
  public:
   explicit DeadHttp(uv::Loop& loop) : deferred_(loop) {}
-  void request(HttpRequest, std::function<void(Result<HttpResponse>)> done) override {
+  void request(HttpRequest request, std::function<void(Result<HttpResponse>)> done) override {
+    if (request.url.ends_with("/metrics/snapshot")) {
+      deferred_.post([done] { done(HttpResponse{200, {}, R"({"master/tasks_running":0})", {}, {}}); });
+      return;
+    }
     deferred_.post([done] { done(fail(Errc::unavailable, "nobody there")); });
   }
 

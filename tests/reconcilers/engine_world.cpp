@@ -80,7 +80,8 @@ void FakeMaster::told(const MesosEvent& event) {
 
 std::vector<MesosEvent> FakeMaster::answer(MasterCall call, Instant at) {
   ++answers[call];
-  if (fails.contains(call)) return {PollFailed{call, "refused"}};
+  if (const auto no = refused.find(call); no != refused.end()) return {PollFailed{call, no->second}};
+  if (call == MasterCall::metrics && metrics) return {*metrics};
   std::int64_t running = tasks_hidden;
   for (const auto& [key, task] : tasks) running += task.state == TaskState::task_running ? 1 : 0;
   std::vector<MesosEvent> out = {PollBegan{call, at}};

@@ -9,6 +9,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -31,9 +32,10 @@ struct FakeMaster {
   std::map<std::pair<std::string, std::string>, TaskRecord> tasks;  // by task and agent
   std::map<std::string, AgentSeen> agents;
   std::map<std::pair<std::string, std::string>, ExecutorRecord> executors;  // by executor and agent
-  std::int64_t tasks_hidden = 0;      // running, counted, and shown to nobody
-  std::set<MasterCall> fails;         // these calls
-  std::map<MasterCall, int> answers;  // how often each was asked
+  std::int64_t tasks_hidden = 0;               // running, counted, and shown to nobody
+  std::map<MasterCall, std::string> refused;   // these calls, and how
+  std::optional<MasterMetricsSeen> metrics{};  // what it counts, if not what it lists
+  std::map<MasterCall, int> answers;           // how often each was asked
 
   void told(const MesosEvent& event);
   std::vector<MesosEvent> answer(MasterCall call, Instant at);
@@ -90,8 +92,8 @@ class EngineWorld {
   const Claim* claim(const std::string& task) const;
   std::string blocked(const std::string& volume, const std::string& host = {}) const;  // the reason
   const Engine& engine() const { return *engine_; }
-  void restart();  // kill -9 and start again from the ledger; calls under way are lost
-  void restore();  // ... from what a restored ledger still believes
+  void restart();              // kill -9 and start again from the ledger; calls under way are lost
+  void restore();              // ... from what a restored ledger still believes
   void reload(Policy policy);  // SIGHUP
   void restart(Policy policy);
 

@@ -367,6 +367,81 @@ TEST_CASE("33: a principal that may not see tasks makes the view incomplete, nev
   CHECK(world.attached("pgdata", "a1"));
 }
 
+namespace {
+
+std::ptrdiff_t count_history(const Cluster& world, std::string_view kind) {
+  return std::count_if(world.history.begin(), world.history.end(),
+                       [&](const ev::HistoryEntry& one) { return one.kind == kind; });
+}
+
+}  // namespace
+
+TEST_CASE("33: a self-check that cannot be made is not passed") {
+  Cluster world;
+  world.disconnect();
+  std::string why;
+  SECTION("refused") {
+    why = "metrics of http://m: answered 403: 403 Forbidden.";
+    world.master.refused[ev::MasterCall::metrics] = why;
+  }
+  SECTION("without the count") {
+    why = "master/tasks_running";
+    world.master.metrics = ev::MasterMetricsSeen{-1, -1};
+  }
+  world.subscribe();
+  CHECK(world.engine().observed().view_complete);  // one miss is tolerated
+  world.advance(ev::seconds(5));
+  CHECK_FALSE(world.engine().observed().view_complete);
+  CHECK(world.engine().observed().view_incomplete_why.find(why) != std::string::npos);
+  world.advance(ev::minutes(10));
+  CHECK(count_history(world, "view.authorisation") == 1);
+  world.master.refused.clear();
+  world.master.metrics = ev::MasterMetricsSeen{0, 0};
+  world.advance(ev::minutes(2));
+  CHECK(world.engine().observed().view_complete);
+  CHECK(count_history(world, "view.authorisation") == 2);
+}
+
+TEST_CASE("33: one failed self-check between good ones changes nothing") {
+  Cluster world;
+  for (int i = 0; i < 5; ++i) {
+    world.event(ev::PollFailed{ev::MasterCall::metrics, "no whole answer"});
+    CHECK(world.engine().observed().view_complete);
+    world.event(ev::MasterMetricsSeen{0, 0});
+  }
+  CHECK(count_history(world, "view.authorisation") == 0);
+}
+
+TEST_CASE("polls: a call that the master always refuses is seen, said once and asked less and less often") {
+  Cluster world;
+  world.disconnect();
+  world.master.refused[ev::MasterCall::get_tasks] = "get_tasks of http://m: answered 403";
+  world.subscribe();
+  world.event(ev::PollEnded{ev::MasterCall::get_agents, world.now().at});
+  const ev::Instant answered = world.now().at;
+  world.history.clear();
+  world.advance(ev::minutes(10));
+  const auto& calls = world.engine().observed().master_calls;
+  const ev::MasterCallView& tasks = calls.at(ev::MasterCall::get_tasks);
+  CHECK(tasks.error == "get_tasks of http://m: answered 403");
+  CHECK(tasks.answered_at.ns == 0);
+  CHECK(tasks.failed_at > answered);
+  CHECK(tasks.failures > 8);
+  CHECK(tasks.failures < 20);
+  CHECK(calls.at(ev::MasterCall::get_agents).answered_at == answered);
+  CHECK(calls.at(ev::MasterCall::metrics).error.empty());
+  const auto said = [&](std::string_view kind) {
+    return std::count_if(world.history.begin(), world.history.end(), [&](const ev::HistoryEntry& one) {
+      return one.kind == kind && one.text.find("get_tasks") != std::string::npos;
+    });
+  };
+  CHECK(said("view.call_failing") == 1);
+  world.event(ev::PollEnded{ev::MasterCall::get_tasks, world.now().at});
+  CHECK(said("view.call_answered") == 1);
+  CHECK(tasks.failures == 0);
+  CHECK(tasks.error.empty());
+}
+
 TEST_CASE("54: a task that moves to and fro quickly ends where its last live task is") {
   Cluster world;
   world.make_volume("pgdata");
