@@ -37,13 +37,21 @@ bool is_list(MasterCall call) {
   return call == MasterCall::get_agents || call == MasterCall::get_tasks || call == MasterCall::get_executors;
 }
 
-// What makes a round of an agent's API, in this order: agent_gone needs GET_AGENT before and after the rest.
-constexpr std::array<std::string_view, 4> kAgentCalls = {
-    R"({"type":"GET_AGENT"})",
-    R"({"type":"GET_CONTAINERS","get_containers":{"show_nested":true,"show_standalone":true}})",
-    R"({"type":"GET_EXECUTORS"})", R"({"type":"GET_AGENT"})"};
-constexpr std::array<std::string_view, 5> kAgentCallNames = {"GET_AGENT", "GET_CONTAINERS", "GET_EXECUTORS",
-                                                             "GET_AGENT", "/metrics/snapshot"};
+// What makes a round of an agent's API, in this order: agent_gone needs GET_AGENT before and after the rest,
+// the metrics included. A restart of the agent sets its destroy errors to 0, but takes longer than a call:
+// one that comes near the metrics leaves them or the second GET_AGENT without an answer, and the round fails.
+struct AgentCall {
+  std::string_view name;
+  std::string_view body;  // empty: a GET of `name`
+};
+constexpr std::array<AgentCall, 5> kAgentCalls = {{
+    {"GET_AGENT", R"({"type":"GET_AGENT"})"},
+    {"GET_CONTAINERS",
+     R"({"type":"GET_CONTAINERS","get_containers":{"show_nested":true,"show_standalone":true}})"},
+    {"GET_EXECUTORS", R"({"type":"GET_EXECUTORS"})"},
+    {"/metrics/snapshot", {}},
+    {"GET_AGENT", R"({"type":"GET_AGENT"})"},
+}};
 
 // The scheme and authority of a URL: "http://10.0.0.1:5050".
 std::string base_of(const std::string& url) {
@@ -98,8 +106,7 @@ struct MesosReader::Round {
   std::string address;
   uv::Timer timer;  // the jitter
   std::size_t calls = 0;
-  std::array<std::string, kAgentCallNames.size()> bodies;
-  bool metrics_read = false;
+  std::array<std::optional<std::string>, kAgentCalls.size()> bodies;  // of answers with status 200
   Instant first_sent_at;
   Instant ended_at;
 };
@@ -257,9 +264,9 @@ void MesosReader::read_agent(const AgentId& agent, const std::string& address) {
 // THE PLACE FOR AUTHENTICATION of agents: their credentials are others than the master's.
 void MesosReader::next_call(Round& round) {
   HttpRequest request;
-  const bool metrics = round.calls >= kAgentCalls.size();
-  post_json(request, fmt::format("http://{}{}", round.address, metrics ? "/metrics/snapshot" : "/api/v1"),
-            metrics ? std::string_view() : kAgentCalls[round.calls]);
+  const AgentCall& call = kAgentCalls[round.calls];
+  post_json(request, fmt::format("http://{}{}", round.address, call.body.empty() ? call.name : "/api/v1"),
+            call.body);
   request.deadline = options_.agent_deadline;
   parts_.http.request(std::move(request),
                       [this, id = round.id, alive = std::weak_ptr<int>(alive_)](Result<HttpResponse> answer) {
@@ -270,24 +277,24 @@ void MesosReader::next_call(Round& round) {
 
 void MesosReader::on_call(std::uint64_t id, Result<HttpResponse> answer) {
   Round& round = *rounds_.at(id);
-  const std::string_view name = kAgentCallNames[round.calls];
-  const bool metrics = round.calls >= kAgentCalls.size();
+  const AgentCall& call = kAgentCalls[round.calls];
   const bool good = answer && answer->status == 200;
-  if (!good && !metrics) {  // the metrics may be missing: then they prove nothing
+  if (!good && !(answer && call.body.empty())) {  // metrics may be refused: then they prove nothing
     return end_round(id,
-                     AgentApiFailed{round.agent, fmt::format("{} of http://{}: {}", name, round.address,
+                     AgentApiFailed{round.agent, fmt::format("{} of http://{}: {}", call.name, round.address,
                                                              answer ? refused(answer->status, answer->body)
                                                                     : answer.error().message)});
   }
   if (round.calls == 0) round.first_sent_at = answer->sent_at;
-  if (!metrics) round.ended_at = answer->ended_at;
-  if (good) round.bodies[round.calls] = std::move(answer->body);
-  round.metrics_read = metrics && good;
+  if (good) {
+    round.ended_at = answer->ended_at;
+    round.bodies[round.calls] = std::move(answer->body);
+  }
   ++round.calls;
-  if (round.calls < kAgentCallNames.size()) return next_call(round);
-  ingest::AgentAnswers answers{round.bodies[0], round.bodies[1], round.bodies[2], round.bodies[3],
-                               std::nullopt};
-  if (round.metrics_read) answers.metrics = round.bodies[4];
+  if (round.calls < kAgentCalls.size()) return next_call(round);
+  const auto& [before, containers, executors, metrics, after] = round.bodies;
+  ingest::AgentAnswers answers{*before, *containers, *executors, *after, std::nullopt};
+  if (metrics) answers.metrics = *metrics;
   Result<AgentApiRead> read = ingest::decode_agent_answers(
       {round.agent, round.address, round.first_sent_at, round.ended_at}, answers, parts_.counters);
   if (!read)

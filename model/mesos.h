@@ -193,7 +193,7 @@ struct MasterMetricsSeen {          // the authorisation self-check compares the
 };
 
 // One round of an agent's own API: GET_AGENT, GET_CONTAINERS (nested and standalone shown), GET_EXECUTORS,
-// GET_AGENT, and metrics.
+// metrics, GET_AGENT.
 struct AgentContainer {
   ContainerId container;
   ContainerId parent;  // empty: a root container

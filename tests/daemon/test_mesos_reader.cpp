@@ -221,7 +221,7 @@ TEST_CASE("reader: the master is asked one thing at a time, and the same thing o
   CHECK(master.requests().size() == 3);
 }
 
-TEST_CASE("reader: a round of an agent's API is four calls in order, then its metrics") {
+TEST_CASE("reader: a round of an agent's API is its calls in order, its identity first and last") {
   Peer agent([](Connection& connection, const std::string& request) {
     if (request.find("/metrics") == std::string::npos) return false;
     connection.send(whole_answer("200 OK", R"({"containerizer/mesos/container_destroy_errors":0.0})"));
@@ -247,8 +247,8 @@ TEST_CASE("reader: a round of an agent's API is four calls in order, then its me
   CHECK(requests[1].ends_with(
       R"({"type":"GET_CONTAINERS","get_containers":{"show_nested":true,"show_standalone":true}})"));
   CHECK(requests[2].ends_with(R"({"type":"GET_EXECUTORS"})"));
-  CHECK(requests[3].ends_with(R"({"type":"GET_AGENT"})"));
-  CHECK(requests[4].starts_with("GET /metrics/snapshot"));
+  CHECK(requests[3].starts_with("GET /metrics/snapshot"));
+  CHECK(requests[4].ends_with(R"({"type":"GET_AGENT"})"));
 }
 
 TEST_CASE("reader: an agent's answer that is not 200 is no answer, its metrics may be missing") {
@@ -278,6 +278,26 @@ TEST_CASE("reader: an agent's answer that is not 200 is no answer, its metrics m
   REQUIRE(reading.until_idle());
   REQUIRE(reading.all<AgentApiRead>().size() == 1);
   CHECK_FALSE(reading.all<AgentApiRead>()[0].container_destroy_errors.has_value());
+}
+
+TEST_CASE("reader: an agent that restarts around the reading of its metrics fails the round") {
+  std::string_view from;
+  SECTION("after them") { from = "/metrics"; }
+  SECTION("before them") { from = "GET_EXECUTORS"; }
+  std::atomic<bool> away = false;
+  Peer agent([&](Connection& connection, const std::string& request) {
+    if (away) {
+      connection.reset();
+      return true;
+    }
+    away = request.find(from) != std::string::npos;  // once it is answered
+    return false;
+  });
+  Reading reading;
+  reading.reader.read_agent(AgentId("S0"), agent.server.host_port());
+  REQUIRE(reading.until_idle());
+  CHECK(reading.all<AgentApiRead>().empty());
+  CHECK(reading.all<AgentApiFailed>().size() == 1);
 }
 
 TEST_CASE("reader: a frozen agent fails at its deadline and holds up nobody") {
