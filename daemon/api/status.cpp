@@ -190,6 +190,19 @@ Json ledger_view(const World& world, const StatusFacts& facts) {
   return out;
 }
 
+// What came in and what was skipped, replaced or cut of it.
+Json ingest_view(const ingest::IngestCounters& counters) {
+  return {{"bytes", counters.bytes},
+          {"records", counters.records},
+          {"elements", counters.elements},
+          {"elements_copied", counters.elements_copied},
+          {"unknown_types", counters.unknown_types},
+          {"unknown_fields", counters.unknown_fields},
+          {"unknown_values", counters.unknown_values},
+          {"replaced_bytes", counters.replaced_bytes},
+          {"cut_texts", counters.cut_texts}};
+}
+
 Json activity_view(const StatusFacts& facts) {
   if (!facts.driver) return nullptr;
   const DriverStatus& driver = *facts.driver;
@@ -204,13 +217,16 @@ Json activity_view(const StatusFacts& facts) {
           {"calls_running", driver.calls_running},
           {"streams_opened", driver.counts.streams_opened},
           {"streams_lost", driver.counts.streams_lost},
+          {"streams_undecodable", driver.counts.streams_undecodable},
+          {"stream_pauses", driver.counts.stream_pauses},
           {"stream_bytes", driver.counts.stream_bytes},
           {"events_queued", driver.events_queued},
           {"batches_uncommitted", driver.batches_uncommitted},
           {"polls", driver.reader.polls},
           {"polls_failed", driver.reader.polls_failed},
           {"agent_reads", driver.reader.agent_reads},
-          {"agent_reads_failed", driver.reader.agent_reads_failed}};
+          {"agent_reads_failed", driver.reader.agent_reads_failed},
+          {"ingest", ingest_view(driver.ingest)}};
 }
 
 }  // namespace

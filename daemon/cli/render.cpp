@@ -66,6 +66,18 @@ std::string calls_text(const Json& calls, Style style) {
   return line("polls", answered.empty() ? "none is answered" : "answered: " + answered) + failing;
 }
 
+// Of what came in, only what was not taken as it came: empty in a healthy cluster of this Mesos version.
+std::string ingest_text(const Json& activity) {
+  Json notable = Json::object();
+  for (const char* name : {"streams_undecodable", "stream_pauses"}) notable[name] = part(activity, name);
+  const Json& ingest = part(activity, "ingest");
+  for (const char* name :
+       {"unknown_types", "unknown_fields", "unknown_values", "replaced_bytes", "cut_texts"})
+    notable[name] = part(ingest, name);
+  const std::string counts = counts_text(notable);
+  return counts == "none" ? std::string() : line("ingest", counts);
+}
+
 std::string mode_text(const Json& status, Style style) {
   const std::string mode = text_of(status, "mode");
   std::string out = painted(mode, paint_of(mode), style.colours);
@@ -148,6 +160,7 @@ std::string render_status(const Json& status, Style style) {
   out += line("mode", mode_text(status, style));
   out += line("mesos", mesos_text(status, style));
   out += calls_text(list_of(part(status, "mesos"), "calls"), style);
+  out += ingest_text(part(status, "activity"));
   const Json& ledger = part(status, "ledger");
   std::string wal = text_of(ledger, "wal_bytes");
   if (!wal.empty()) wal = fmt::format(", WAL {} KiB", number_of(ledger, "wal_bytes") / 1024);

@@ -54,4 +54,39 @@ TEST_CASE("status: how the master answers each call that it is asked again and a
   CHECK(contains(text, "metrics fails: no answer (1 in a row; last answered: 2025-12-31T23:59:00Z)\n"));
 }
 
+TEST_CASE("status: what of Mesos' words was not understood, and when the stream had to wait") {
+  Status status;
+  daemon::DriverStatus driver;
+  driver.ingest.records = 7;
+  driver.ingest.elements = 9;
+  status.facts.driver = driver;
+  CHECK(status.json()["activity"]["ingest"]["records"] == 7);
+  CHECK(status.json()["activity"]["ingest"]["unknown_fields"] == 0);
+  CHECK_FALSE(contains(status.text(), "\ningest"));
+
+  driver.counts.streams_undecodable = 1;
+  driver.counts.stream_pauses = 2;
+  driver.ingest.unknown_types = 3;
+  driver.ingest.unknown_fields = 4;
+  driver.ingest.unknown_values = 5;
+  driver.ingest.replaced_bytes = 6;
+  driver.ingest.cut_texts = 8;
+  status.facts.driver = driver;
+  const Json activity = status.json()["activity"];
+  CHECK(activity["streams_undecodable"] == 1);
+  CHECK(activity["stream_pauses"] == 2);
+  CHECK(activity["ingest"] == Json({{"bytes", 0},
+                                    {"records", 7},
+                                    {"elements", 9},
+                                    {"elements_copied", 0},
+                                    {"unknown_types", 3},
+                                    {"unknown_fields", 4},
+                                    {"unknown_values", 5},
+                                    {"replaced_bytes", 6},
+                                    {"cut_texts", 8}}));
+  CHECK(contains(status.text(),
+                 "\ningest      1 streams_undecodable, 2 stream_pauses, 3 unknown_types, 4 unknown_fields, "
+                 "5 unknown_values, 6 replaced_bytes, 8 cut_texts\n"));
+}
+
 }  // namespace extvold
