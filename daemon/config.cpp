@@ -135,6 +135,10 @@ void read_mesos(ConfigTable section, Config& config) {
   set("agent_deadline", milliseconds(100), minutes(5), config.agent_deadline);
   set("reconnect_min", milliseconds(50), minutes(10), subscription.backoff_min);
   set("reconnect_max", milliseconds(50), minutes(60), subscription.backoff_max);
+  if (const auto mb = section.size_mb("agent_answer_max")) {
+    config.agent_answer_max_mb = *mb;
+    if (*mb > 1024) section.error("agent_answer_max", "is more than 1GB", "8MB do for most agents");
+  }
   if (const auto count = section.integer("silent_heartbeats_max", 1, 100))
     subscription.silent_heartbeats_max = static_cast<int>(*count);
   if (policy.agent_poll_min > policy.agent_poll_max)
@@ -461,6 +465,7 @@ std::vector<std::string> needs_restart(const Config& running, const Config& chan
   compare(subscription(running) == subscription(changed),
           "mesos.reconnect_min, reconnect_max, silent_heartbeats_max");
   compare(running.agent_deadline == changed.agent_deadline, "mesos.agent_deadline");
+  compare(running.agent_answer_max_mb == changed.agent_answer_max_mb, "mesos.agent_answer_max");
   compare(running.master_deadline == changed.master_deadline, "mesos.poll_deadline");
   compare(running.ledger_path == changed.ledger_path, "ledger.path");
   compare(running.history_kept == changed.history_kept, "ledger.history");

@@ -41,6 +41,7 @@ struct Config {
   std::vector<std::string> masters;  // http://host:port; empty: no master, only operators' orders
   SubscriptionConfig subscription;
   Duration agent_deadline = seconds(5);    // of each call to an agent
+  std::int64_t agent_answer_max_mb = 8;    // of each answer of an agent
   Duration master_deadline = seconds(60);  // of each poll of the master, from its sending to its last byte
 
   // [ledger]

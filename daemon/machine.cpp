@@ -15,6 +15,7 @@ DriverOptions driver_options(const Config& config) {
   options.history_kept = config.history_kept;
   options.reader.master_deadline = config.master_deadline;
   options.reader.agent_deadline = config.agent_deadline;
+  options.reader.agent_answer_bytes_max = static_cast<std::size_t>(config.agent_answer_max_mb) << 20U;
   // A twentieth of the interval spreads several daemons and agents; bounded, because an answer may be waited
   // for.
   options.reader.master_jitter_max = std::min(Duration{config.policy.master_poll.ns / 20}, seconds(2));

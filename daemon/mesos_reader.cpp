@@ -268,6 +268,7 @@ void MesosReader::next_call(Round& round) {
   post_json(request, fmt::format("http://{}{}", round.address, call.body.empty() ? call.name : "/api/v1"),
             call.body);
   request.deadline = options_.agent_deadline;
+  request.response_bytes_max = options_.agent_answer_bytes_max;
   parts_.http.request(std::move(request),
                       [this, id = round.id, alive = std::weak_ptr<int>(alive_)](Result<HttpResponse> answer) {
                         if (alive.expired() || !rounds_.contains(id)) return;

@@ -8,6 +8,7 @@
 // holds up nobody. A little jitter before each.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -31,6 +32,7 @@ namespace extvold::daemon {
 struct MesosReaderOptions {
   Duration master_deadline = seconds(60);
   Duration agent_deadline = seconds(5);
+  std::size_t agent_answer_bytes_max = std::size_t{8} << 20;  // of each call; 16 agents are asked at once
   Duration master_jitter_max = milliseconds(500);
   Duration agent_jitter_max = milliseconds(20);
 };

@@ -123,6 +123,7 @@ poll_deadline = "30s"
 agent_poll_min = "250ms"
 agent_poll_max = "10s"
 agent_deadline = "2s"
+agent_answer_max = "16MB"
 reconnect_min = "100ms"
 reconnect_max = "5s"
 silent_heartbeats_max = 3
@@ -171,6 +172,7 @@ detach_storm_window = "1m"
   CHECK(config.policy.agent_poll_min == extvold::milliseconds(250));
   CHECK(config.policy.agent_poll_max == seconds(10));
   CHECK(config.agent_deadline == seconds(2));
+  CHECK(config.agent_answer_max_mb == 16);
   CHECK(config.subscription.backoff_min == extvold::milliseconds(100));
   CHECK(config.subscription.backoff_max == seconds(5));
   CHECK(config.subscription.silent_heartbeats_max == 3);

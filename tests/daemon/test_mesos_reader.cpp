@@ -74,7 +74,12 @@ struct Reading {
                  return Flow::go_on;
                }) {}
   static MesosReaderOptions fast() {
-    return {seconds(2), milliseconds(300), milliseconds(2), milliseconds(2)};
+    MesosReaderOptions options;
+    options.master_deadline = seconds(2);
+    options.agent_deadline = milliseconds(300);
+    options.master_jitter_max = milliseconds(2);
+    options.agent_jitter_max = milliseconds(2);
+    return options;
   }
 
   template <typename T>
@@ -298,6 +303,19 @@ TEST_CASE("reader: an agent that restarts around the reading of its metrics fail
   REQUIRE(reading.until_idle());
   CHECK(reading.all<AgentApiRead>().empty());
   CHECK(reading.all<AgentApiFailed>().size() == 1);
+}
+
+TEST_CASE("reader: an answer of an agent beyond the bound is refused, and the bound is named") {
+  Peer agent;
+  MesosReaderOptions options = Reading::fast();
+  options.agent_answer_bytes_max = 10;
+  Reading reading(options);
+  reading.reader.read_agent(AgentId("S0"), agent.server.host_port());
+  REQUIRE(reading.until_idle());
+  const auto failed = reading.all<AgentApiFailed>();
+  REQUIRE(failed.size() == 1);
+  CHECK(failed[0].why.find(fmt::format("larger than {} bytes", options.agent_answer_bytes_max)) !=
+        std::string::npos);
 }
 
 TEST_CASE("reader: a frozen agent fails at its deadline and holds up nobody") {
