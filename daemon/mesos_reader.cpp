@@ -91,8 +91,13 @@ struct MesosReader::Poll {
   std::uint64_t id = 0;
   MasterCall call = MasterCall::get_agents;
   std::string base;
-  uv::Timer timer;  // the jitter, then the deadline
+  uv::Timer timer;  // the jitter, then the deadline; while the list is paused, the end of our patience
   std::unique_ptr<HttpStream> stream;
+  // The deadline is the master's: it stands still while we do not read.
+  bool paused = false;
+  Instant timer_until;
+  Duration deadline_left;
+  Duration pause_left;
   std::optional<ingest::PollDecoder> decoder;
   int status = 0;
   std::string explanation;  // of a status that is not 200
@@ -155,9 +160,27 @@ void MesosReader::start_list(Poll& poll) {
       std::move(request), {[this](int status, const HttpHeaders&) { polls_.front()->status = status; },
                            [this](std::string_view bytes) { return on_list_bytes(bytes); },
                            [this](const Status& status) { end_list(status); }});
-  poll.timer.start(options_.master_deadline, [this] {
+  poll.deadline_left = options_.master_deadline;
+  poll.pause_left = options_.pause_max;
+  start_deadline(poll);
+}
+
+void MesosReader::start_deadline(Poll& poll) {
+  poll.timer_until = parts_.clock.now() + poll.deadline_left;
+  poll.timer.start(poll.deadline_left, [this] {
     end_list(
         fail(Errc::unavailable, "no whole answer within {} ms", options_.master_deadline.ns / 1'000'000));
+  });
+}
+
+void MesosReader::pause_list(Poll& poll) {
+  poll.paused = true;
+  const Instant now = parts_.clock.now();
+  poll.deadline_left = std::max(poll.timer_until - now, Duration{});
+  poll.timer_until = now + poll.pause_left;
+  poll.timer.start(poll.pause_left, [this] {
+    end_list(fail(Errc::unavailable, "the ledger did not keep up: the list had to wait for more than {} ms",
+                  options_.pause_max.ns / 1'000'000));
   });
 }
 
@@ -172,7 +195,11 @@ Flow MesosReader::on_list_bytes(std::string_view bytes) {
     end_list(std::move(pushed));
     return Flow::go_on;
   }
-  return events.empty() ? Flow::go_on : events_(std::move(events));
+  if (events.empty()) return Flow::go_on;
+  const std::uint64_t id = poll.id;
+  const Flow flow = events_(std::move(events));  // may cancel the poll
+  if (flow == Flow::pause && !polls_.empty() && polls_.front()->id == id) pause_list(*polls_.front());
+  return flow;
 }
 
 void MesosReader::end_list(Status status) {
@@ -233,7 +260,12 @@ void MesosReader::end_poll(Result<std::vector<MesosEvent>> outcome) {
 }
 
 void MesosReader::resume() {
-  if (!polls_.empty() && polls_.front()->stream != nullptr) polls_.front()->stream->resume();
+  if (polls_.empty() || !polls_.front()->paused) return;
+  Poll& poll = *polls_.front();
+  poll.paused = false;
+  poll.pause_left = std::max(poll.timer_until - parts_.clock.now(), Duration{});
+  start_deadline(poll);
+  poll.stream->resume();
 }
 
 void MesosReader::cancel_master() { polls_.clear(); }

@@ -31,6 +31,7 @@ namespace extvold::daemon {
 
 struct MesosReaderOptions {
   Duration master_deadline = seconds(60);
+  Duration pause_max = minutes(2);  // that our own pauses of one list may add to its deadline
   Duration agent_deadline = seconds(5);
   std::size_t agent_answer_bytes_max = std::size_t{8} << 20;  // of each call; 16 agents are asked at once
   Duration master_jitter_max = milliseconds(500);
@@ -83,7 +84,9 @@ class MesosReader {
   void next_poll();
   void start_list(Poll& poll);
   void start_small(Poll& poll);
+  void start_deadline(Poll& poll);
   Flow on_list_bytes(std::string_view bytes);
+  void pause_list(Poll& poll);
   void end_list(Status status);
   void on_small(Result<HttpResponse> answer);
   void end_poll(Result<std::vector<MesosEvent>> outcome);

@@ -71,7 +71,7 @@ struct Reading {
                [this](std::vector<MesosEvent> more) {
                  for (MesosEvent& one : more) events.push_back(std::move(one));
                  if (on_events) on_events();
-                 return Flow::go_on;
+                 return flow;
                }) {}
   static MesosReaderOptions fast() {
     MesosReaderOptions options;
@@ -101,6 +101,7 @@ struct Reading {
   ingest::IngestCounters counters;
   std::vector<MesosEvent> events;
   std::function<void()> on_events;
+  Flow flow = Flow::go_on;
   MesosReader reader;
 };
 
@@ -204,6 +205,59 @@ TEST_CASE("reader: a poll that fails, however it does, ends in one PollFailed, a
     CHECK(reading.all<PollEnded>()[0].call == MasterCall::get_agents);
     CHECK(reading.reader.counts().polls_failed == 1);
   }
+}
+
+TEST_CASE("reader: the deadline of a list does not run while we do not read it, within a bound") {
+  Peer master;
+  MesosReaderOptions options = Reading::fast();
+  options.master_deadline = milliseconds(300);
+  options.pause_max = milliseconds(900);
+  Reading reading(options);
+  reading.flow = Flow::pause;
+  reading.reader.poll_master(master.server.url("/api/v1"), MasterCall::get_tasks);
+  REQUIRE(run_until(reading.loop, [&] { return !reading.events.empty(); }));
+  SECTION("resumed after more than the deadline") {
+    run_for(reading.loop, milliseconds(500));
+    CHECK_FALSE(reading.reader.idle());
+    reading.flow = Flow::go_on;
+    reading.reader.resume();
+    REQUIRE(reading.until_idle());
+    CHECK(reading.all<PollFailed>().empty());
+    CHECK(reading.all<PollEnded>().size() == 1);
+  }
+  SECTION("never resumed") {
+    REQUIRE(reading.until_idle());
+    REQUIRE(reading.all<PollFailed>().size() == 1);
+    CHECK(reading.all<PollFailed>()[0].why.find("did not keep up") != std::string::npos);
+  }
+  SECTION("cancelled meanwhile") {
+    reading.reader.cancel_master();
+    reading.reader.resume();
+    run_for(reading.loop, milliseconds(50));
+    CHECK(reading.reader.idle());
+    CHECK(reading.all<PollFailed>().empty());
+  }
+}
+
+TEST_CASE("reader: a list whose deadline is over soon after a pause fails") {
+  Peer master([](Connection& connection, const std::string&) {
+    connection.send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" +
+                    std::string(kTasks.substr(0, kTasks.size() - 3)));
+    connection.wait_for_hangup();
+    return true;
+  });
+  MesosReaderOptions options = Reading::fast();
+  options.master_deadline = milliseconds(300);
+  Reading reading(options);
+  reading.flow = Flow::pause;
+  reading.reader.poll_master(master.server.url("/api/v1"), MasterCall::get_tasks);
+  REQUIRE(run_until(reading.loop, [&] { return !reading.events.empty(); }));
+  run_for(reading.loop, milliseconds(400));
+  reading.reader.resume();
+  reading.reader.resume();
+  REQUIRE(reading.until_idle());
+  REQUIRE(reading.all<PollFailed>().size() == 1);
+  CHECK(reading.all<PollFailed>()[0].why.find("no whole answer within 300 ms") != std::string::npos);
 }
 
 TEST_CASE("reader: the master is asked one thing at a time, and the same thing once") {
