@@ -166,6 +166,7 @@ class Engine {
   void interrupt_view(const std::string& why, Now now);
   void note_master_call(MasterCall call, const std::string& error, Now now);
   void judge_self_check(const std::string& problem);
+  Instant next_master_poll(MasterCall call, Now now) const;
   void end_absent_agents(Instant asked_at, Now now);
   void end_absent_executors(Instant asked_at, Now now);
   void put_agent(const AgentRecord& record, AgentState state, HostId host);

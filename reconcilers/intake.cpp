@@ -88,7 +88,7 @@ void Engine::on(SnapshotEnded&, Now now) {
   observed_.view_incomplete_why = authorisation_problem_;
   for (MasterCall call : {MasterCall::get_master, MasterCall::metrics}) master_polls_[call].wanted = true;
   for (MasterCall call : {MasterCall::get_agents, MasterCall::get_tasks, MasterCall::get_executors}) {
-    master_polls_[call].not_before = now.at + policy_.master_poll;
+    master_polls_[call].not_before = next_master_poll(call, now);
   }
   history({.kind = "view.complete",
            .rule = "subscription",
@@ -241,7 +241,7 @@ void Engine::on(PollEnded& event, Now now) {
   PollState& poll = master_polls_[event.call];
   poll.asked = false;
   poll.backoff = {};
-  poll.not_before = now.at + policy_.master_poll;
+  poll.not_before = next_master_poll(event.call, now);
   note_master_call(event.call, {}, now);
   if (event.call == MasterCall::get_agents) end_absent_agents(event.sent_at, now);
   if (event.call == MasterCall::get_executors) end_absent_executors(event.sent_at, now);
@@ -259,6 +259,21 @@ void Engine::on(PollFailed& event, Now now) {
   if (event.call == MasterCall::metrics)
     judge_self_check(
         fmt::format("whether the principal may see everything cannot be checked: {}", event.why));
+}
+
+// An interval from now, less up to a tenth of it, so that daemons that were started together do not go on
+// asking together. The ledger's id makes them differ: the engine has no source of randomness.
+Instant Engine::next_master_poll(MasterCall call, Now now) const {
+  std::uint64_t mix = 0xcbf29ce484222325;  // FNV-1a
+  const auto add = [&](std::string_view bytes) {
+    for (const char c : bytes) mix = (mix ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  };
+  add(snapshot_.ledger.id);
+  add(to_text(call));
+  add(fmt::format("{}", now.at.ns));
+  const std::int64_t interval = policy_.master_poll.ns;
+  const auto spread = static_cast<std::uint64_t>(std::max<std::int64_t>(interval / 10, 1));
+  return now.at + Duration{interval - static_cast<std::int64_t>(mix % spread)};
 }
 
 // A failure may pass; the second in a row is worth an operator's look.
@@ -318,7 +333,10 @@ void Engine::end_absent_executors(Instant asked_at, Now now) {
 
 void Engine::on(MasterSeen& event, Now now) {
   PollState& poll = master_polls_[MasterCall::get_master];
-  poll = {.asked = false, .wanted = false, .not_before = now.at + policy_.master_poll, .backoff = {}};
+  poll = {.asked = false,
+          .wanted = false,
+          .not_before = next_master_poll(MasterCall::get_master, now),
+          .backoff = {}};
   note_master_call(MasterCall::get_master, {}, now);
   MesosView view = snapshot_.view;
   view.master_id = event.master_id;
@@ -329,7 +347,10 @@ void Engine::on(MasterSeen& event, Now now) {
 
 void Engine::on(MasterMetricsSeen& event, Now now) {
   PollState& poll = master_polls_[MasterCall::metrics];
-  poll = {.asked = false, .wanted = false, .not_before = now.at + policy_.master_poll, .backoff = {}};
+  poll = {.asked = false,
+          .wanted = false,
+          .not_before = next_master_poll(MasterCall::metrics, now),
+          .backoff = {}};
   note_master_call(MasterCall::metrics, {}, now);
   // A principal that may not see tasks gets a healthy, empty world.
   const std::int64_t told = event.tasks_running;

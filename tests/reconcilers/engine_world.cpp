@@ -217,6 +217,7 @@ void EngineWorld::perform(reconcilers::Effect effect) {
   } else if (auto* read = std::get_if<reconcilers::ReadAgent>(&effect)) {
     answer_agent(*read);
   } else if (auto* poll = std::get_if<reconcilers::PollMaster>(&effect)) {
+    polls[poll->call].push_back(at_);
     answer_poll(*poll);
   } else if (auto* execute = std::get_if<reconcilers::Execute>(&effect)) {
     answer_call(execute->call);

@@ -110,6 +110,7 @@ class EngineWorld {
   std::set<std::string> running_calls;                 // keys with a call at work
   bool provider_silent = false;
   bool list_empty = false;
+  std::map<MasterCall, std::vector<Instant>> polls;  // when each was asked
   // The n-th commit, call or look from now on is where the daemon dies: before it takes place. 0: never.
   int crash_before_effect = 0;
   bool hold_commits = false;       // commits wait until released

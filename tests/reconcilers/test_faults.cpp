@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <set>
 
 #include "tests/reconcilers/engine_world.h"
 
@@ -440,6 +441,21 @@ TEST_CASE("polls: a call that the master always refuses is seen, said once and a
   CHECK(said("view.call_answered") == 1);
   CHECK(tasks.failures == 0);
   CHECK(tasks.error.empty());
+}
+
+TEST_CASE("polls: the interval is spread over its last tenth") {
+  Cluster world;
+  world.advance(ev::minutes(60));
+  const std::vector<ev::Instant>& asked = world.polls.at(ev::MasterCall::metrics);
+  REQUIRE(asked.size() >= 60);
+  std::set<std::int64_t> gaps;
+  for (std::size_t i = 1; i < asked.size(); ++i) {
+    const ev::Duration gap = asked[i] - asked[i - 1];
+    CHECK(gap >= ev::seconds(54));
+    CHECK(gap <= ev::seconds(60));
+    gaps.insert(gap.ns / ev::milliseconds(500).ns);
+  }
+  CHECK(gaps.size() >= 6);  // of twelve
 }
 
 TEST_CASE("54: a task that moves to and fro quickly ends where its last live task is") {
