@@ -214,10 +214,12 @@ void Driver::upkeep() {
     Result<ledger::WalState> wal = ledger::WalState{};
   };
   const auto found = std::make_shared<Found>();
-  const WallTime older_than{parts_.clock.wall().ns - options_.history_kept.ns};
+  const std::int64_t now = parts_.clock.wall().ns;
+  const WallTime older_than{now - options_.history_kept.ns};
+  const WallTime tasks_older_than{now - options_.ended_tasks_kept.ns};
   with_ledger(
-      [found, older_than](ledger::Ledger& ledger) {
-        found->pruned = ledger.prune(older_than);
+      [found, older_than, tasks_older_than](ledger::Ledger& ledger) {
+        found->pruned = ledger.prune(older_than, tasks_older_than);
         found->wal = ledger.wal();
       },
       [this, found](const Status& ran) {

@@ -71,6 +71,7 @@ struct DriverOptions {
   MesosReaderOptions reader;
   Duration history_kept =
       seconds(90 * 24 * 3600);  // ended operations, spent evidence and history older than this go
+  Duration ended_tasks_kept = seconds(24 * 3600);
 
   std::size_t events_a_step_max = 2'000;
   Duration turn_max = milliseconds(4);       // then the loop gets its turn

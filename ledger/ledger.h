@@ -13,6 +13,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ledger/files.h"
@@ -69,6 +70,7 @@ struct PruneReport {
   std::int64_t operations = 0;
   std::int64_t evidence = 0;
   std::int64_t history = 0;
+  std::int64_t tasks = 0;
   bool more = false;  // call again
 };
 
@@ -123,8 +125,9 @@ class Ledger {
   Result<WalState> wal();
   Result<WalState> checkpoint();  // as far as readers let it; never waits for them
   // Drops what ended before `older_than`, a bounded part at a call; never what an open operation, a live
-  // claim, evidence that counts or the generation of an attachment needs.
-  Result<PruneReport> prune(WallTime older_than);
+  // claim, evidence that counts or the generation of an attachment needs. Tasks have a bound of their own:
+  // there are many, and one that is over only tells what a late update was about.
+  Result<PruneReport> prune(WallTime older_than, WallTime tasks_older_than = {});
 
   Database& database() { return db_; }  // for tests and tools
 
@@ -145,6 +148,7 @@ class Ledger {
   Status refuse_if_replaced();
   Status explain_foreign_keys(const Error& error);
   Status prune_in_transaction(WallTime older_than, PruneReport& report);
+  Status prune_tasks(WallTime older_than, PruneReport& report);
   Error fatal(Error error);
   void after_commit();
   static int on_wal(void* self, sqlite3* db, const char* name, int frames);
@@ -161,10 +165,11 @@ class Ledger {
   std::optional<RowWriter> writer_;
   Meta meta_;
   std::int64_t known_data_version_ = 0;
-  std::int64_t wal_frames_ = 0;     // in the WAL
-  std::int64_t wal_copied_ = 0;     // of them, into the database
-  std::int64_t checkpoint_at_ = 0;  // frames; 0: as usual
-  std::optional<Error> broken_;     // set by the first fatal error; answers every later commit
+  std::int64_t wal_frames_ = 0;                       // in the WAL
+  std::int64_t wal_copied_ = 0;                       // of them, into the database
+  std::int64_t checkpoint_at_ = 0;                    // frames; 0: as usual
+  std::pair<std::string, std::string> tasks_pruned_;  // how far in the order of their key
+  std::optional<Error> broken_;  // set by the first fatal error; answers every later commit
 };
 
 }  // namespace extvold::ledger

@@ -9,7 +9,8 @@
 namespace extvold::ledger {
 namespace {
 
-constexpr std::int64_t kPruneRows = 20'000;  // of history in one call: some ten milliseconds
+constexpr std::int64_t kPruneRows = 20'000;   // of history in one call: some ten milliseconds
+constexpr std::int64_t kPruneTasks = 20'000;  // looked at in one call
 
 // Findings of one PRAGMA that answers "ok" or a list of complaints.
 Status read_complaints(Database& db, std::string_view query_name, std::vector<Finding>& out) {
@@ -179,12 +180,13 @@ Result<WalState> Ledger::wal() {
                   .frames_not_yet = wal_frames_ - wal_copied_};
 }
 
-Result<PruneReport> Ledger::prune(WallTime older_than) {
+Result<PruneReport> Ledger::prune(WallTime older_than, WallTime tasks_older_than) {
   if (broken_) return tl::make_unexpected(*broken_);
   if (!writer_) return fail(Errc::permission, "nothing can be pruned: {}", report_.read_only_reason);
   PruneReport report;
-  if (auto done = prune_in_transaction(older_than, report); !done)
-    return tl::make_unexpected(fatal(std::move(done).error()));
+  auto done = prune_in_transaction(older_than, report);
+  if (done && tasks_older_than.ns > 0) done = prune_tasks(tasks_older_than, report);
+  if (!done) return tl::make_unexpected(fatal(std::move(done).error()));
   return report;
 }
 
@@ -220,6 +222,27 @@ Status Ledger::prune_in_transaction(WallTime older_than, PruneReport& report) {
   }
   report.more = through < limit;
   return transaction.commit();
+}
+
+// Goes through them in parts, in the order of their key: an index by time or state would cost every update.
+Status Ledger::prune_tasks(WallTime older_than, PruneReport& report) {
+  ASSIGN(Transaction transaction, Transaction::begin(db_, transactions_));
+  TRY(refuse_if_foreign_write());
+  std::pair<std::string, std::string> upto;
+  {
+    ASSIGN(Statement statement, db_.prepare("queries/get_end_of_tasks", {"task", "framework", "count"}));
+    Query query(statement, tasks_pruned_.first, tasks_pruned_.second, kPruneTasks);
+    ASSIGN(const bool row, query.next());
+    if (row) TRY(query.read(upto.first, upto.second));
+  }
+  const bool last = upto.first.empty();
+  TRY(db_.run("queries/prune_tasks", {"from_task", "from_framework", "to_task", "to_framework", "older_than"},
+              tasks_pruned_.first, tasks_pruned_.second, NullIfEmpty{upto.first}, upto.second, older_than));
+  report.tasks = sqlite3_changes64(db_.handle());
+  TRY(transaction.commit());
+  tasks_pruned_ = std::move(upto);  // from the start again after the last
+  report.more = report.more || !last;
+  return {};
 }
 
 }  // namespace extvold::ledger

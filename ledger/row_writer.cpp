@@ -18,10 +18,10 @@ Result<RowWriter::Hot> RowWriter::prepare_hot(Database& db) {
   Hot hot;
   ASSIGN(hot.put_task,
          db.prepare("queries/put_task", {"task", "framework", "agent", "executor", "name", "state", "source",
-                                         "reason", "container", "view_epoch"}));
+                                         "reason", "container", "view_epoch", "changed_at"}));
   ASSIGN(hot.update_task_state,
          db.prepare("queries/update_task_state",
-                    {"state", "source", "reason", "container", "task", "framework", "agent"}));
+                    {"state", "source", "reason", "container", "changed_at", "task", "framework", "agent"}));
   ASSIGN(
       hot.put_claim,
       db.prepare(
@@ -129,14 +129,14 @@ Status RowWriter::finish(const WriteContext& context) {
   return hot_.update_sequence.run(context.sequence, context.at, context.history_last, context.operation_ends);
 }
 
-Status RowWriter::write(const TaskRow& row, WriteContext&) {
+Status RowWriter::write(const TaskRow& row, WriteContext& context) {
   return hot_.put_task.run(row.task, row.framework, row.agent, row.executor, row.name, row.state, row.source,
-                           row.reason, row.container, row.view_epoch);
+                           row.reason, row.container, row.view_epoch, context.at);
 }
 
 Status RowWriter::write(const TaskStateChange& row, WriteContext& context) {
   TRY(hot_.update_task_state.run(row.state, row.source, row.reason, NullIfEmpty{row.container.value},
-                                 row.task, row.framework, NullIfEmpty{row.agent.value}));
+                                 context.at, row.task, row.framework, NullIfEmpty{row.agent.value}));
   if (hot_.update_task_state.rows_changed() == 0) ++context.tasks_not_found;
   return {};
 }

@@ -99,6 +99,7 @@ CREATE TABLE tasks (
   reason TEXT NOT NULL,
   container TEXT NOT NULL,
   view_epoch INTEGER NOT NULL,
+  changed_at INTEGER NOT NULL,
   PRIMARY KEY (task, framework)
 ) STRICT, WITHOUT ROWID;
 

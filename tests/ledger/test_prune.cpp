@@ -1,6 +1,8 @@
 // Retention drops what is old and leaves what something needs.
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+
 #include "tests/ledger/ledger_fixture.h"
 
 namespace extvold::ledger {
@@ -116,6 +118,50 @@ TEST_CASE("Much history is dropped in parts") {
   while (value_of(ledger->prune({100})).more) ++calls;
   CHECK(calls == 3);
   CHECK(kinds(*ledger).empty());
+}
+
+TEST_CASE("Tasks that are over go after their own bound, a part at a call, and others stay") {
+  const TempDir dir;
+  const std::string path = dir / "ledger.db";
+  const auto ledger = open_ledger(path);
+  const auto task = [](const std::string& id, TaskState state) {
+    TaskRow row;
+    row.framework = FrameworkId("f1");
+    row.task = TaskId(id);
+    row.agent = AgentId("S1");
+    row.state = state;
+    return row;
+  };
+  std::vector<Change> many;
+  for (const std::string_view word : TaskState_texts)
+    many.emplace_back(task(fmt::format("a.{}", word), *from_text<TaskState>(word)));
+  for (int n = 0; n < 45'000; ++n) many.emplace_back(task(fmt::format("t.{}", n), TaskState::task_finished));
+  commit_at(*ledger, 100, std::move(many));
+  commit_at(*ledger, 500, {task("a.late", TaskState::task_failed)});
+  TaskStateChange update;
+  update.framework = FrameworkId("f1");
+  update.task = TaskId("t.7");
+  update.state = TaskState::task_failed;
+  commit_at(*ledger, 600, {update});
+  CHECK(value_of(ledger->prune({50})).tasks == 0);  // without a bound none
+  int calls = 0;
+  std::int64_t gone = 0;
+  for (bool more = true; more; ++calls) {
+    const PruneReport report = value_of(ledger->prune({50}, {400}));
+    gone += report.tasks;
+    more = report.more;
+  }
+  CHECK(calls == 3);
+  CHECK(gone == 45'000 - 1 + 8);
+  std::vector<std::string> left = {"a.late", "t.7"};
+  for (const std::string_view word : TaskState_texts) {
+    if (!is_terminal(*from_text<TaskState>(word))) left.push_back(fmt::format("a.{}", word));
+  }
+  std::sort(left.begin(), left.end());
+  CHECK(sql_rows(path, "SELECT task FROM tasks ORDER BY task") == left);
+  // An update of what is gone is one of a task that is not recorded.
+  update.task = TaskId("t.8");
+  CHECK(commit(*ledger, {update}).tasks_not_found == 1);
 }
 
 TEST_CASE("History is asked for by volume, host, task, time and page") {

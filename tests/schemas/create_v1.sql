@@ -33,7 +33,7 @@ CREATE TABLE migrations (
   hash TEXT NOT NULL,
   applied_at INTEGER NOT NULL
 ) STRICT;
-INSERT INTO migrations VALUES(1,'migrations/0001_init','podchwqtoolnespnm6a2xmldjg',1700000000000000000);
+INSERT INTO migrations VALUES(1,'migrations/0001_init','irumqj7xhrsth3bqb3eh7xjmy3',1700000000000000000);
 CREATE TABLE view_texts (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   hash TEXT NOT NULL
@@ -90,9 +90,10 @@ CREATE TABLE tasks (
   reason TEXT NOT NULL,
   container TEXT NOT NULL,
   view_epoch INTEGER NOT NULL,
+  changed_at INTEGER NOT NULL,
   PRIMARY KEY (task, framework)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO tasks VALUES('task1','f1','S1','','','task_running','source_none','','',1);
+INSERT INTO tasks VALUES('task1','f1','S1','','','task_running','source_none','','',1,1700000000000000000);
 CREATE TABLE reservations (
   number INTEGER PRIMARY KEY,
   agent TEXT NOT NULL,
