@@ -51,6 +51,8 @@ Result<RowWriter::Cluster> RowWriter::prepare_cluster(Database& db) {
                                           "deactivated", "drain_state", "resources_hash", "attributes"}));
   ASSIGN(out.put_framework, db.prepare("queries/put_framework", {"id", "name", "principal", "active",
                                                                  "connected", "checkpoint", "removed"}));
+  ASSIGN(out.delete_agent, db.prepare("queries/delete_agent", {"id"}));
+  ASSIGN(out.delete_framework, db.prepare("queries/delete_framework", {"id"}));
   ASSIGN(out.delete_claim, db.prepare("queries/delete_claim", {"id"}));
   ASSIGN(out.delete_tasks, db.prepare("queries/delete_tasks_of_older_views", {"view_epoch"}));
   ASSIGN(out.put_evidence,
@@ -177,6 +179,12 @@ Status RowWriter::write(const Agent& row, WriteContext&) {
 Status RowWriter::write(const Framework& row, WriteContext&) {
   return cluster_.put_framework.run(row.id, row.name, row.principal, row.active, row.connected,
                                     row.checkpoint, row.removed);
+}
+
+Status RowWriter::write(const DropAgent& row, WriteContext&) { return cluster_.delete_agent.run(row.id); }
+
+Status RowWriter::write(const DropFramework& row, WriteContext&) {
+  return cluster_.delete_framework.run(row.id);
 }
 
 Status RowWriter::write(const ReservationRecord& row, WriteContext&) {

@@ -31,7 +31,8 @@ class RowWriter {
     Statement put_task, update_task_state, put_claim, update_claim_state, insert_history, update_sequence;
   };
   struct Cluster {
-    Statement put_host, put_agent, put_framework, delete_claim, delete_tasks, put_evidence;
+    Statement put_host, put_agent, delete_agent, put_framework, delete_framework, delete_claim, delete_tasks,
+        put_evidence;
     Statement insert_reservation, insert_label, delete_reservations;
   };
   struct Storage {
@@ -55,7 +56,9 @@ class RowWriter {
   Status write(const DropClaim& row, WriteContext& context);
   Status write(const Host& row, WriteContext& context);
   Status write(const Agent& row, WriteContext& context);
+  Status write(const DropAgent& row, WriteContext& context);
   Status write(const Framework& row, WriteContext& context);
+  Status write(const DropFramework& row, WriteContext& context);
   Status write(const ReservationRecord& row, WriteContext& context);
   Status write(const DropReservations& row, WriteContext& context);
   Status write(const Pool& row, WriteContext& context);

@@ -88,6 +88,12 @@ struct DropMount {
 struct DropReservations {
   AgentId agent;
 };  // before the agent's newest ones are put
+struct DropAgent {
+  AgentId id;
+};
+struct DropFramework {
+  FrameworkId id;
+};
 struct EndTasksOfView {
   std::int64_t view_epoch = 0;
 };  // the snapshot of this view is whole: tasks not seen in it are dropped
@@ -122,10 +128,11 @@ struct HistoryEntry {
   bool operator==(const HistoryEntry&) const = default;
 };
 
-using Change = std::variant<TaskRow, TaskStateChange, EndTasksOfView, Claim, ClaimStateChange, DropClaim,
-                            Host, Agent, Framework, ReservationRecord, DropReservations, Pool, Volume,
-                            Attachment, DropAttachment, Mount, DropMount, Operation, Evidence, BlockedRow,
-                            DropBlocked, MesosView, SetMode, Counters, HistoryEntry>;
+using Change =
+    std::variant<TaskRow, TaskStateChange, EndTasksOfView, Claim, ClaimStateChange, DropClaim, Host, Agent,
+                 DropAgent, Framework, DropFramework, ReservationRecord, DropReservations, Pool, Volume,
+                 Attachment, DropAttachment, Mount, DropMount, Operation, Evidence, BlockedRow, DropBlocked,
+                 MesosView, SetMode, Counters, HistoryEntry>;
 
 // One transaction. `sequence` is the newest committed one plus one; the ledger refuses any other (somebody
 // else wrote).

@@ -82,7 +82,9 @@ void Snapshot::apply(const Change& change) {
                  [this](const DropClaim& row) { drop(row.id); },
                  [this](const Host& row) { put(row); },
                  [this](const Agent& row) { put(row); },
+                 [this](const DropAgent& row) { drop(row); },
                  [this](const Framework& row) { frameworks_[row.id] = row; },
+                 [this](const DropFramework& row) { frameworks_.erase(row.id); },
                  [this](const ReservationRecord& row) { put(row); },
                  [this](const DropReservations& row) { reservations_.erase(row.agent); },
                  [this](const Pool& row) { pools_[row.name] = row; },
@@ -139,6 +141,17 @@ void Snapshot::put(const Agent& agent) {
     for (ClaimId id : *ids) {
       Claim& claim = claims_.at(id);
       if (is_of_mesos(claim.kind)) claim.host = agent.host;
+    }
+  }
+}
+
+// A claim of it is nowhere that is known, as one that precedes its agent.
+void Snapshot::drop(const DropAgent& row) {
+  agents_.erase(row.id);
+  if (const auto* ids = find_value(claims_by_agent_, row.id)) {
+    for (ClaimId id : *ids) {
+      Claim& claim = claims_.at(id);
+      if (is_of_mesos(claim.kind)) claim.host = {};
     }
   }
 }

@@ -115,6 +115,7 @@ class Snapshot {
   void put(const BlockedRow& blocked);
   void put(const ReservationRecord& reservation);
   void drop(ClaimId id);
+  void drop(const DropAgent& row);
   void drop(const DropAttachment& drop);
   void drop(const DropMount& drop);
   void drop(const DropBlocked& drop);

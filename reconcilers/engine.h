@@ -168,6 +168,7 @@ class Engine {
   void judge_self_check(const std::string& problem);
   Instant next_master_poll(MasterCall call, Now now) const;
   void end_absent_agents(Instant asked_at, Now now);
+  void forget_gone(bool absent_too);
   void end_absent_executors(Instant asked_at, Now now);
   void put_agent(const AgentRecord& record, AgentState state, HostId host);
   void put_reservations(const AgentId& agent, std::vector<ReservationRecord> reservations);

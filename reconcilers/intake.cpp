@@ -59,6 +59,7 @@ void Engine::on(SnapshotBegan&, Now) {}
 void Engine::on(SnapshotEnded&, Now now) {
   snapshot_whole_ = true;
   change(EndTasksOfView{snapshot_.view.epoch});
+  forget_gone(/*absent_too=*/true);
   std::vector<Agent> absent;
   for (const auto& [id, agent] : snapshot_.agents()) {
     const bool listed = agents_of_view_.contains(id);
@@ -243,7 +244,10 @@ void Engine::on(PollEnded& event, Now now) {
   poll.backoff = {};
   poll.not_before = next_master_poll(event.call, now);
   note_master_call(event.call, {}, now);
-  if (event.call == MasterCall::get_agents) end_absent_agents(event.sent_at, now);
+  if (event.call == MasterCall::get_agents) {
+    forget_gone(/*absent_too=*/false);
+    end_absent_agents(event.sent_at, now);
+  }
   if (event.call == MasterCall::get_executors) end_absent_executors(event.sent_at, now);
   if (event.call == MasterCall::get_tasks) tasks_running_seen_ = tasks_running_in_poll_;
 }
@@ -293,6 +297,28 @@ void Engine::note_master_call(MasterCall call, const std::string& error, Now now
     if (++view.failures == kLasting) history({.kind = "view.call_failing", .rule = "poll", .text = error});
   }
   view.error = error;
+}
+
+// Agents and frameworks that Mesos removed, once no claim needs them. An absent agent may come back with its
+// id; one that is absent from another whole snapshot too is taken up anew if it does.
+void Engine::forget_gone(bool absent_too) {
+  std::vector<AgentId> agents;
+  for (const auto& [id, agent] : snapshot_.agents()) {
+    const bool gone = agent.state == AgentState::removed || (absent_too && agent.state == AgentState::absent);
+    if (gone && snapshot_.claims_of_agent(id).empty()) agents.push_back(id);
+  }
+  for (const AgentId& id : agents) {
+    put_reservations(id, {});
+    observed_.agents.erase(id);
+    change(DropAgent{id});
+  }
+  std::set<FrameworkId> frameworks;
+  for (const auto& [id, framework] : snapshot_.frameworks()) {
+    if (framework.removed) frameworks.insert(id);
+  }
+  if (frameworks.empty()) return;
+  for (const auto& [id, claim] : snapshot_.claims()) frameworks.erase(claim.framework);
+  for (const FrameworkId& id : frameworks) change(DropFramework{id});
 }
 
 // Unreachable and gone agents vanish from the list without any event (reference section 0).

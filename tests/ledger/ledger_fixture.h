@@ -69,7 +69,7 @@ struct ChangeSeed {
   int kind = 0;  // below kChangeKinds
   std::uint64_t bits = 0;
 };
-inline constexpr int kChangeKinds = 25;
+inline constexpr int kChangeKinds = 27;
 std::optional<Change> make_change(const ChangeSeed& seed, const Snapshot& state);
 
 // A copy by way of the changes that made it is not at hand, so: the snapshot that `batches` make, from

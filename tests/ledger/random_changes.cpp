@@ -353,6 +353,10 @@ std::optional<Change> make_change(const ChangeSeed& seed, const Snapshot& state)
     case 22:
       return MesosView{draw.number(), draw.text(), draw.text(), draw.text()};
     case 23:
+      return DropAgent{AgentId(fmt::format("S{}", draw.below(4)))};
+    case 24:
+      return DropFramework{FrameworkId(fmt::format("f{}", draw.below(3)))};
+    case 25:
       if (draw.coin()) return SetMode{draw.any<Mode>()};
       return Counters{draw.below(9) + 1, draw.below(9) + 1, draw.below(9) + 1, draw.below(9) + 1,
                       draw.below(9) + 1};

@@ -159,3 +159,45 @@ TEST_CASE("but it keeps what is attached there until its agent shows it gone") {
   world.advance(ev::minutes(3));
   CHECK_FALSE(world.attached("pgdata", "a1"));
 }
+
+TEST_CASE("agents and frameworks that Mesos removed are forgotten once no claim needs them") {
+  EngineWorld world;
+  world.subscribe();
+  for (const char* name : {"A1", "A2", "A3"}) world.agent_added(name, "host-of-" + std::string(name));
+  for (const char* name : {"F", "G"}) {
+    ev::FrameworkSeen seen;
+    seen.framework.framework = ev::FrameworkId(name);
+    world.event(seen);
+  }
+  world.make_volume("pgdata");
+  world.run_task("pg.1", "A1", "pgdata");
+  world.advance(ev::seconds(1));
+  const auto& snapshot = world.engine().snapshot();
+  const auto poll = [&] {
+    const ev::Instant at = world.now().at;
+    world.event(ev::PollBegan{ev::MasterCall::get_agents, at});
+    ev::AgentSeen third;
+    third.agent.agent = ev::AgentId("A3");
+    third.origin = ev::ElementOrigin::poll;
+    world.event(third);
+    world.event(ev::PollEnded{ev::MasterCall::get_agents, at});
+  };
+  for (const char* name : {"A1", "A2"}) world.event(ev::AgentRemoved{ev::AgentId(name)});
+  for (const char* name : {"F", "G"}) world.event(ev::FrameworkRemoved{ev::FrameworkId(name)});
+  CHECK(snapshot.agents().size() == 3);
+  poll();
+  CHECK(snapshot.agent(ev::AgentId("A1")) != nullptr);  // its claim says where that is
+  CHECK(snapshot.agent(ev::AgentId("A2")) == nullptr);
+  CHECK(snapshot.agent(ev::AgentId("A3")) != nullptr);
+  CHECK(snapshot.frameworks().contains(ev::FrameworkId("F")));
+  CHECK_FALSE(snapshot.frameworks().contains(ev::FrameworkId("G")));
+  CHECK(world.attached("pgdata", "host-of-A1"));
+
+  world.subscribe();  // without A3
+  CHECK(snapshot.agent(ev::AgentId("A3"))->state == ev::AgentState::absent);
+  world.subscribe();
+  CHECK(snapshot.agent(ev::AgentId("A3")) == nullptr);
+  world.agent_added("A3", "host-of-A3");
+  CHECK(snapshot.agent(ev::AgentId("A3")) != nullptr);
+  CHECK(snapshot.agent(ev::AgentId("A1")) != nullptr);
+}
