@@ -168,6 +168,7 @@ class Ledger {
   std::int64_t wal_frames_ = 0;                       // in the WAL
   std::int64_t wal_copied_ = 0;                       // of them, into the database
   std::int64_t checkpoint_at_ = 0;                    // frames; 0: as usual
+  std::int64_t history_revisited_ = 0;                // how far among the rows that retention left
   std::pair<std::string, std::string> tasks_pruned_;  // how far in the order of their key
   std::optional<Error> broken_;  // set by the first fatal error; answers every later commit
 };

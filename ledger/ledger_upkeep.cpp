@@ -9,8 +9,11 @@
 namespace extvold::ledger {
 namespace {
 
-constexpr std::int64_t kPruneRows = 20'000;   // of history in one call: some ten milliseconds
-constexpr std::int64_t kPruneTasks = 20'000;  // looked at in one call
+// In one call: some ten milliseconds each.
+constexpr std::int64_t kPruneRows = 20'000;   // of history, looked at
+constexpr std::int64_t kPruneTasks = 20'000;  // looked at
+constexpr std::int64_t kPruneOperations = 2'000;
+constexpr std::int64_t kPruneEvidence = 2'000;
 
 // Findings of one PRAGMA that answers "ok" or a list of complaints.
 Status read_complaints(Database& db, std::string_view query_name, std::vector<Finding>& out) {
@@ -196,7 +199,7 @@ Status Ledger::prune_in_transaction(WallTime older_than, PruneReport& report) {
   TRY(refuse_if_replaced());
   std::int64_t from = 0;
   std::int64_t last = 0;
-  std::int64_t limit = 0;
+  std::int64_t through = 0;
   {
     ASSIGN(Statement statement, db_.prepare("queries/get_history_span"));
     Query query(statement);
@@ -204,24 +207,40 @@ Status Ledger::prune_in_transaction(WallTime older_than, PruneReport& report) {
     if (row) TRY(query.read(from, last));
   }
   {
-    ASSIGN(Statement statement, db_.prepare("queries/get_prune_limit", {"older_than", "from"}));
-    Query query(statement, older_than, from);
+    ASSIGN(Statement statement, db_.prepare("queries/get_prune_limit", {"older_than", "from", "count"}));
+    Query query(statement, older_than, from, kPruneRows);
     ASSIGN(const bool row, query.next());
-    if (row) TRY(query.read(limit));
+    if (row) TRY(query.read(through));
   }
-  const std::int64_t through = std::min(limit, from + kPruneRows);
+  std::int64_t kept_through = 0;
+  {
+    ASSIGN(Statement statement, db_.prepare("queries/get_end_of_kept_history", {"from", "count"}));
+    Query query(statement, history_revisited_, kPruneRows);
+    ASSIGN(const bool row, query.next());
+    if (row) TRY(query.read(kept_through));
+  }
   const auto changed = [this] { return sqlite3_changes64(db_.handle()); };
-  TRY(db_.run("queries/prune_operations", {"older_than"}, older_than));
+  TRY(db_.run("queries/prune_operations", {"older_than", "count"}, older_than, kPruneOperations));
   report.operations = changed();
-  TRY(db_.run("queries/prune_evidence", {"older_than"}, older_than));
+  TRY(db_.run("queries/prune_evidence", {"older_than", "count"}, older_than, kPruneEvidence));
   report.evidence = changed();
   if (through > from) {
     TRY(db_.run("queries/update_history_pruned", {"through"}, through));
     TRY(db_.run("queries/prune_history", {"from", "through"}, from, through));
     report.history = changed();
   }
-  report.more = through < limit;
-  return transaction.commit();
+  // What stayed with a claim, an operation or evidence may go now, if that has gone.
+  const bool all_revisited = kept_through == 0;
+  if (from > history_revisited_) {
+    TRY(db_.run("queries/prune_history", {"from", "through"}, history_revisited_,
+                all_revisited ? from : kept_through));
+    report.history += changed();
+  }
+  report.more = (through == from + kPruneRows && through < last) || !all_revisited ||
+                report.operations == kPruneOperations || report.evidence == kPruneEvidence;
+  TRY(transaction.commit());
+  history_revisited_ = kept_through;  // from the start again after the last
+  return {};
 }
 
 // Goes through them in parts, in the order of their key: an index by time or state would cost every update.

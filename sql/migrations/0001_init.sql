@@ -205,6 +205,7 @@ CREATE TABLE evidence (
   CHECK ((void_reason = '') = (void_sequence IS NULL))
 ) STRICT;
 CREATE INDEX evidence_that_counts ON evidence (volume, host) WHERE void_reason = '';
+CREATE INDEX evidence_that_is_void ON evidence (request_sent_at) WHERE void_reason <> '';  -- for retention
 
 -- Hot. Indexed for the views and checks by volume only.
 CREATE TABLE claims (
@@ -278,6 +279,9 @@ CREATE TABLE operations (
 CREATE UNIQUE INDEX operations_open ON operations (open_volume) WHERE open_volume IS NOT NULL;
 CREATE INDEX operations_by_volume ON operations (volume, ended_order);
 CREATE INDEX operations_failed ON operations (volume, ended_order) WHERE state = 'failed';
+CREATE INDEX operations_by_id ON operations (id);
+CREATE INDEX operations_by_evidence ON operations (evidence) WHERE evidence IS NOT NULL;
+CREATE INDEX operations_by_end ON operations (ended_at) WHERE ended_order IS NOT NULL;  -- for retention
 
 CREATE TRIGGER operations_move BEFORE UPDATE OF state ON operations
 WHEN OLD.state <> NEW.state AND NOT CASE OLD.state
@@ -327,8 +331,12 @@ BEGIN
   SELECT RAISE(ABORT, 'history is append-only');
 END;
 
+-- Not what retention has not been through, and not what tells of something that is still there.
 CREATE TRIGGER history_is_kept BEFORE DELETE ON history
 WHEN OLD.number > (SELECT history_pruned FROM ledger_meta)
+  OR EXISTS (SELECT 1 FROM operations WHERE id = OLD.operation)
+  OR EXISTS (SELECT 1 FROM evidence WHERE id = OLD.evidence)
+  OR EXISTS (SELECT 1 FROM claims WHERE id = OLD.claim)
 BEGIN
   SELECT RAISE(ABORT, 'history is append-only; only retention removes rows, oldest first');
 END;

@@ -1,4 +1,6 @@
--- The newest history row that is old enough and has none younger before it.
+-- Through which row of the next :count after :from retention may go: the newest that is old enough and has
+-- none younger before it.
 SELECT coalesce(
-  (SELECT min(number) - 1 FROM history WHERE at >= :older_than AND number > :from),
-  (SELECT history_last FROM ledger_meta));
+  (SELECT min(number) - 1 FROM history
+    WHERE number > :from AND number <= :from + :count AND at >= :older_than),
+  (SELECT min(history_last, :from + :count) FROM ledger_meta));

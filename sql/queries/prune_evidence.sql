@@ -1,10 +1,13 @@
--- Not what counts, not what a row names as its ground, not what speaks of a generation that an attachment
--- still has.
+-- Not what counts, not what a claim (of the same volume) or an operation names as its ground, not what speaks
+-- of a generation that an attachment still has. Oldest first.
 DELETE FROM evidence
-WHERE void_reason <> '' AND request_sent_at < :older_than
-  AND id NOT IN (SELECT evidence FROM claims WHERE evidence IS NOT NULL)
-  AND id NOT IN (SELECT evidence FROM operations WHERE evidence IS NOT NULL)
-  AND NOT EXISTS (
-    SELECT 1 FROM attachments AS a
-    WHERE a.volume = evidence.volume AND a.host = evidence.host
-      AND a.incarnation = evidence.incarnation AND a.counter = evidence.counter);
+WHERE id IN (
+  SELECT e.id FROM evidence AS e
+  WHERE e.void_reason <> '' AND e.request_sent_at < :older_than
+    AND NOT EXISTS (SELECT 1 FROM claims AS c WHERE c.volume = e.volume AND c.evidence = e.id)
+    AND NOT EXISTS (SELECT 1 FROM operations AS o WHERE o.evidence = e.id)
+    AND NOT EXISTS (
+      SELECT 1 FROM attachments AS a
+      WHERE a.volume = e.volume AND a.host = e.host
+        AND a.incarnation = e.incarnation AND a.counter = e.counter)
+  ORDER BY e.request_sent_at LIMIT :count);

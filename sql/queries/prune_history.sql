@@ -1,6 +1,7 @@
--- Rows about an operation, evidence or claim that is still there stay with it.
+-- Rows about an operation, evidence or claim that is still there stay with it; the trigger history_is_kept
+-- says the same.
 DELETE FROM history
 WHERE number > :from AND number <= :through
-  AND operation NOT IN (SELECT id FROM operations)
-  AND (evidence IS NULL OR evidence NOT IN (SELECT id FROM evidence))
-  AND (claim IS NULL OR claim NOT IN (SELECT id FROM claims));
+  AND NOT EXISTS (SELECT 1 FROM operations AS o WHERE o.id = history.operation)
+  AND NOT EXISTS (SELECT 1 FROM evidence AS e WHERE e.id = history.evidence)
+  AND NOT EXISTS (SELECT 1 FROM claims AS c WHERE c.id = history.claim);

@@ -108,6 +108,64 @@ TEST_CASE(
   CHECK(findings_text(*ledger, CheckDepth::full) == "");
 }
 
+TEST_CASE("History that stayed for a claim goes when the claim has gone, and not before") {
+  const TempDir dir;
+  const auto ledger = open_ledger(dir / "ledger.db");
+  commit_at(*ledger, 1, sample_state());  // its history names claim 1 and op-a
+  HistoryEntry of_claim = entry("of.claim", 1);
+  of_claim.claim = {1};
+  commit_at(*ledger, 2, {of_claim, entry("of.nothing", 1)});
+  CHECK(value_of(ledger->prune({100})).history == 1);
+  CHECK(kinds(*ledger) == std::vector<std::string>{"attachment.attached", "of.claim"});
+  CHECK(findings_text(*ledger, CheckDepth::full) == "");
+  // Nobody else may remove what retention left.
+  CHECK(raw_sql(*ledger, "DELETE FROM history") == SQLITE_CONSTRAINT_TRIGGER);
+  commit_at(*ledger, 3, {DropClaim{{1}}});
+  CHECK(value_of(ledger->prune({100})).history == 1);
+  CHECK(kinds(*ledger) == std::vector<std::string>{"attachment.attached"});
+  CHECK(findings_text(*ledger, CheckDepth::full) == "");
+}
+
+TEST_CASE("Retention is bounded at each call") {
+  const TempDir dir;
+  const auto ledger = open_ledger(dir / "ledger.db");
+  commit(*ledger, {sample_counters(), sample_host(1), sample_volume(1)});
+  std::vector<Change> many;
+  for (std::int64_t n = 0; n < 5'000; ++n) {
+    Operation o = ended(fmt::format("op-{}", n), 1, n + 1);
+    o.ended_at = {5};
+    many.emplace_back(o);
+    HistoryEntry e = entry("event", 1);
+    e.operation = o.id;
+    many.emplace_back(e);
+  }
+  commit_at(*ledger, 5, std::move(many));
+  std::int64_t operations = 0;
+  int calls = 0;
+  for (bool more = true; more; ++calls) {
+    const PruneReport report = value_of(ledger->prune({100}));
+    CHECK(report.operations <= 2'000);
+    operations += report.operations;
+    more = report.more;
+  }
+  CHECK(calls == 3);
+  CHECK(operations == 4'999);
+  CHECK(kinds(*ledger).size() == 1);  // of the newest operation
+  CHECK(findings_text(*ledger, CheckDepth::full) == "");
+}
+
+TEST_CASE("What retention asks is answered by indexes") {
+  const TempDir dir;
+  const std::string path = dir / "ledger.db";
+  open_ledger(path);
+  for (const std::string name : {"prune_operations", "prune_evidence", "prune_history"}) {
+    for (const auto& row : sql_rows(path, "EXPLAIN QUERY PLAN " + std::string(sql_text("queries/" + name)))) {
+      INFO(name << ": " << row);
+      CHECK_THAT(row, !Catch::Contains("SCAN"));
+    }
+  }
+}
+
 TEST_CASE("Much history is dropped in parts") {
   const TempDir dir;
   const auto ledger = open_ledger(dir / "ledger.db");

@@ -33,7 +33,7 @@ CREATE TABLE migrations (
   hash TEXT NOT NULL,
   applied_at INTEGER NOT NULL
 ) STRICT;
-INSERT INTO migrations VALUES(1,'migrations/0001_init','irumqj7xhrsth3bqb3eh7xjmy3',1700000000000000000);
+INSERT INTO migrations VALUES(1,'migrations/0001_init','wtrsnpc5dfzhyduilumgvwlatf',1700000000000000000);
 CREATE TABLE view_texts (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   hash TEXT NOT NULL
@@ -299,10 +299,14 @@ INSERT INTO history VALUES(1,1,1700000000000000000,'attachment.attached',1,1,'',
 CREATE INDEX reservations_by_agent ON reservations (agent);
 CREATE UNIQUE INDEX volumes_by_name ON volumes (name) WHERE state <> 'removed';
 CREATE INDEX evidence_that_counts ON evidence (volume, host) WHERE void_reason = '';
+CREATE INDEX evidence_that_is_void ON evidence (request_sent_at) WHERE void_reason <> '';
 CREATE INDEX claims_by_volume ON claims (volume);
 CREATE UNIQUE INDEX operations_open ON operations (open_volume) WHERE open_volume IS NOT NULL;
 CREATE INDEX operations_by_volume ON operations (volume, ended_order);
 CREATE INDEX operations_failed ON operations (volume, ended_order) WHERE state = 'failed';
+CREATE INDEX operations_by_id ON operations (id);
+CREATE INDEX operations_by_evidence ON operations (evidence) WHERE evidence IS NOT NULL;
+CREATE INDEX operations_by_end ON operations (ended_at) WHERE ended_order IS NOT NULL;
 CREATE TRIGGER operations_move BEFORE UPDATE OF state ON operations
 WHEN OLD.state <> NEW.state AND NOT CASE OLD.state
     WHEN 'recorded' THEN NEW.state IN ('issued', 'failed', 'uncertain')
@@ -320,6 +324,9 @@ BEGIN
 END;
 CREATE TRIGGER history_is_kept BEFORE DELETE ON history
 WHEN OLD.number > (SELECT history_pruned FROM ledger_meta)
+  OR EXISTS (SELECT 1 FROM operations WHERE id = OLD.operation)
+  OR EXISTS (SELECT 1 FROM evidence WHERE id = OLD.evidence)
+  OR EXISTS (SELECT 1 FROM claims WHERE id = OLD.claim)
 BEGIN
   SELECT RAISE(ABORT, 'history is append-only; only retention removes rows, oldest first');
 END;
