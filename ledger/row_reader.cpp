@@ -200,7 +200,10 @@ Result<Snapshot> read_snapshot(Database& db) {
 }
 
 Result<std::vector<HistoryRow>> read_history(Database& db, const HistoryFilter& filter) {
-  const std::string_view name = filter.volume ? "queries/list_history_of_volume" : "queries/list_history";
+  std::string_view name = "queries/list_history";
+  if (filter.host) name = "queries/list_history_of_host";
+  if (filter.volume) name = "queries/list_history_of_volume";
+  if (!filter.task.value.empty()) name = "queries/list_history_of_task";
   ASSIGN(Statement statement,
          db.prepare(name, {"volume", "host", "framework", "task", "since", "before", "limit"}));
   Query query(statement, filter.volume, filter.host, NullIfEmpty{filter.framework.value},

@@ -325,6 +325,9 @@ CREATE TABLE history (
   user_uid INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX history_by_volume ON history (volume) WHERE volume IS NOT NULL;
+CREATE INDEX history_by_host ON history (host) WHERE host IS NOT NULL;
+CREATE INDEX history_by_task ON history (task) WHERE task <> '';
+CREATE INDEX history_by_time ON history (at);
 
 CREATE TRIGGER history_stands BEFORE UPDATE ON history
 BEGIN

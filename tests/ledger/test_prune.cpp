@@ -166,6 +166,20 @@ TEST_CASE("What retention asks is answered by indexes") {
   }
 }
 
+TEST_CASE("Questions to the history are answered by indexes") {
+  const TempDir dir;
+  const std::string path = dir / "ledger.db";
+  open_ledger(path);
+  for (const std::string by : {"volume", "host", "task"}) {
+    const std::string text(sql_text("queries/list_history_of_" + by));
+    CHECK_THAT(sql_rows(path, "EXPLAIN QUERY PLAN " + text).front(),
+               Catch::Contains(fmt::format("SEARCH history USING INDEX history_by_{} ({}=? ", by, by)));
+  }
+  const auto rows = sql_rows(path, "EXPLAIN QUERY PLAN " + std::string(sql_text("queries/list_history")));
+  CHECK_THAT(rows.front(), Catch::Contains("SEARCH history USING INTEGER PRIMARY KEY (rowid>?"));
+  CHECK_THAT(rows.back(), Catch::Contains("SEARCH since USING COVERING INDEX history_by_time"));
+}
+
 TEST_CASE("Much history is dropped in parts") {
   const TempDir dir;
   const auto ledger = open_ledger(dir / "ledger.db");
@@ -245,6 +259,10 @@ TEST_CASE("History is asked for by volume, host, task, time and page") {
   CHECK(asked({.since = {35}}) == "456");
   CHECK(asked({.limit = 2}) == "56");
   CHECK(asked({.before = 5, .limit = 2}) == "34");
+  CHECK(asked({.host = {1}, .task = TaskId("late")}) == "6");
+  CHECK(asked({.since = {1'000'000}}).empty());
+  commit_at(*ledger, 15, {entry("e.7", 1)});  // the clock stepped back
+  CHECK(asked({.since = {15}}) == "234567");
 }
 
 }  // namespace extvold::ledger

@@ -33,7 +33,7 @@ CREATE TABLE migrations (
   hash TEXT NOT NULL,
   applied_at INTEGER NOT NULL
 ) STRICT;
-INSERT INTO migrations VALUES(1,'migrations/0001_init','wtrsnpc5dfzhyduilumgvwlatf',1700000000000000000);
+INSERT INTO migrations VALUES(1,'migrations/0001_init','4u2h2u7ldowvvegzs2twsb7jvr',1700000000000000000);
 CREATE TABLE view_texts (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   hash TEXT NOT NULL
@@ -318,6 +318,9 @@ BEGIN
   SELECT RAISE(ABORT, 'an operation may not move from its state to that one');
 END;
 CREATE INDEX history_by_volume ON history (volume) WHERE volume IS NOT NULL;
+CREATE INDEX history_by_host ON history (host) WHERE host IS NOT NULL;
+CREATE INDEX history_by_task ON history (task) WHERE task <> '';
+CREATE INDEX history_by_time ON history (at);
 CREATE TRIGGER history_stands BEFORE UPDATE ON history
 BEGIN
   SELECT RAISE(ABORT, 'history is append-only');

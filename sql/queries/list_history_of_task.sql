@@ -1,0 +1,11 @@
+-- As list_history, by the index on tasks; it holds no ''.
+SELECT
+  number, sequence, at, kind, volume, host, framework, task, operation, evidence, claim, rule, text, user_uid
+FROM history
+WHERE (:volume IS NULL OR volume = :volume)
+  AND (:host IS NULL OR host = :host)
+  AND (:framework IS NULL OR framework = :framework)
+  AND task = :task AND task <> ''
+  AND at >= :since
+  AND number < :before
+ORDER BY number DESC LIMIT :limit;
