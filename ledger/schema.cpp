@@ -11,7 +11,8 @@ namespace {
 // An identifier against accidents (an edited or half-merged migration), not against forgery.
 std::string hash_of(std::string_view text) { return derived_name("", text); }
 
-Status check_hashes(Database& db, const std::string& path, std::span<const SqlFile> known) {
+Status check_hashes(Database& db, const std::string& path, std::span<const SqlFile> known,
+                    std::int64_t version) {
   ASSIGN(Statement statement, db.prepare("queries/list_migrations"));
   Query query(statement);
   std::int64_t expected = 0;
@@ -36,6 +37,13 @@ Status check_hashes(Database& db, const std::string& path, std::span<const SqlFi
           "ledger {}: it was made by another {} than this extvold holds; use the extvold that wrote it", path,
           name);
     }
+  }
+  if (expected != version) {
+    return fail(
+        Errc::conflict,
+        "ledger {}: it names {} migrations, but its schema is {}: somebody changed it by hand; restore "
+        "a backup with `extvold ledger restore FILE`",
+        path, expected, version);
   }
   return {};
 }
@@ -94,7 +102,7 @@ Result<SchemaStanding> schema_standing(Database& db, const std::string& path,
         "install that version again, or restore the backup that it made before it changed the schema",
         path, version, known.size());
   }
-  TRY(check_hashes(db, path, known));
+  TRY(check_hashes(db, path, known, version));
   return version == std::ssize(known) ? SchemaStanding::present : SchemaStanding::older;
 }
 

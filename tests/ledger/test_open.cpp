@@ -303,6 +303,13 @@ TEST_CASE("What is no ledger, or a newer one, is left as it is") {
                                     Catch::Contains("backup"));
     }
   }
+  SECTION("a ledger whose list of migrations is shorter than its schema") {
+    { const auto ledger = open_ledger(path); }
+    sql_rows(path, "DELETE FROM migrations");
+    const Error error = open_error(path);
+    CHECK(error.code == Errc::conflict);
+    CHECK_THAT(error.message, Catch::Contains("names 0 migrations, but its schema is 1"));
+  }
   SECTION("a ledger that another migration made") {
     { const auto ledger = open_ledger(path); }
     sql_rows(path, "UPDATE migrations SET hash = 'edited'");
