@@ -7,6 +7,23 @@ namespace {
 // same hot pages with every large commit; a longer WAL costs a restart more, and readers a little.
 constexpr std::int64_t kCheckpointFrames = 8192;
 
+// A copy that was not taken up as a new incarnation yet must not seem to act.
+void stop_acting(Snapshot& snapshot) {
+  snapshot.mode = Mode::observe;
+  std::vector<Change> changes;
+  for (const auto& [id, host] : snapshot.hosts()) {
+    if (host.hold == HoldState::released) changes.emplace_back(host);
+  }
+  for (const auto& [id, entry] : snapshot.volumes()) {
+    if (entry.volume.hold == HoldState::released) changes.emplace_back(entry.volume);
+  }
+  for (Change& change : changes) {
+    if (auto* host = std::get_if<Host>(&change)) host->hold = HoldState::inherit;
+    if (auto* volume = std::get_if<Volume>(&change)) volume->hold = HoldState::inherit;
+    snapshot.apply(change);
+  }
+}
+
 }  // namespace
 
 Result<CommitInfo> Ledger::commit(const Batch& batch) {
@@ -154,6 +171,7 @@ Result<Snapshot> Ledger::load() {
   Snapshot snapshot = std::move(*read);
   ASSIGN(meta_, read_meta(db_));
   ASSIGN(known_data_version_, db_.number("queries/get_data_version"));
+  if (report_.copied && !writer_) stop_acting(snapshot);
   return snapshot;
 }
 

@@ -115,7 +115,20 @@ Status Ledger::open_for_reading() {
         "backup and brings the ledger up to date",
         path_);
   }
+  const std::string reading_only = report_.read_only_reason;
   TRY(judge_against_mark(mark));
+  if (mark) {
+    ASSIGN(const FileIdentity file, identify(path_));
+    report_.copied = !(mark->file == file);
+  }
+  if (report_.copied && report_.read_only_reason == reading_only) {
+    report_.read_only_reason = fmt::format(
+        "{} is a copy, or was moved to another filesystem (its mark {} was written for another file): what "
+        "it "
+        "says about the present may be wrong, so it is shown as observing; `extvold serve` takes it up as a "
+        "new incarnation",
+        reading_only, high_water_path(path_));
+  }
   TRY(db_.run("queries/set_trusted_schema"));
   TRY(db_.run("queries/set_cell_size_check"));
   ASSIGN(meta_, read_meta(db_));

@@ -466,6 +466,16 @@ TEST_CASE("A copied ledger begins a new incarnation and observes") {
   SECTION("with its mark") {}
   SECTION("without its mark") { fs::remove(dir / "b/ledger.db.high-water"); }
   const bool marked = fs::exists(dir / "b/ledger.db.high-water");
+  if (marked) {  // also for those who only read it before it is taken up
+    const auto reader = open_reading(dir / "b/ledger.db");
+    CHECK(reader->report().copied);
+    CHECK_THAT(reader->report().read_only_reason, Catch::Contains("is a copy"));
+    const Snapshot seen = value_of(reader->load());
+    CHECK(seen.mode == Mode::observe);
+    CHECK(seen.volume({1})->volume.hold == HoldState::inherit);
+    CHECK(seen.host({1})->hold == HoldState::inherit);
+    CHECK_FALSE(open_reading(path)->report().copied);
+  }
   auto copy = open_ledger(dir / "b/ledger.db");
   CHECK(copy->report().copied);
   CHECK(copy->identity().incarnation == (marked ? 2 : 1001));
