@@ -477,6 +477,18 @@ void Engine::apply_outcome(const Operation& operation, const VolumeEntry& entry,
     case OperationKind::create:
       if (!done) return;
       volume.state = VolumeState::available;
+      // Formatted is only what an operation of this incarnation made. "It exists" is the answer to a call
+      // before which every other was settled as not happened: who made it, and what is on it, nobody knows.
+      if (volume.format == FormatState::wanted &&
+          (operation.outcome == Outcome::unchanged ||
+           operation.generation.incarnation != snapshot_.ledger.incarnation)) {
+        volume.format = FormatState::refused;
+        history({.kind = "volume.format_refused",
+                 .volume = volume.id,
+                 .operation = operation.id,
+                 .rule = "not_made_by_this_create",
+                 .text = fmt::format("{} existed before it was created here: it may hold data", volume.key)});
+      }
       change(volume);
       if (volume.format == FormatState::wanted) want_format(volume, "it is to be formatted", -1);
       resolve_again(volume.name, now);

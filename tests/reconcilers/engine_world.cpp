@@ -474,7 +474,8 @@ void EngineWorld::take_effect(const OperationCall& call, OperationResult& result
   if (call.operation.kind != OperationKind::create && !truth.contains(key)) return refuse("no such volume");
   switch (call.operation.kind) {
     case OperationKind::create:
-      truth.try_emplace(key, FakeVolume{call.volume, call.ledger_id, {}, {}, true});
+      if (!truth.try_emplace(key, FakeVolume{call.volume, call.ledger_id, {}, {}, true}).second)
+        result.outcome = Outcome::unchanged;
       result.provider_ref = "ref-" + key;
       result.granted_size_mb = call.volume.size_mb;
       return;
