@@ -58,8 +58,9 @@ Status take_down(const Site& site, const HelperRequest& request, const VolumeRef
       loop.path, anchor, mount_point, filesystem.value_or(request.filesystem), mounts.own->read_only, true};
   TRY(host::unmount(anchor, mount_point));
   host::crash_point("detach.after_umount");
-  ASSIGN(const DeviceMounts now, sort_mounts(loop, anchor + mount_point));
-  if (now.own) return fail(Errc::busy, "{}: is still mounted at {}", loop.path, now.own->target);
+  const Result<DeviceMounts> now = sort_mounts(loop, anchor + mount_point);
+  if (!now) return fail_uncertain(now.error());  // it is unmounted: "nothing happened" would be untrue
+  if (now->own) return fail(Errc::busy, "{}: is still mounted at {}", loop.path, now->own->target);
   if (const Status unused = check_unused(loop); !unused) return mount_again(loop, mount, unused.error());
   host::crash_point("detach.before_loop");
   held.reset();

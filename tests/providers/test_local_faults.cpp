@@ -2,6 +2,7 @@
 // steps: run again, it converges, with one loop device and one filesystem.
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -290,6 +291,31 @@ TEST_CASE("local: missing devices and tools are named, with the remedy", "[root]
     CHECK(result.state == OperationState::uncertain);
     CHECK(result.error.message.find("does not read back") != std::string::npos);
   }
+}
+
+TEST_CASE("local: a detach that unmounted and cannot go on is uncertain", "[root]") {
+  if (lacks_root("mounts")) return;
+  LocalWorld world;
+  Volume volume = world.formatted("xv-half");
+  volume.mount_point = "/data";
+  REQUIRE(world.execute(world.call(OperationKind::attach, volume, "a1")).state == OperationState::done);
+  set_environment(world, {"EXTVOLD_HELPER_STOP_AT=detach.after_umount"});
+  OperationResult result;
+  const OperationCall detach = world.call(OperationKind::detach, volume, "a1");
+  world.provider->execute(detach, [&](OperationResult ended) { result = std::move(ended); });
+  siginfo_t stopped{};
+  REQUIRE(::waitid(P_ALL, 0, &stopped, WSTOPPED | WNOWAIT) == 0);
+  const std::string folder = world.dir + "/hosts/a1/mnt/data";
+  std::filesystem::create_directories(folder);
+  REQUIRE(::mount("tmpfs", folder.c_str(), "tmpfs", 0, nullptr) == 0);
+  REQUIRE(::kill(stopped.si_pid, SIGCONT) == 0);
+  world.runner.drain();
+  INFO(result.error.message);
+  CHECK(result.state == OperationState::uncertain);
+  CHECK(result.error.message.find("something else is mounted") != std::string::npos);
+  REQUIRE(::umount2(folder.c_str(), 0) == 0);
+  set_environment(world, {});
+  CHECK(world.execute(detach).outcome == Outcome::changed);
 }
 
 TEST_CASE("local: a mkfs that outlives its helper keeps the lock, ends its work, and is not run twice",
