@@ -1,6 +1,7 @@
 // The local provider where something is in use, in the way, or left behind: the traps of loop devices and
 // mounts.
 #include <fcntl.h>
+#include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <linux/loop.h>
 #include <sched.h>
@@ -10,11 +11,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <catch2/catch.hpp>
 #include <filesystem>
 
 #include "host/fd.h"
 #include "host/loop.h"
+#include "tests/lib/skip.h"
 #include "tests/providers/local_world.h"
 
 using namespace extvold;
@@ -469,6 +472,42 @@ TEST_CASE("host: a device is held only while it is the same attachment", "[root]
     check_done(world.execute(world.call(OperationKind::detach, volume, "a1")), Outcome::changed);
     CHECK(host::hold_loop(loop).error().code == Errc::not_found);
   }
+}
+
+TEST_CASE("local: a clone on a filesystem that shares blocks has space of its own", "[root]") {
+  if (lacks_root("mounts")) return;
+  LocalWorld world;
+  const std::string disk = world.dir + "/disk";
+  write_text(disk, "");
+  std::filesystem::resize_file(disk, 320 << 20);
+  if (run_program({"/usr/sbin/mkfs.xfs", "-q", disk}) != 0) return skip_test("needs mkfs.xfs");
+  REQUIRE(run_program({"/bin/mount", "-o", "loop", disk, world.config.root + "/hdd"}) == 0);
+  const Volume source = world.volume("xv-source", 16, Filesystem::none);
+  check_done(world.execute(world.call(OperationKind::create, source)), Outcome::changed);
+  write_text(world.image(source), std::string(16 << 20, 's'));
+  Volume clone = world.volume("xv-clone", 20, Filesystem::none);
+  clone.origin = VolumeOrigin::cloned;
+  OperationCall create = world.call(OperationKind::create, clone);
+  create.source_ref = "hdd/xv-source.img";
+  check_done(world.execute(create), Outcome::changed);
+  CHECK(read_text(world.image(clone)).substr(0, 16 << 20) == read_text(world.image(source)));
+
+  struct Extents {
+    fiemap head;
+    std::array<fiemap_extent, 64> list;
+  } extents{};
+  extents.head.fm_length = FIEMAP_MAX_OFFSET;
+  extents.head.fm_flags = FIEMAP_FLAG_SYNC;
+  extents.head.fm_extent_count = extents.list.size();
+  const UniqueFd image(::open(world.image(clone).c_str(), O_RDONLY | O_CLOEXEC));
+  REQUIRE(::ioctl(image.get(), FS_IOC_FIEMAP, &extents) == 0);
+  REQUIRE(extents.head.fm_mapped_extents > 0);
+  std::uint64_t bytes = 0;
+  for (unsigned i = 0; i < extents.head.fm_mapped_extents; ++i) {
+    CHECK((extents.list.at(i).fe_flags & FIEMAP_EXTENT_SHARED) == 0);
+    bytes += extents.list.at(i).fe_length;
+  }
+  CHECK(bytes >= 20U << 20U);
 }
 
 TEST_CASE("local: foreign and adopted volumes", "[root]") {
