@@ -15,12 +15,13 @@ namespace extvold {
 EXTVOLD_ENUM(TriState, no, yes, unknown)
 
 struct ObservedAttachment {
-  std::string host_identity;  // as the provider names the host
+  std::string host_identity;  // as the provider names the host; empty: attached, and nobody can say where
   std::string device;
   bool read_only = false;
   TriState mounted = TriState::unknown;  // only from a node side
   TriState open = TriState::unknown;     // device opened by anybody on that host; only from a node side
   std::vector<std::string> mount_paths;
+  std::string boot_id;  // of the host when it was attached; empty: not known
   bool operator==(const ObservedAttachment&) const = default;
 };
 

@@ -226,6 +226,8 @@ class Engine {
                       const ProviderObservation& observation, Now now);
   void settle_operation(const VolumeEntry& entry, const ObservedVolume* seen,
                         const ProviderObservation& observation, Now now);
+  void settle_not_shown(const VolumeEntry& entry, const Operation& operation, bool over, Now now);
+  void note_identity(const VolumeEntry& entry, HostId host, const ObservedAttachment& there);
   void settle_attachments(const VolumeEntry& entry, const ObservedVolume* seen,
                           const ProviderObservation& observation, Now now);
   void host_evidence(const VolumeEntry& entry, const ObservedVolume& seen,
@@ -251,6 +253,7 @@ class Engine {
   Result<std::string> obey(const FenceConfirm& order, const Command& command, Now now);
   Result<std::string> obey(const FenceRelease& order, const Command& command, Now now);
   Result<std::string> obey(const ReconcileNow& order, const Command& command, Now now);
+  bool stands_against_others(const VolumeEntry& entry, const Attachment& attachment) const;
   Result<std::string> set_hold(const std::string& target, HoldState hold, const Command& command);
 
   Snapshot snapshot_;

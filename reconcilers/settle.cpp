@@ -23,6 +23,17 @@ const ObservedAttachment* attachment_on(const ObservedVolume* seen, const Snapsh
   return nullptr;
 }
 
+// What the provider cannot name (somebody's own losetup) is held by somebody all the same.
+void name_the_nameless(ProviderObservation& observation) {
+  for (ObservedVolume& volume : observation.volumes) {
+    for (ObservedAttachment& one : volume.attachments) {
+      if (one.host_identity.empty())
+        one.host_identity = fmt::format("unnamed@{}", observation.provider.value);
+    }
+  }
+  std::erase_if(observation.hosts, [](const ObservedHost& one) { return one.host_identity.empty(); });
+}
+
 }  // namespace
 
 // An empty or suddenly short list is a failed list (controllers.md, invariant 21).
@@ -53,6 +64,7 @@ bool Engine::plausible(const ProviderObservation& observation, ProviderView& vie
 }
 
 void Engine::on_observation(ProviderObservation observation, Now now) {
+  name_the_nameless(observation);
   if (!observation.volume_key.empty()) {
     const VolumeEntry* entry = snapshot_.volume_by_key(observation.volume_key);
     if (entry == nullptr) return;
@@ -191,57 +203,47 @@ void Engine::settle_operation(const VolumeEntry& entry, const ObservedVolume* se
   // An orphaned child of a dead daemon is still at work: nothing is settled (an orphaned mkfs looks like a
   // blank disk).
   if (running == TriState::yes) return;
+  const ObservedAttachment* there = attachment_on(seen, snapshot_, entry, operation.host);
+  // A list settles what it shows, never what it leaves out, and reads nothing back: an entry may be stale,
+  // and a volume that a call is still making or removing is in no list.
+  const bool direct = !observation.volume_key.empty();
+  const bool made = seen != nullptr && seen->ledger_id == snapshot_.ledger.id;
+  const bool shown = (operation.kind == OperationKind::create && made) ||
+                     (operation.kind == OperationKind::attach && there != nullptr);
+  if (!direct && !shown) {
+    inspect_not_before_.try_emplace(entry.volume.id, now.at);
+    return;
+  }
   const bool over = provider->capabilities.shows_running_calls
                         ? (running == TriState::no || seen == nullptr)
                         : now.at >= operation.call_ended_at.value + provider->settle_time;
-  const auto not_happened = [&] {
-    if (operation.state == OperationState::issued) {
-      // The provider said done, and a look shows otherwise.
-      Operation row = operation;
-      row.state = OperationState::uncertain;
-      row.error_code = Errc::uncertain;
-      row.error = "the provider said it was done, a look that was sent later does not show it";
-      history({.kind = "operation.uncertain",
-               .volume = row.volume,
-               .host = row.host,
-               .operation = row.id,
-               .rule = "read_back",
-               .text = row.error});
-      change(row);
-      snapshot_.note_call_ended(entry.volume.id, operation.call_ended_at.value);
-      return;
-    }
-    if (over) {
-      end_operation(operation, OperationState::failed, Outcome::none,
-                    {Errc::unavailable, operation.error + "; a later look shows that it did not happen"},
-                    now);
-    }
-  };
-  const bool attached_there = attachment_on(seen, snapshot_, entry, operation.host) != nullptr;
   switch (operation.kind) {
     case OperationKind::create:
-      if (seen != nullptr && seen->ledger_id == snapshot_.ledger.id) {
+      if (made) {
         Volume row = entry.volume;
         row.provider_ref = seen->provider_ref;
         row.size_mb = seen->size_mb;
         change(row);
         return end_operation(operation, OperationState::done, Outcome::changed, {}, now);
       }
-      return not_happened();
+      return settle_not_shown(entry, operation, over, now);
     case OperationKind::remove:
       if (seen == nullptr) return end_operation(operation, OperationState::done, Outcome::changed, {}, now);
-      return not_happened();
+      return settle_not_shown(entry, operation, over, now);
     case OperationKind::attach:
-      if (attached_there) return end_operation(operation, OperationState::done, Outcome::changed, {}, now);
+      if (there != nullptr) {
+        note_identity(entry, operation.host, *there);
+        return end_operation(operation, OperationState::done, Outcome::changed, {}, now);
+      }
       // "Not there" settles an attach only if the provider shows that its task ended, or refuses a second
       // host by itself.
       if (operation.state == OperationState::uncertain && !provider->capabilities.shows_running_calls &&
           !provider->capabilities.exclusive_attach)
         return;
-      return not_happened();
+      return settle_not_shown(entry, operation, over, now);
     case OperationKind::detach:
-      if (!attached_there) return end_operation(operation, OperationState::done, Outcome::changed, {}, now);
-      return not_happened();
+      if (there == nullptr) return end_operation(operation, OperationState::done, Outcome::changed, {}, now);
+      return settle_not_shown(entry, operation, over, now);
     case OperationKind::format:
       // Nothing but a new probe tells; the next format begins with one.
       if (over) {
@@ -251,6 +253,52 @@ void Engine::settle_operation(const VolumeEntry& entry, const ObservedVolume* se
       }
       return;
   }
+}
+
+// A look does not show what the call was to do.
+void Engine::settle_not_shown(const VolumeEntry& entry, const Operation& operation, bool over, Now now) {
+  if (operation.state == OperationState::issued) {
+    // The provider said done.
+    Operation row = operation;
+    row.state = OperationState::uncertain;
+    row.error_code = Errc::uncertain;
+    row.error = "the provider said it was done, a look that was sent later does not show it";
+    history({.kind = "operation.uncertain",
+             .volume = row.volume,
+             .host = row.host,
+             .operation = row.id,
+             .rule = "read_back",
+             .text = row.error});
+    change(row);
+    snapshot_.note_call_ended(entry.volume.id, operation.call_ended_at.value);
+    return;
+  }
+  if (over) {
+    end_operation(operation, OperationState::failed, Outcome::none,
+                  {Errc::unavailable, operation.error + "; a later look shows that it did not happen"}, now);
+  }
+}
+
+// An answer that was lost did not say what a fence must name; what the look shows is recorded before the
+// attach counts as done (DESIGN.md section 10).
+void Engine::note_identity(const VolumeEntry& entry, HostId host, const ObservedAttachment& there) {
+  Attachment row = *entry.attachment(host);
+  if (!row.host_identity.empty()) return;
+  row.host_identity = there.host_identity;
+  row.device = there.device;
+  row.boot_id = there.boot_id;
+  row.mounted = !entry.volume.mount_point.empty() && there.mounted == TriState::yes;
+  history({.kind = "attachment.identified",
+           .volume = row.volume,
+           .host = host,
+           .rule = "observed",
+           .text = fmt::format("the answer was lost; a look shows {}{}, {}", there.host_identity,
+                               there.device.empty() ? "" : " with " + there.device,
+                               there.boot_id.empty()
+                                   ? "and not in which boot it was attached: no report of that host will be "
+                                     "evidence for it"
+                                   : "attached in boot " + there.boot_id)});
+  change(std::move(row));
 }
 
 void Engine::settle_attachments(const VolumeEntry& entry, const ObservedVolume* seen,
@@ -383,7 +431,7 @@ void Engine::on_result(OperationResult result, Now now) {
   leave_lane(entry->volume.pool.provider, lane_of(operation.kind));
   observed_.volumes[id].acted_at = result.ended_at;
   touch(id);
-  if (operation.kind == OperationKind::attach && result.state != OperationState::failed) {
+  if (operation.kind == OperationKind::attach && result.state == OperationState::done) {
     // The identity that a fence needs, before the attach counts as done.
     Attachment row = *entry->attachment(operation.host);
     row.host_identity =

@@ -44,9 +44,10 @@ Result<json> open_answer(std::string_view output) {
 }
 
 json attachment_json(const ObservedAttachment& attachment) {
-  return {{"host", attachment.host_identity},  {"device", attachment.device},
-          {"read_only", attachment.read_only}, {"mounted", to_text(attachment.mounted)},
-          {"open", to_text(attachment.open)},  {"paths", attachment.mount_paths}};
+  return {{"host", attachment.host_identity},       {"device", attachment.device},
+          {"boot_id", attachment.boot_id},          {"read_only", attachment.read_only},
+          {"mounted", to_text(attachment.mounted)}, {"open", to_text(attachment.open)},
+          {"paths", attachment.mount_paths}};
 }
 
 json volume_json(const ObservedVolume& volume) {
@@ -67,6 +68,7 @@ Result<ObservedAttachment> parse_attachment(const json& value) {
   ObservedAttachment attachment;
   attachment.host_identity = in.text("host", 256);
   attachment.device = in.text("device", 256);
+  attachment.boot_id = in.text("boot_id", 256);
   attachment.read_only = in.boolean("read_only");
   attachment.mounted = in.enumerator<TriState>("mounted");
   attachment.open = in.enumerator<TriState>("open");

@@ -243,6 +243,15 @@ bool is_missed(const Looking& look, const host::LoopDevice& loop) {
   });
 }
 
+// The boot in which this device was attached, as the attach noted it beside the device.
+std::string boot_of(const Looking& look, const std::string& host, const host::LoopDevice& loop,
+                    const std::string& ref) {
+  const std::optional<VolumeRef> volume = volume_ref_from_text(ref);
+  if (host.empty() || !volume) return {};
+  const Result<std::optional<AttachmentRecord>> record = read_record(look.site, host, *volume);
+  return record && *record && (*record)->device == loop.path ? (*record)->boot_id : std::string();
+}
+
 // The loop devices on our images. `by_volume` says of which volume each is.
 std::vector<host::LoopDevice> our_loops(Looking& look, std::vector<std::size_t>& by_volume) {
   std::vector<host::LoopDevice> ours;
@@ -290,6 +299,7 @@ void look_at_loops(Looking& look) {
     ObservedAttachment attachment;
     attachment.host_identity = host_of(look, loop, volume.provider_ref);
     attachment.device = loop.path;
+    attachment.boot_id = boot_of(look, attachment.host_identity, loop, volume.provider_ref);
     attachment.read_only = loop.read_only;
     attachment.open = openers.by_device.contains(loop.number) ? TriState::yes
                       : openers.all_seen                      ? TriState::no

@@ -100,6 +100,7 @@ TEST_CASE("local: attach, format, mount, detach, on another host again", "[root]
   REQUIRE(seen.attachments.size() == 1);
   CHECK(seen.attachments[0].host_identity == "a1");
   CHECK(seen.attachments[0].device == attached.device);
+  CHECK(seen.attachments[0].boot_id == "boot-one");
   CHECK(seen.attachments[0].mounted == TriState::yes);
   CHECK(seen.attachments[0].open == TriState::no);
   CHECK(seen.attachments[0].mount_paths == std::vector<std::string>{world.dir + "/hosts/a1/mnt/var/lib/pg"});

@@ -23,7 +23,8 @@ struct FakeVolume {
   Volume made;
   std::string ledger_id;
   std::set<std::string> hosts;
-  std::set<std::string> busy_hosts;  // mounted or open there: a detach is refused
+  std::set<std::string> busy_hosts;          // mounted or open there: a detach is refused
+  std::map<std::string, std::string> boots;  // host → its boot id when it was attached there
   bool blank = true;
 };
 
@@ -108,7 +109,10 @@ class EngineWorld {
   std::map<std::string, std::int64_t> destroy_errors;  // agent → container_destroy_errors
   std::map<std::string, std::string> boot_ids;         // host → boot id; absent: no node side
   std::set<std::string> running_calls;                 // keys with a call at work
+  std::set<std::string> powered_off;                   // hosts that cannot write, whatever they have
+  std::set<std::string> list_omits;  // keys that lists leave out; a direct look shows them
   bool provider_silent = false;
+  bool inspects_fail = false;  // direct looks; lists are answered
   bool list_empty = false;
   std::map<MasterCall, std::vector<Instant>> polls;  // when each was asked
   // The n-th commit, call or look from now on is where the daemon dies: before it takes place. 0: never.

@@ -1,0 +1,152 @@
+// Settling: which answer of a provider ends an operation, and what is recorded of it. A list is a weaker
+// witness than a direct look.
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+
+#include "tests/reconcilers/engine_world.h"
+
+using extvold::testing::EngineWorld;
+using extvold::testing::Mishap;
+namespace ev = extvold;
+
+namespace {
+
+// Agents A1, A2 on a1, a2; volume pgdata, and another, so that a list without pgdata is not an empty one.
+struct Cluster : EngineWorld {
+  explicit Cluster(ev::Policy policy = EngineWorld::default_policy()) : EngineWorld(std::move(policy)) {
+    join();
+    make_volume("pgdata");
+    make_volume("other");
+  }
+  void join() {
+    subscribe();
+    agent_added("A1", "a1");
+    agent_added("A2", "a2");
+  }
+  void end(const std::string& task, const std::string& agent) {
+    end_container(task, agent);
+    task_updated(task, agent, ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  }
+  std::string key() const { return volume("pgdata").volume.key; }
+  std::int64_t count(const std::string& call) const { return std::count(calls.begin(), calls.end(), call); }
+  const ev::Operation* open() const { return volume("pgdata").open_operation.get(); }
+};
+
+// Nothing but our own reading back keeps the second host out.
+ev::Policy permissive() {
+  ev::Policy policy = EngineWorld::default_policy();
+  policy.providers[0].capabilities.exclusive_attach = false;
+  return policy;
+}
+
+}  // namespace
+
+TEST_CASE("a list that leaves a volume out does not read its detach back") {
+  Cluster world(permissive());
+  world.run_task("pg.1", "A1", "pgdata");
+  world.advance(ev::seconds(1));
+  REQUIRE(world.attached("pgdata", "a1"));
+  world.mishap[ev::OperationKind::detach] = Mishap::lie;
+  world.list_omits.insert(world.key());
+  world.inspects_fail = true;
+  world.end("pg.1", "A1");
+  world.run_task("pg.2", "A2", "pgdata");
+  world.advance(ev::minutes(10));
+  REQUIRE(world.open() != nullptr);
+  CHECK(world.open()->kind == ev::OperationKind::detach);
+  CHECK(world.count("attach pgdata a2") == 0);
+  // The direct look tells the truth: it is still there, and is detached once more.
+  world.inspects_fail = false;
+  world.mishap.clear();
+  world.advance(ev::minutes(5));
+  CHECK(world.count("detach pgdata a1") == 2);
+  CHECK(world.attached("pgdata", "a2"));
+}
+
+TEST_CASE("a list that leaves a volume out does not read its removal back, nor end an uncertain attach") {
+  Cluster world;
+  SECTION("removal") {
+    REQUIRE(world.order(ev::RemoveVolume{"pgdata", "pgdata"}).status);
+    world.mishap[ev::OperationKind::remove] = Mishap::lie;
+    world.list_omits.insert(world.key());
+    world.inspects_fail = true;
+    const ev::VolumeId id = world.volume("pgdata").volume.id;
+    REQUIRE(world.order(ev::PurgeVolume{"pgdata", "pgdata", true}).status);
+    world.advance(ev::minutes(10));
+    CHECK(world.engine().snapshot().volume(id)->volume.state == ev::VolumeState::removing);
+  }
+  SECTION("attach") {
+    world.mishap[ev::OperationKind::attach] = Mishap::lose_reply_after;
+    world.list_omits.insert(world.key());
+    world.inspects_fail = true;
+    world.run_task("pg.1", "A1", "pgdata");
+    world.advance(ev::seconds(1));
+    world.end("pg.1", "A1");
+    world.run_task("pg.2", "A2", "pgdata");
+    world.advance(ev::minutes(10));
+    REQUIRE(world.open() != nullptr);
+    CHECK(world.open()->state == ev::OperationState::uncertain);
+    CHECK(world.count("attach pgdata a2") == 0);
+  }
+}
+
+TEST_CASE("a create is not given up because no list has the volume yet") {
+  Cluster world(permissive());
+  world.mishap[ev::OperationKind::create] = Mishap::lose_reply_before;
+  world.inspects_fail = true;
+  ev::CreateVolume create;
+  create.name = "late";
+  create.pool = {ev::ProviderName("local~lab"), "p1"};
+  create.size_mb = 64;
+  REQUIRE(world.order(create).status);
+  world.advance(ev::minutes(10));
+  CHECK(world.count("create late") == 1);
+  REQUIRE(world.volume("late").open_operation != nullptr);
+  CHECK(world.volume("late").open_operation->state == ev::OperationState::uncertain);
+}
+
+TEST_CASE("a list settles what it shows: an attach whose answer was lost") {
+  Cluster world;
+  world.mishap[ev::OperationKind::attach] = Mishap::lose_reply_after;
+  world.inspects_fail = true;
+  world.run_task("pg.1", "A1", "pgdata");
+  world.advance(ev::minutes(2));
+  CHECK(world.attached("pgdata", "a1"));
+  CHECK(world.open() == nullptr);
+}
+
+TEST_CASE("what a lost answer did not say of the host is recorded from the look, before the attach is done") {
+  Cluster world;
+  world.boot_ids["a1"] = "boot-1";
+  SECTION("the answer was lost") {
+    world.mishap[ev::OperationKind::attach] = Mishap::lose_reply_after;
+    world.run_task("pg.1", "A1", "pgdata");
+  }
+  SECTION("killed before the answer") {
+    world.mishap[ev::OperationKind::attach] = Mishap::lose_reply_after;
+    world.inspects_fail = true;
+    world.run_task("pg.1", "A1", "pgdata");
+    world.restart();
+    world.inspects_fail = false;
+    world.join();
+  }
+  world.boot_ids["a1"] = "boot-2";  // it was attached in the boot before
+  world.advance(ev::minutes(5));
+  REQUIRE(world.attached("pgdata", "a1"));
+  CHECK(world.attachment("pgdata", "a1")->host_identity == "a1");
+  CHECK(world.attachment("pgdata", "a1")->device == "/dev/loop-" + world.key());
+  CHECK(world.attachment("pgdata", "a1")->boot_id == "boot-1");
+  const auto identified = [](const ev::HistoryEntry& one) { return one.kind == "attachment.identified"; };
+  CHECK(std::count_if(world.history.begin(), world.history.end(), identified) == 1);
+}
+
+TEST_CASE("an attachment that the provider can give no host is held by a host with a name of its own") {
+  Cluster world;
+  world.truth.at(world.key()).hosts.insert("");  // somebody's own losetup
+  world.run_task("pg.1", "A1", "pgdata");
+  world.advance(ev::minutes(2));
+  CHECK(world.engine().snapshot().host_by_name("") == nullptr);
+  CHECK(world.blocked("pgdata", "unnamed@local~lab") == "unexplained_attachment");
+  CHECK(world.blocked("pgdata", "a1") == "waits_for_unknown_claim");
+}
