@@ -46,22 +46,6 @@ std::vector<Candidate> candidates_of(const VolumeEntry& entry) {
   return out;
 }
 
-// Nothing about this attachment stands against another host: DESIGN.md section 4, (i) to (iv).
-bool released(const VolumeLook& look, const Attachment& attachment, EvidenceId& evidence) {
-  const auto fenced = [](EvidenceKind kind) { return kind == EvidenceKind::fenced; };
-  if (const Evidence* fence = evidence_for(look.entry, attachment, fenced)) {
-    evidence = fence->id;
-    return true;
-  }
-  if (attachment.state != AttachmentState::detached || !attachment.read_back) return false;
-  if (look.provider.capabilities.detach_enforced) return true;
-  if (const Evidence* strong = evidence_for(look.entry, attachment, permits_attach_elsewhere)) {
-    evidence = strong->id;
-    return true;
-  }
-  return false;
-}
-
 bool reaches(const VolumeLook& look, HostId host) {
   if (look.provider.reach_all) return true;
   const Snapshot& snapshot = look.look.snapshot;
@@ -177,6 +161,34 @@ void block_second_host(const VolumeLook& look, const Candidate& second, HostId f
           look.volume().name, host_name(look.look.snapshot, first)));
 }
 
+// What is in the way on other hosts: nothing, detaches that come first, or something that only others can
+// move.
+struct Clearance {
+  bool clear = true;
+  EvidenceId evidence;
+  std::vector<std::size_t> after;
+};
+
+Clearance clear_others(const VolumeLook& look, const Candidate& candidate, const VolumePlan& out) {
+  Clearance result;
+  const Capabilities& can = look.provider.capabilities;
+  const bool read_only = attaches_read_only(look.volume(), candidate.claim);
+  for (const Attachment& one : look.entry.attachments) {
+    if (one.host == candidate.host || !excludes(look.volume().access, one.read_only, read_only)) continue;
+    const bool released = is_released(look.entry, look.provider, one, result.evidence);
+    const PlannedOperation* detach = out.detach_of(one.host);
+    // What is proven needs no detach, but one that can be had comes first; and a provider that refuses a
+    // second host by itself would refuse this one, whatever is proven.
+    if (released && (detach == nullptr || (!detach->waits_for.empty() && !can.exclusive_attach))) continue;
+    if (detach == nullptr || !(released || can.detach_enforced)) {
+      result.clear = false;
+      return result;
+    }
+    result.after.push_back(static_cast<std::size_t>(detach - out.operations.data()));
+  }
+  return result;
+}
+
 void plan_single_writer(const VolumeLook& look, const std::vector<Candidate>& candidates, VolumePlan& out) {
   const auto candidate_on = [&](HostId host) {
     return std::find_if(candidates.begin(), candidates.end(),
@@ -194,19 +206,10 @@ void plan_single_writer(const VolumeLook& look, const std::vector<Candidate>& ca
   }
   const Candidate& first = candidates.front();
   for (std::size_t i = 1; i < candidates.size(); ++i) block_second_host(look, candidates[i], first.host, out);
-  EvidenceId evidence;
-  std::vector<std::size_t> after;
-  for (const Attachment& one : look.entry.attachments) {
-    if (one.host == first.host || released(look, one, evidence)) continue;
-    const PlannedOperation* detach = out.detach_of(one.host);
-    if (detach != nullptr && look.provider.capabilities.detach_enforced) {
-      after.push_back(static_cast<std::size_t>(detach - out.operations.data()));
-      continue;
-    }
-    // reconcile_fence says who must act for what
-    return;
-  }
-  if (host_may(look, first, out)) add_attach(look, first, evidence, std::move(after), out);
+  Clearance clearance = clear_others(look, first, out);
+  if (!clearance.clear) return;  // reconcile_fence says who must act for what
+  if (host_may(look, first, out))
+    add_attach(look, first, clearance.evidence, std::move(clearance.after), out);
 }
 
 // A host that may not have it, or must wait, holds up no other; what is ready goes one after the other,
@@ -216,8 +219,10 @@ void plan_several_hosts(const VolumeLook& look, const std::vector<Candidate>& ca
   for (const Candidate& one : candidates) {
     const Attachment* attachment = look.entry.attachment(one.host);
     if (attachment != nullptr && attachment->state == AttachmentState::attached) continue;
-    if (!host_may(look, one, out)) continue;
-    add_attach(look, one, {}, {}, out);
+    // While its writer, the format host, still has it, nobody reads it.
+    Clearance clearance = clear_others(look, one, out);
+    if (!clearance.clear || !host_may(look, one, out)) continue;
+    add_attach(look, one, clearance.evidence, std::move(clearance.after), out);
     std::string& waits_for = out.operations.back().waits_for;
     if (!waits_for.empty()) continue;
     if (one_is_ready) waits_for = "the attach before it: one operation a volume";

@@ -135,7 +135,8 @@ void plan_one(const VolumeLook& look, const Attachment& attachment, VolumePlan& 
   if (claims.wanted > 0) return;
   if (claims.count == 0) return;  // reconcile_orphan says so
   if (claims.not_dead != nullptr) return block_for_evidence(look, attachment, *claims.not_dead, out);
-  if (!claims.only_withdrawn && evidence_for(look.entry, attachment, permits_detach) == nullptr) {
+  const auto any = [](EvidenceKind) { return true; };
+  if (!claims.only_withdrawn && evidence_for(look.entry, attachment, any) == nullptr) {
     out.block(volume.id, attachment.host, "evidence_void", Owner::extvold,
               fmt::format("volume {} stays at {}: what proved its users gone does not count any more",
                           volume.name, host_name(look.look.snapshot, attachment.host)));

@@ -229,10 +229,7 @@ void Engine::record(PlannedOperation planned, Now now) {
     row.host = operation.host;
     row.state = AttachmentState::attaching;
     row.generation = operation.generation;
-    // Somebody has to write the filesystem of a volume that all others only read.
-    const Claim* claim = snapshot_.claim(operation.claim);
-    const bool to_format = claim != nullptr && claim->kind == ClaimKind::format;
-    row.read_only = entry.volume.access == AccessMode::ro && !to_format;
+    row.read_only = attaches_read_only(entry.volume, snapshot_.claim(operation.claim));
     row.changed_at = now.wall;
     if (const Attachment* before = entry.attachment(operation.host)) row.read_back = before->read_back;
     void_evidence(entry, operation.host, /*keep_fenced=*/false, "a new attachment of that host begins");
@@ -324,12 +321,15 @@ bool Engine::still_permitted(const Operation& operation) const {
           claim->host != operation.host)
         return false;
       if (is_of_mesos(claim->kind) && !observed_.view_complete) return false;
-      if (!is_single_writer(entry.volume.access)) return true;
-      return std::all_of(entry.attachments.begin(), entry.attachments.end(), [&](const Attachment& one) {
-        return one.host == operation.host || one.state == AttachmentState::detached ||
-               evidence_for(entry, one, [](EvidenceKind kind) { return kind == EvidenceKind::fenced; }) !=
-                   nullptr;
-      });
+      const ProviderInfo* provider = policy_.provider(entry.volume.pool.provider);
+      const bool read_only = entry.attachment(operation.host)->read_only;
+      return provider != nullptr &&
+             std::all_of(entry.attachments.begin(), entry.attachments.end(), [&](const Attachment& one) {
+               EvidenceId evidence;
+               return one.host == operation.host ||
+                      !excludes(entry.volume.access, one.read_only, read_only) ||
+                      is_released(entry, *provider, one, evidence);
+             });
     }
   }
   return false;

@@ -25,13 +25,13 @@ void block_waiting(const VolumeLook& look, const Claim& waiting, const Attachmen
   const Claim* user = user_on(look.entry, held.host);
   if (user != nullptr && user->liveness == Liveness::unknown) {
     out.block(look.volume().id, waiting.host, "waits_for_unknown_claim", Owner::operator_,
-              fmt::format("{} waits: volume {} is attached to {}, where {} may still write to it ({}: {}); "
+              fmt::format("{} waits: volume {} is attached to {}, where {} may still write to it ({}); "
                           "nothing proves otherwise. "
                           "It moves by itself when its agent proves it gone; or see that {} cannot write any "
                           "more and `extvold fence "
                           "confirm {}`",
-                          who, look.volume().name, there, claim_text(snapshot, *user),
-                          to_text(user->task_state), user->liveness_why, there, there));
+                          who, look.volume().name, there, claim_text(snapshot, *user), user->liveness_why,
+                          there, there));
     return;
   }
   if (held.state == AttachmentState::detached) {
@@ -50,7 +50,7 @@ void block_waiting(const VolumeLook& look, const Claim& waiting, const Attachmen
 }  // namespace
 
 void reconcile_fence(const VolumeLook& look, VolumePlan& out) {
-  if (!is_single_writer(look.volume().access)) return;
+  if (look.volume().access == AccessMode::shared) return;
   for (const Claim* claim : look.entry.claims) {
     if (!claim->wanted || claim->liveness != Liveness::live || !claim->host) continue;
     const Attachment* own = look.entry.attachment(claim->host);
@@ -61,9 +61,10 @@ void reconcile_fence(const VolumeLook& look, VolumePlan& out) {
     }
     if (planned) continue;
     for (const Attachment& held : look.entry.attachments) {
-      if (held.host == claim->host) continue;
-      if (held.state == AttachmentState::detached && held.read_back &&
-          look.provider.capabilities.detach_enforced)
+      const bool read_only = attaches_read_only(look.volume(), claim);
+      EvidenceId evidence;
+      if (held.host == claim->host || !excludes(look.volume().access, held.read_only, read_only) ||
+          is_released(look.entry, look.provider, held, evidence))
         continue;
       block_waiting(look, *claim, held, out);
       break;

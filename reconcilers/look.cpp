@@ -113,6 +113,38 @@ bool permits_attach_elsewhere(EvidenceKind kind) {
   return false;
 }
 
-bool permits_detach(EvidenceKind) { return true; }
+bool attaches_read_only(const Volume& volume, const Claim* claim) {
+  return volume.access == AccessMode::ro && (claim == nullptr || claim->kind != ClaimKind::format);
+}
+
+bool excludes(AccessMode access, bool read_only, bool other_read_only) {
+  switch (access) {
+    case AccessMode::rw:
+      return true;
+    case AccessMode::ro:
+      return !read_only || !other_read_only;
+    case AccessMode::shared:
+      return false;
+  }
+  return true;
+}
+
+bool is_released(const VolumeEntry& entry, const ProviderInfo& provider, const Attachment& attachment,
+                 EvidenceId& evidence) {
+  const auto by_itself = [](EvidenceKind kind) {
+    return kind == EvidenceKind::fenced || kind == EvidenceKind::operator_;
+  };
+  if (const Evidence* proof = evidence_for(entry, attachment, by_itself)) {
+    evidence = proof->id;
+    return true;
+  }
+  if (attachment.state != AttachmentState::detached || !attachment.read_back) return false;
+  if (provider.capabilities.detach_enforced) return true;
+  if (const Evidence* strong = evidence_for(entry, attachment, permits_attach_elsewhere)) {
+    evidence = strong->id;
+    return true;
+  }
+  return false;
+}
 
 }  // namespace extvold::reconcilers

@@ -59,9 +59,20 @@ std::string claim_text(const Snapshot& snapshot, const Claim& claim);
 // Not void, of the attachment's present generation.
 const Evidence* evidence_for(const VolumeEntry& entry, const Attachment& attachment,
                              bool (*accept)(EvidenceKind));
-// The kinds that permit an attach elsewhere once the detach was read back (fenced: even without).
+// The kinds that permit an attach elsewhere once the detach was read back (fenced and operator: even
+// without).
 bool permits_attach_elsewhere(EvidenceKind kind);
-bool permits_detach(EvidenceKind kind);
+
+// How this claim's host attaches the volume. Somebody has to write the filesystem of one that all others only
+// read.
+bool attaches_read_only(const Volume& volume, const Claim* claim);
+// Whether an attachment stands against one on another host: a single writer's always, a read-only volume's if
+// one of the two can write.
+bool excludes(AccessMode access, bool read_only, bool other_read_only);
+// Nothing about this attachment stands against another host any more: DESIGN.md section 4, (i) to (iv).
+// `evidence`: what says so, if it takes any.
+bool is_released(const VolumeEntry& entry, const ProviderInfo& provider, const Attachment& attachment,
+                 EvidenceId& evidence);
 
 // A claim that its own holder gave up: our format, an operator's order.
 constexpr bool is_withdrawn(const Claim& claim) {

@@ -424,6 +424,14 @@ Result<std::string> Engine::obey(const Release& order, const Command& command, N
   return std::string("everything is released, save what is held by name");
 }
 
+// Not detached; or detached at a provider where that keeps nobody from writing, and nothing else proves it.
+bool Engine::stands_against_others(const VolumeEntry& entry, const Attachment& attachment) const {
+  if (attachment.state != AttachmentState::detached) return true;
+  const ProviderInfo* provider = policy_.provider(entry.volume.pool.provider);
+  EvidenceId evidence;
+  return provider == nullptr || !is_released(entry, *provider, attachment, evidence);
+}
+
 // A person answers for it: covers exactly the attachments that are open on the host at this moment.
 Result<std::string> Engine::obey(const FenceConfirm& order, const Command& command, Now now) {
   const Host* found = snapshot_.host_by_name(order.host);
@@ -442,7 +450,7 @@ Result<std::string> Engine::obey(const FenceConfirm& order, const Command& comma
   int covered = 0;
   for (const auto& [id, entry] : snapshot_.volumes()) {
     const Attachment* attachment = entry.attachment(host.id);
-    if (attachment == nullptr || attachment->state == AttachmentState::detached) continue;
+    if (attachment == nullptr || !stands_against_others(entry, *attachment)) continue;
     Evidence evidence;
     evidence.id = {snapshot_.counters.next_evidence++};
     counters_used_ = true;

@@ -439,6 +439,70 @@ TEST_CASE("a detach alone permits no attach elsewhere at a provider that does no
   CHECK(world.blocked("pgdata", "a2") == "detach_not_enforced");
 }
 
+TEST_CASE("operator: a person's word covers a detach that its provider does not enforce") {
+  ev::Policy policy = EngineWorld::default_policy();
+  policy.providers[0].capabilities.detach_enforced = false;
+  Held world(policy);
+  world.end_container("pg.1", "A1");
+  world.task_updated("pg.1", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  world.run_task("pg.2", "A2", "pgdata");
+  world.advance(ev::minutes(5));
+  REQUIRE(world.blocked("pgdata", "a2") == "detach_not_enforced");
+  REQUIRE(world.order(ev::FenceConfirm{"a1", "a1", "power is off"}).status);
+  world.advance(ev::seconds(10));
+  CHECK(world.attached("pgdata", "a2"));
+  // What it covers is that attachment: the next one there is covered by nothing.
+  REQUIRE(world.order(ev::FenceRelease{"a1", "looked at it"}).status);
+  CHECK(world.engine().snapshot().evidence().size() == 1);
+}
+
+TEST_CASE("operator: a person's word stands for the detach too, where that cannot be had") {
+  ev::Policy policy = EngineWorld::default_policy();
+  policy.providers[0].capabilities.detach_enforced = false;
+  policy.providers[0].capabilities.exclusive_attach = false;
+  Held world(policy);
+  world.silent_agents.insert("A1");
+  world.task_updated("pg.1", "A1", ev::TaskState::task_unreachable, ev::StatusSource::source_master,
+                     "REASON_AGENT_REMOVED");
+  world.run_task("pg.2", "A2", "pgdata");
+  world.advance(ev::seconds(30));
+  REQUIRE(world.order(ev::Hold{"a1"}).status);  // nothing is detached there
+  world.powered_off.insert("a1");
+  REQUIRE(world.order(ev::FenceConfirm{"a1", "a1", "power is off"}).status);
+  world.advance(ev::seconds(10));
+  CHECK(world.attached("pgdata", "a2"));
+  CHECK(world.attached("pgdata", "a1"));
+}
+
+TEST_CASE("every host that had the volume is checked again when an attach starts, not only the last one") {
+  ev::Policy policy = EngineWorld::default_policy();
+  policy.providers[0].capabilities.detach_enforced = false;
+  policy.providers[0].capabilities.exclusive_attach = false;
+  Held world(policy);
+  world.agent_added("A3", "a3");
+  // Two hosts had it, each detached, read back and covered by a person's word.
+  world.end_container("pg.1", "A1");
+  world.task_updated("pg.1", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  world.advance(ev::seconds(30));
+  REQUIRE(world.order(ev::FenceConfirm{"a1", "a1", "power is off"}).status);
+  world.run_task("pg.2", "A2", "pgdata");
+  world.advance(ev::seconds(5));
+  REQUIRE(world.attached("pgdata", "a2"));
+  world.end_container("pg.2", "A2");
+  world.task_updated("pg.2", "A2", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  world.advance(ev::seconds(30));
+  REQUIRE_FALSE(world.attached("pgdata", "a2"));
+  REQUIRE(world.order(ev::FenceConfirm{"a2", "a2", "power is off"}).status);
+  // The intent is written, and before it is durable the first host's evidence is void.
+  world.hold_commits = true;
+  world.run_task("pg.3", "A3", "pgdata");
+  REQUIRE(world.volume("pgdata").open_operation != nullptr);
+  world.run_task("pg.9", "A1", "pgdata");
+  world.hold_commits = false;
+  world.advance(ev::seconds(30));
+  CHECK_FALSE(world.attached("pgdata", "a3"));
+}
+
 TEST_CASE("an unresolved reference on a host keeps its attachments there") {
   const auto blocked_by = [](const std::string& driver, const std::string& name) {
     Held world;

@@ -151,6 +151,26 @@ TEST_CASE("an order attaches a volume without a task and gives it back") {
   CHECK(world.engine().snapshot().volume_by_name("pgdata") == nullptr);
 }
 
+TEST_CASE("nobody reads a read-only volume while the host that formatted it can still write") {
+  EngineWorld world;
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  world.agent_added("A2", "a2");
+  world.mishap[ev::OperationKind::detach] = extvold::testing::Mishap::fail_before;
+  world.make_volume("mirror", ev::Filesystem::ext4, ev::AccessMode::ro);
+  world.run_task("m.1", "A1", "mirror");
+  world.run_task("m.2", "A2", "mirror");
+  world.advance(ev::minutes(5));
+  CHECK(world.attached("mirror", "fmt"));
+  CHECK_FALSE(world.attached("mirror", "a1"));
+  CHECK_FALSE(world.attached("mirror", "a2"));
+  world.mishap.clear();
+  world.advance(ev::minutes(2));
+  CHECK_FALSE(world.attached("mirror", "fmt"));
+  CHECK(world.attached("mirror", "a1"));
+  CHECK(world.attached("mirror", "a2"));
+}
+
 TEST_CASE("nothing is changed in observe mode, and the plan says what would be") {
   EngineWorld world;
   world.subscribe();

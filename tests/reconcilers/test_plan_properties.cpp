@@ -37,10 +37,9 @@ bool is_released(const VolumeEntry& entry, const Attachment& attachment, bool de
       return counts(*one, attachment) && kinds.contains(one->kind);
     });
   };
-  if (proven({EvidenceKind::fenced})) return true;
+  if (proven({EvidenceKind::fenced, EvidenceKind::operator_})) return true;
   if (attachment.state != AttachmentState::detached || !attachment.read_back) return false;
-  return detach_enforced ||
-         proven({EvidenceKind::host_unmounted, EvidenceKind::host_rebooted, EvidenceKind::operator_});
+  return detach_enforced || proven({EvidenceKind::host_unmounted, EvidenceKind::host_rebooted});
 }
 
 // The world after an operation that succeeded and was read back.
@@ -150,9 +149,10 @@ TEST_CASE("property: every prefix of a plan is safe") {
           RC_ASSERT(claim->liveness == Liveness::live);
           RC_ASSERT(claim->host == operation.host);
           RC_ASSERT(!snapshot.host(operation.host)->quarantined);
-          if (!is_single_writer(entry.volume.access)) break;
+          if (entry.volume.access == AccessMode::shared) break;
+          const bool readers = entry.volume.access == AccessMode::ro && claim->kind != ClaimKind::format;
           for (const Attachment& other : entry.attachments) {
-            if (other.host == operation.host) continue;
+            if (other.host == operation.host || (readers && other.read_only)) continue;
             const bool follows = enforced && detach_before(made, planned, other.host) != nullptr;
             RC_ASSERT(follows || is_released(entry, other, enforced));
           }
