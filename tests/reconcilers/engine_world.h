@@ -110,7 +110,7 @@ class EngineWorld {
   std::map<std::string, std::string> boot_ids;         // host → boot id; absent: no node side
   std::set<std::string> running_calls;                 // keys with a call at work
   std::set<std::string> powered_off;                   // hosts that cannot write, whatever they have
-  std::set<std::string> list_omits;  // keys that lists leave out; a direct look shows them
+  std::set<std::string> list_omits;                    // keys that lists leave out; a direct look shows them
   bool provider_silent = false;
   bool inspects_fail = false;  // direct looks; lists are answered
   bool list_empty = false;

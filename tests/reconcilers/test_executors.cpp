@@ -106,7 +106,8 @@ TEST_CASE("a pod's executor that is named like one of its tasks does not end wit
   CHECK(world.attached("shared", "a1"));
 }
 
-TEST_CASE("an executor that its agent proved gone is not brought back by the master, which lists it for long") {
+TEST_CASE(
+    "an executor that its agent proved gone is not brought back by the master, which lists it for long") {
   Pod world;
   world.end_container("pod", "A1");
   world.master.executors[{"pod", "A1"}] = world.executor("pod");
