@@ -130,6 +130,7 @@ ev::ProviderObservation everything(ev::Instant at) {
                                false,
                                ev::TriState::yes,
                                ev::TriState::yes,
+                               {},
                                {}});
     out.volumes.push_back(std::move(one));
   }
@@ -178,6 +179,7 @@ int main() {
                                false,
                                ev::TriState::yes,
                                ev::TriState::yes,
+                               {},
                                {}});
     look.volumes.push_back(std::move(one));
     engine.step(tick(), rc::ObservationArrived{std::move(look)});

@@ -167,8 +167,14 @@ void Engine::prove_dead(const Claim& claim, EvidenceKind kind, std::string detai
                                  host_name(snapshot_, claim.host), evidence.detail)});
     change(std::move(evidence));
   }
-  if (claim.volume) observed_.volumes[claim.volume].idle_since = now.at;
-  touch(claim.volume);
+  if (claim.volume) {
+    observed_.volumes[claim.volume].idle_since = now.at;
+    touch(claim.volume);
+  } else {  // it could have meant any volume there
+    for (const auto& [id, other] : snapshot_.volumes()) {
+      if (other.attachment(claim.host) != nullptr) touch(id);
+    }
+  }
   change(std::move(row));
 }
 

@@ -12,7 +12,7 @@ namespace api = daemon::api;
 using daemon::cli::render_status;
 using daemon::record::Json;
 
-struct Status {
+struct Shown {
   Snapshot snapshot;
   Observed observed;
   Policy policy;
@@ -30,7 +30,7 @@ bool contains(const std::string& text, std::string_view part) { return text.find
 }  // namespace
 
 TEST_CASE("status: how the master answers each call that it is asked again and again") {
-  Status status;
+  Shown status;
   CHECK(status.json()["mesos"]["calls"] == Json::array());
   CHECK_FALSE(contains(status.text(), "polls"));
 
@@ -55,7 +55,7 @@ TEST_CASE("status: how the master answers each call that it is asked again and a
 }
 
 TEST_CASE("status: what of Mesos' words was not understood, and when the stream had to wait") {
-  Status status;
+  Shown status;
   daemon::DriverStatus driver;
   driver.ingest.records = 7;
   driver.ingest.elements = 9;

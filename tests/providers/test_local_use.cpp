@@ -11,7 +11,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <catch2/catch.hpp>
 #include <filesystem>
 
@@ -492,22 +491,20 @@ TEST_CASE("local: a clone on a filesystem that shares blocks has space of its ow
   check_done(world.execute(create), Outcome::changed);
   CHECK(read_text(world.image(clone)).substr(0, 16 << 20) == read_text(world.image(source)));
 
-  struct Extents {
-    fiemap head;
-    std::array<fiemap_extent, 64> list;
-  } extents{};
-  extents.head.fm_length = FIEMAP_MAX_OFFSET;
-  extents.head.fm_flags = FIEMAP_FLAG_SYNC;
-  extents.head.fm_extent_count = extents.list.size();
+  constexpr unsigned kExtents = 64;
+  std::vector<std::uint64_t> bytes((sizeof(fiemap) + kExtents * sizeof(fiemap_extent)) / 8);
+  auto* map = reinterpret_cast<fiemap*>(bytes.data());
+  map->fm_length = FIEMAP_MAX_OFFSET;
+  map->fm_flags = FIEMAP_FLAG_SYNC;
+  map->fm_extent_count = kExtents;
   const UniqueFd image(::open(world.image(clone).c_str(), O_RDONLY | O_CLOEXEC));
-  REQUIRE(::ioctl(image.get(), FS_IOC_FIEMAP, &extents) == 0);
-  REQUIRE(extents.head.fm_mapped_extents > 0);
-  std::uint64_t bytes = 0;
-  for (unsigned i = 0; i < extents.head.fm_mapped_extents; ++i) {
-    CHECK((extents.list.at(i).fe_flags & FIEMAP_EXTENT_SHARED) == 0);
-    bytes += extents.list.at(i).fe_length;
+  REQUIRE(::ioctl(image.get(), FS_IOC_FIEMAP, map) == 0);
+  std::uint64_t mapped = 0;
+  for (unsigned i = 0; i < map->fm_mapped_extents; ++i) {
+    CHECK((map->fm_extents[i].fe_flags & FIEMAP_EXTENT_SHARED) == 0);
+    mapped += map->fm_extents[i].fe_length;
   }
-  CHECK(bytes >= 20U << 20U);
+  CHECK(mapped >= 20U << 20U);
 }
 
 TEST_CASE("local: foreign and adopted volumes", "[root]") {

@@ -30,7 +30,7 @@ TEST_CASE("what existed before its create is not formatted, until an operator sa
   world.advance(ev::minutes(10));
   CHECK(formats() == 0);
 
-  REQUIRE(world.order(ev::ForceFormat{"pgdata", "pgdata", "looked at, it is blank"}).result);
+  REQUIRE(world.order(ev::ForceFormat{"pgdata", "pgdata", "looked at, it is blank"}).status);
   world.advance(ev::minutes(10));
   CHECK(formats() == 1);
   CHECK(world.volume("pgdata").volume.format == ev::FormatState::formatted);

@@ -429,7 +429,7 @@ TEST_CASE("polls: a call that the master always refuses is seen, said once and a
   CHECK(tasks.failed_at > answered);
   CHECK(tasks.failures > 8);
   CHECK(tasks.failures < 20);
-  CHECK(calls.at(ev::MasterCall::get_agents).answered_at == answered);
+  CHECK(calls.at(ev::MasterCall::get_agents).answered_at >= answered);
   CHECK(calls.at(ev::MasterCall::metrics).error.empty());
   const auto said = [&](std::string_view kind) {
     return std::count_if(world.history.begin(), world.history.end(), [&](const ev::HistoryEntry& one) {

@@ -82,8 +82,10 @@ TEST_CASE("an answer to GET_AGENTS that was sent for before an agent came or wen
     world.event(ev::PollEnded{ev::MasterCall::get_agents, sent_at});
   };
   const auto registered = [&] {
-    const bool in_row = world.engine().snapshot().agent(a1)->state == ev::AgentState::registered;
-    CHECK(world.engine().observed().agent(a1)->registered == in_row);
+    const ev::Agent* row = world.engine().snapshot().agent(a1);  // none: removed, and forgotten
+    const ev::AgentView* view = world.engine().observed().agent(a1);
+    const bool in_row = row != nullptr && row->state == ev::AgentState::registered;
+    CHECK((view != nullptr && view->registered) == in_row);
     return in_row;
   };
   world.advance(ev::seconds(1));
