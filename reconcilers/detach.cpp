@@ -50,6 +50,11 @@ void block_for_evidence(const VolumeLook& look, const Attachment& attachment, co
   const std::string confirm =
       fmt::format("see that {} cannot write to it any more, then `extvold fence confirm {}`", host, host);
   if (claim.kind == ClaimKind::synthetic) {
+    for (const Claim* other : look.entry.claims) {  // what else is over there can be proven all the same
+      if (other->host == attachment.host && is_of_mesos(other->kind) && !other->wanted &&
+          other->liveness != Liveness::dead)
+        out.wish_agent(other->agent);
+    }
     out.block(id, attachment.host, "unexplained_attachment", Owner::operator_,
               fmt::format("volume {} is attached to {} and nothing says who uses it there; {}",
                           look.volume().name, host, confirm));
@@ -151,6 +156,7 @@ void plan_one(const VolumeLook& look, const Attachment& attachment, VolumePlan& 
   }
   if (!claims.only_withdrawn && !host_view_complete(look, attachment, out)) return;
   if (const Claim* unresolved = unresolved_on(look, attachment.host)) {
+    if (!unresolved->wanted) out.wish_agent(unresolved->agent);  // it alone proves an end
     const std::string how = unresolved->unresolved == Unresolved::not_understood
                                 ? "names a volume in a way that is not understood"
                                 : "names a volume of a driver that nothing maps";
