@@ -95,8 +95,8 @@ Result<Source> open_source(const Site& site, const HelperRequest& request) {
   return source;
 }
 
-// Shares the blocks at first where the filesystem below can (xfs, btrfs), else copies what the source ever
-// wrote; holes stay holes.
+// Shares the blocks where the filesystem below can (xfs, btrfs), else copies what the source ever wrote;
+// holes stay holes.
 Status copy_image(const Source& source, int to, const std::string& path) {
   if (::ioctl(to, FICLONE, source.image.fd.get()) == 0) return {};
   const int from = source.image.fd.get();
@@ -120,33 +120,25 @@ Status copy_image(const Source& source, int to, const std::string& path) {
   return {};
 }
 
-// 0, or the errno.
-int allocate(int fd, int mode, std::int64_t size_bytes) {
-  while (::fallocate(fd, mode, 0, size_bytes) != 0) {
-    if (errno != EINTR) return errno;
-  }
-  return 0;
-}
-
-// The space is reserved, so that a task never meets a full disk below its own filesystem. Blocks that a clone
-// shares are made its own for that: else a write to them, of the clone or of its source, needs new ones.
-// btrfs cannot do that; there each write needs new ones anyway, and no reservation holds.
+// The space is reserved, so that a task never meets a full disk below its own filesystem.
 Status fill_image(const HelperRequest& request, const std::optional<Source>& source,
                   const std::string& path) {
   const host::UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) return host::fail_errno(fmt::format("create {}", path));
   host::crash_point("create.image_half");
   if (source) TRY(copy_image(*source, fd.get(), path));
-  int error = allocate(fd.get(), 0, request.size_mb * kMiB);
-  if (error == EOPNOTSUPP) {
+  int rc = 0;
+  do {
+    rc = ::fallocate(fd.get(), 0, 0, request.size_mb * kMiB);
+  } while (rc != 0 && errno == EINTR);
+  if (rc != 0 && errno == EOPNOTSUPP) {
     return fail(Errc::invalid,
                 "{}: the filesystem there cannot reserve space; put the pool on ext4, xfs, btrfs or tmpfs",
                 path);
   }
-  if (error == 0 && source) error = allocate(fd.get(), FALLOC_FL_UNSHARE_RANGE, request.size_mb * kMiB);
-  if (error != 0 && error != EOPNOTSUPP)
+  if (rc != 0)
     return host::fail_errno(fmt::format("reserve {} MB for {}", request.size_mb, path),
-                            error == EFBIG ? ENOSPC : error);
+                            errno == EFBIG ? ENOSPC : errno);
   if (::fsync(fd.get()) != 0) return host::fail_errno(fmt::format("fsync {}", path));
   return {};
 }

@@ -369,10 +369,13 @@ class Once(EndToEnd):
                 path = os.path.join(root, name)
                 if name.endswith(("-shm", "-wal", ".sock", "log")) or ".lock" in name:
                     continue
+                if world.daemon is not None and name.startswith("ledger.db"):
+                    continue  # a daemon notes the provider's free space whenever that changes
                 with open(path, "rb") as file:
                     out[path] = hashlib.sha256(file.read()).hexdigest()
         out["rows"] = [tuple(row) for row in world.sql("SELECT * FROM history")]
-        out["sequence"] = world.sql("SELECT sequence FROM ledger_meta")[0][0]
+        if world.daemon is None:
+            out["sequence"] = world.sql("SELECT sequence FROM ledger_meta")[0][0]
         return out
 
     def test_dry_run_and_act(self):

@@ -1,7 +1,6 @@
 // The local provider where something is in use, in the way, or left behind: the traps of loop devices and
 // mounts.
 #include <fcntl.h>
-#include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <linux/loop.h>
 #include <sched.h>
@@ -16,7 +15,6 @@
 
 #include "host/fd.h"
 #include "host/loop.h"
-#include "tests/lib/skip.h"
 #include "tests/providers/local_world.h"
 
 using namespace extvold;
@@ -473,6 +471,7 @@ TEST_CASE("host: a device is held only while it is the same attachment", "[root]
   }
 }
 
+<<<<<<< HEAD
 TEST_CASE("local: a clone on a filesystem that shares blocks has space of its own", "[root]") {
   if (lacks_root("mounts")) return;
   LocalWorld world;
@@ -507,6 +506,8 @@ TEST_CASE("local: a clone on a filesystem that shares blocks has space of its ow
   CHECK(mapped >= 20U << 20U);
 }
 
+=======
+>>>>>>> parent of 7b72c5c (providers/local: a clone's shared blocks are made its own)
 TEST_CASE("local: foreign and adopted volumes", "[root]") {
   if (lacks_root("loop devices")) return;
   LocalWorld world;
