@@ -471,43 +471,6 @@ TEST_CASE("host: a device is held only while it is the same attachment", "[root]
   }
 }
 
-<<<<<<< HEAD
-TEST_CASE("local: a clone on a filesystem that shares blocks has space of its own", "[root]") {
-  if (lacks_root("mounts")) return;
-  LocalWorld world;
-  const std::string disk = world.dir + "/disk";
-  write_text(disk, "");
-  std::filesystem::resize_file(disk, 320 << 20);
-  if (run_program({"/usr/sbin/mkfs.xfs", "-q", disk}) != 0) return skip_test("needs mkfs.xfs");
-  REQUIRE(run_program({"/bin/mount", "-o", "loop", disk, world.config.root + "/hdd"}) == 0);
-  const Volume source = world.volume("xv-source", 16, Filesystem::none);
-  check_done(world.execute(world.call(OperationKind::create, source)), Outcome::changed);
-  write_text(world.image(source), std::string(16 << 20, 's'));
-  Volume clone = world.volume("xv-clone", 20, Filesystem::none);
-  clone.origin = VolumeOrigin::cloned;
-  OperationCall create = world.call(OperationKind::create, clone);
-  create.source_ref = "hdd/xv-source.img";
-  check_done(world.execute(create), Outcome::changed);
-  CHECK(read_text(world.image(clone)).substr(0, 16 << 20) == read_text(world.image(source)));
-
-  constexpr unsigned kExtents = 64;
-  std::vector<std::uint64_t> bytes((sizeof(fiemap) + kExtents * sizeof(fiemap_extent)) / 8);
-  auto* map = reinterpret_cast<fiemap*>(bytes.data());
-  map->fm_length = FIEMAP_MAX_OFFSET;
-  map->fm_flags = FIEMAP_FLAG_SYNC;
-  map->fm_extent_count = kExtents;
-  const UniqueFd image(::open(world.image(clone).c_str(), O_RDONLY | O_CLOEXEC));
-  REQUIRE(::ioctl(image.get(), FS_IOC_FIEMAP, map) == 0);
-  std::uint64_t mapped = 0;
-  for (unsigned i = 0; i < map->fm_mapped_extents; ++i) {
-    CHECK((map->fm_extents[i].fe_flags & FIEMAP_EXTENT_SHARED) == 0);
-    mapped += map->fm_extents[i].fe_length;
-  }
-  CHECK(mapped >= 20U << 20U);
-}
-
-=======
->>>>>>> parent of 7b72c5c (providers/local: a clone's shared blocks are made its own)
 TEST_CASE("local: foreign and adopted volumes", "[root]") {
   if (lacks_root("loop devices")) return;
   LocalWorld world;
