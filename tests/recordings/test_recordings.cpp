@@ -39,12 +39,13 @@ std::string expected(const std::string& name, const std::string& now) {
   return text.str();
 }
 
-PlayOptions options_of(const std::string& name) {
+PlayOptions options_of(const std::string& name, const extvold::replay::Recording& recording) {
   PlayOptions options;
   if (name == "authenticated") {
     options.authorization = "Basic " + extvold::replay::base64("extvold:extvold");
     options.view = 1;
   }
+  options.volumes = volumes_of(recording, options);
   return options;
 }
 
@@ -53,8 +54,7 @@ PlayOptions options_of(const std::string& name) {
 TEST_CASE("each recording to its claim timeline and end state") {
   const std::string name = GENERATE(from_range(extvold::replay::kScenarios));
   const auto recording = extvold::replay::load(name);
-  PlayOptions options = options_of(name);
-  options.volumes = volumes_of(recording, options);
+  PlayOptions options = options_of(name, recording);
   RecordedWorld world(recording, options);
   world.play();
   INFO(name);
@@ -65,8 +65,7 @@ TEST_CASE("each recording to its claim timeline and end state") {
 TEST_CASE("twenty times as fast, the end is the same") {
   const std::string name = GENERATE(from_range(extvold::replay::kScenarios));
   const auto recording = extvold::replay::load(name);
-  PlayOptions options = options_of(name);
-  options.volumes = volumes_of(recording, options);
+  PlayOptions options = options_of(name, recording);
   RecordedWorld slow(recording, options);
   slow.play();
   options.speed = 20;
@@ -79,8 +78,7 @@ TEST_CASE("twenty times as fast, the end is the same") {
 TEST_CASE("cut after each record of the stream, the end is the same") {
   const std::string name = GENERATE(from_range(extvold::replay::kScenarios));
   const auto recording = extvold::replay::load(name);
-  PlayOptions options = options_of(name);
-  options.volumes = volumes_of(recording, options);
+  PlayOptions options = options_of(name, recording);
   RecordedWorld whole(recording, options);
   whole.play();
   for (std::size_t after = 1; after <= whole.records(); ++after) {
