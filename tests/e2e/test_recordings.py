@@ -393,6 +393,7 @@ class Once(EndToEnd):
             world.create_volume("third", size_mb=8)
             world.await_idle()
             # The recorded agents have no id and answer 503 until they have registered; a plan is whole after that.
+            world.await_recorded(2.215)
             world.await_true("the agents to be read", lambda: all(
                 agent["view_complete"] for host in world.try_get("/v1/hosts")["hosts"] for agent in host["agents"]))
             # Beside the daemon, then without it: the same plan, nothing changed.
