@@ -26,14 +26,19 @@ namespace {
 
 FormatVerdict refused(std::string reason) { return FormatVerdict{FormatOutcome::refused, std::move(reason)}; }
 
-// No force anywhere. Discard is off: on a loop device it would punch the reserved space out of the image.
-// ext4 keeps nothing back for root: a volume is a task's, and its size is what was paid for.
+// Discard is off: on a loop device it would punch the reserved space out of the image. So would the kernel,
+// seconds after the first mount, zeroing what a lazy mkfs.ext4 leaves to it; mkfs zeroes in a way that keeps
+// it.
+constexpr const char* kKeepReserved = "nodiscard,lazy_itable_init=0,lazy_journal_init=0";
+
+// No force anywhere. ext4 keeps nothing back for root: a volume is a task's, and its size is what was paid
+// for.
 std::vector<std::string> mkfs_arguments(const std::string& tool, const FormatRequest& request) {
   const std::string uuid = filesystem_uuid(request.key);
   const std::string label = filesystem_label(request.key, request.filesystem);
   switch (request.filesystem) {
     case Filesystem::ext4:
-      return {tool, "-q", "-m", "0", "-E", "nodiscard", "-U", uuid, "-L", label, request.device};
+      return {tool, "-q", "-m", "0", "-E", kKeepReserved, "-U", uuid, "-L", label, request.device};
     case Filesystem::xfs:
       return {tool, "-q", "-K", "-m", "uuid=" + uuid, "-L", label, request.device};
     case Filesystem::none:
