@@ -129,6 +129,7 @@ void read_mesos(ConfigTable section, Config& config) {
     if (const auto given = section.duration(key, min, max)) value = *given;
   };
   set("poll", seconds(1), minutes(60), policy.master_poll);
+  set("poll_min", Duration{}, minutes(60), policy.master_poll_min);
   set("poll_deadline", seconds(1), minutes(30), config.master_deadline);
   set("agent_poll_min", milliseconds(50), minutes(10), policy.agent_poll_min);
   set("agent_poll_max", milliseconds(50), minutes(60), policy.agent_poll_max);

@@ -46,6 +46,7 @@ struct Policy {
   Duration agent_poll_min = seconds(1);  // between two rounds of one agent's API
   Duration agent_poll_max = seconds(60);
   Duration master_poll = seconds(60);           // GET_AGENTS, GET_TASKS, GET_EXECUTORS, GET_MASTER, metrics
+  Duration master_poll_min = seconds(5);        // between two of one kind where events ask for them
   Duration provider_list = seconds(30);         // between two lists of one provider
   Duration observation_age_max = seconds(300);  // older ones are not complete any more
   Duration audit = seconds(600);                // full sweep

@@ -384,9 +384,13 @@ void Engine::request_polls(Now now) {
                             MasterCall::get_tasks, MasterCall::get_executors}) {
       PollState& poll = master_polls_[call];
       if (poll.asked) continue;
-      const Instant due = poll.wanted ? std::min(poll.not_before, now.at) : poll.not_before;
+      // What an event asks for comes sooner, but neither in a storm nor within the pause after a failure.
+      Instant due = poll.not_before;
+      if (poll.wanted && poll.backoff.ns == 0) due = std::min(due, poll.sent_at + policy_.master_poll_min);
       if (due <= now.at) {
-        poll = {.asked = true, .wanted = false, .not_before = {}, .backoff = {}};
+        poll.asked = true;
+        poll.wanted = false;
+        poll.sent_at = now.at;
         effects_.emplace_back(PollMaster{call});
       } else {
         next = std::min(next, due);

@@ -300,7 +300,8 @@ class Engine {
     bool asked = false;
     bool wanted = false;  // an event asks for it
     Instant not_before;
-    Duration backoff;
+    Instant sent_at;   // the newest
+    Duration backoff;  // of failures; of an agent also of answers that told nothing new
   };
   std::map<MasterCall, PollState> master_polls_;
   std::map<AgentId, PollState> agent_polls_;
@@ -333,6 +334,8 @@ class Engine {
   // Executors that were proven gone. The master may list them for long, the message that they exited is not a
   // reliable one; only their agent's own list or a snapshot brings them back.
   Recent<NameOnAgent> gone_executors_;
+  // Executors of which this view has heard: a list shows them, or was asked for them.
+  Recent<NameOnAgent> known_executors_;
 };
 
 }  // namespace extvold::reconcilers

@@ -27,6 +27,7 @@ void Engine::on(SubscriptionOpened& event, Now now) {
   ended_tasks_.clear();
   asked_executors_.clear();
   gone_executors_.clear();
+  known_executors_.clear();
   for (auto& [call, poll] : master_polls_) poll = {};
   observed_.master_calls.clear();
   history({.kind = "view.opened",
@@ -359,10 +360,9 @@ void Engine::end_absent_executors(Instant asked_at, Now now) {
 
 void Engine::on(MasterSeen& event, Now now) {
   PollState& poll = master_polls_[MasterCall::get_master];
-  poll = {.asked = false,
-          .wanted = false,
-          .not_before = next_master_poll(MasterCall::get_master, now),
-          .backoff = {}};
+  poll.asked = poll.wanted = false;
+  poll.backoff = {};
+  poll.not_before = next_master_poll(MasterCall::get_master, now);
   note_master_call(MasterCall::get_master, {}, now);
   MesosView view = snapshot_.view;
   view.master_id = event.master_id;
@@ -373,10 +373,9 @@ void Engine::on(MasterSeen& event, Now now) {
 
 void Engine::on(MasterMetricsSeen& event, Now now) {
   PollState& poll = master_polls_[MasterCall::metrics];
-  poll = {.asked = false,
-          .wanted = false,
-          .not_before = next_master_poll(MasterCall::metrics, now),
-          .backoff = {}};
+  poll.asked = poll.wanted = false;
+  poll.backoff = {};
+  poll.not_before = next_master_poll(MasterCall::metrics, now);
   note_master_call(MasterCall::metrics, {}, now);
   // A principal that may not see tasks gets a healthy, empty world.
   const std::int64_t told = event.tasks_running;
@@ -397,7 +396,7 @@ void Engine::on(MasterMetricsSeen& event, Now now) {
   judge_self_check(problem);
   if (authorisation_misses_ != 1) return;
   master_polls_[MasterCall::get_tasks].wanted = true;
-  poll.not_before = now.at + seconds(2);
+  poll.not_before = now.at + policy_.master_poll_min + seconds(2);
 }
 
 // Counts differ for a moment in good health too, and a call may fail: one miss is tolerated. A check that

@@ -56,7 +56,8 @@ void Engine::on(TaskSeen& event, Now now) {
   if (!over && event.origin != ElementOrigin::poll) forget_ended(task);
   if (event.origin == ElementOrigin::event) {
     // An executor or an agent that nobody has heard of; DVDI variables are only in the agent's own answer.
-    if (!task.executor.empty()) master_polls_[MasterCall::get_executors].wanted = true;
+    if (!task.executor.empty() && known_executors_.insert({task.framework, task.executor.value, task.agent}))
+      master_polls_[MasterCall::get_executors].wanted = true;
     PollState& poll = agent_polls_[task.agent];
     if (!poll.wanted) {
       poll.wanted = true;
@@ -281,7 +282,9 @@ void Engine::ask_agent_about(const TaskUpdated& event, bool without_claim, Now n
 
 void Engine::on(ExecutorSeen& event, Now now) {
   const ExecutorRecord& executor = event.executor;
-  if (gone_executors_.contains({executor.framework, executor.executor.value, executor.agent})) return;
+  const NameOnAgent name{executor.framework, executor.executor.value, executor.agent};
+  known_executors_.insert(name);
+  if (gone_executors_.contains(name)) return;
   see_executor_claims(executor, now);
 }
 

@@ -132,8 +132,8 @@ EXTVOLD_FIELDS(ProviderInfo, name, capabilities, pools, reach_all, format_host, 
 EXTVOLD_FIELDS(DriverMapping, driver, provider, attach_by, accept_executor_terminal_after);
 EXTVOLD_FIELDS(Policy, providers, drivers, observe_only, has_master, agents_use_linux_launcher,
                agents_api_unfiltered, detach_linger, agent_poll_min, agent_poll_max, master_poll,
-               provider_list, observation_age_max, audit, retry_min, retry_max, operation_deadline,
-               detach_storm_max, detach_storm_percent, detach_storm_window);
+               master_poll_min, provider_list, observation_age_max, audit, retry_min, retry_max,
+               operation_deadline, detach_storm_max, detach_storm_percent, detach_storm_window);
 
 // ---- the plan
 EXTVOLD_FIELDS(PlannedOperation, operation, after, waits_for);

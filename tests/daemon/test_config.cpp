@@ -119,6 +119,7 @@ active = "m1.example"
 [mesos]
 master = ["http://m1:5050/", "http://[::1]:5050"]
 poll = "2m"
+poll_min = "2s"
 poll_deadline = "30s"
 agent_poll_min = "250ms"
 agent_poll_max = "10s"
@@ -168,6 +169,7 @@ detach_storm_window = "1m"
   CHECK(config.active);
   CHECK(config.masters == std::vector<std::string>{"http://m1:5050", "http://[::1]:5050"});
   CHECK(config.policy.master_poll == minutes(2));
+  CHECK(config.policy.master_poll_min == seconds(2));
   CHECK(config.master_deadline == seconds(30));
   CHECK(config.policy.agent_poll_min == extvold::milliseconds(250));
   CHECK(config.policy.agent_poll_max == seconds(10));

@@ -30,6 +30,7 @@ active = {active}
 [mesos]
 master = "http://{master}"
 poll = "2s"
+poll_min = "200ms"
 agent_poll_min = "200ms"
 agent_poll_max = "1s"
 agent_deadline = "2s"

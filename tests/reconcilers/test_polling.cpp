@@ -123,3 +123,44 @@ TEST_CASE("an agent that was to come back after a failover and vanishes from the
   world.advance(ev::minutes(2));
   CHECK(world.engine().snapshot().agent(ev::AgentId("A1"))->state == ev::AgentState::absent);
 }
+
+namespace {
+
+// A task a second, for as long, each of an executor of its own if `executors`.
+void launch(EngineWorld& world, int seconds, bool executors) {
+  for (int i = 0; i < seconds; ++i) {
+    ev::TaskRecord task = world.task("t." + std::to_string(i), "A1", "");
+    task.executor = ev::ExecutorId(executors ? "e." + std::to_string(i) : "e");
+    world.task_added(task);
+    world.advance(ev::seconds(1));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("GET_EXECUTORS is asked for when an executor is new, and not in a storm") {
+  EngineWorld world;
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  int& asked = world.master.answers[ev::MasterCall::get_executors];
+  SECTION("one executor") {
+    launch(world, 30, false);
+    CHECK(asked == 1);
+  }
+  SECTION("one each second") {
+    launch(world, 30, true);
+    CHECK(asked >= 5);
+    CHECK(asked <= 8);
+  }
+  SECTION("failures make the pause longer, whatever happens meanwhile") {
+    world.master.fails.insert(ev::MasterCall::get_executors);
+    launch(world, 60, true);
+    CHECK(asked >= 3);
+    CHECK(asked <= 8);
+    world.master.fails.clear();
+    world.advance(ev::minutes(2));
+    const int before = asked;
+    launch(world, 30, true);
+    CHECK(asked <= before + 8);
+  }
+}
