@@ -145,7 +145,9 @@ void Engine::carry_out(const VolumeEntry& entry, VolumePlan& plan, Now now) {
     if (wish.volume) {
       inspect_not_before_.try_emplace(wish.volume, Instant{0});
     } else {
-      agent_polls_[wish.agent].wanted = true;
+      PollState& poll = agent_polls_[wish.agent];
+      poll.wanted = true;
+      queue_agent(wish.agent, poll);
     }
   }
   update_blocked(entry, plan, now);
@@ -377,42 +379,90 @@ bool Engine::detach_storm_guard(Now now) {
   return true;
 }
 
+// An agent's place in agents_due_ follows what its poll says.
+void Engine::queue_agent(const AgentId& agent, PollState& poll) {
+  if (poll.queued) agents_due_.erase({poll.queued_at, agent});
+  poll.queued = poll.wanted && !poll.asked;
+  poll.queued_at = poll.not_before;
+  if (poll.queued) agents_due_.insert({poll.queued_at, agent});
+}
+
+// News of an agent: it is asked then, or before if it was to be, however seldom it had been asked.
+void Engine::want_agent(const AgentId& agent, Instant at) {
+  PollState& poll = agent_polls_[agent];
+  poll.not_before = poll.wanted ? std::min(poll.not_before, at) : at;
+  poll.wanted = true;
+  poll.backoff = {};
+  queue_agent(agent, poll);
+}
+
+// News that can wait for a moment, so that several make one round; and for the end of a failure's pause.
+void Engine::want_agent_soon(const AgentId& agent, Now now) {
+  const AgentView* view = observed_.agent(agent);
+  if (view == nullptr || view->api_error.empty()) return want_agent(agent, now.at + policy_.agent_poll_min);
+  PollState& poll = agent_polls_[agent];
+  poll.wanted = true;
+  queue_agent(agent, poll);
+}
+
+// Asked again for the same thing an agent is asked less and less often; news about it (an event) begins anew.
+Engine::PollState& Engine::end_agent_read(const AgentId& agent, Now now) {
+  PollState& poll = agent_polls_[agent];
+  if (poll.asked) --agents_asked_;
+  poll.asked = false;
+  poll.backoff = std::min(std::max(poll.backoff * 2, policy_.agent_poll_min), policy_.agent_poll_max);
+  poll.not_before = now.at + poll.backoff;
+  queue_agent(agent, poll);
+  return poll;
+}
+
+void Engine::request_master_polls(Now now, Instant& next) {
+  for (MasterCall call : {MasterCall::get_master, MasterCall::metrics, MasterCall::get_agents,
+                          MasterCall::get_tasks, MasterCall::get_executors}) {
+    PollState& poll = master_polls_[call];
+    if (poll.asked) continue;
+    // What an event asks for comes sooner, but neither in a storm nor within the pause after a failure.
+    Instant due = poll.not_before;
+    if (poll.wanted && poll.backoff.ns == 0) due = std::min(due, poll.sent_at + policy_.master_poll_min);
+    if (due <= now.at) {
+      poll.asked = true;
+      poll.wanted = false;
+      poll.sent_at = now.at;
+      effects_.emplace_back(PollMaster{call});
+    } else {
+      next = std::min(next, due);
+    }
+  }
+}
+
+void Engine::request_agent_reads(Now now, Instant& next) {
+  constexpr int kAgentReadsMax = 16;
+  while (!agents_due_.empty() && agents_asked_ < kAgentReadsMax) {  // the next answer comes back here
+    const auto [due, id] = *agents_due_.begin();
+    if (due > now.at) {
+      next = std::min(next, due);
+      return;
+    }
+    PollState& poll = agent_polls_[id];
+    const Agent* agent = snapshot_.agent(id);
+    // One that has not registered yet, or not again, is asked when it has.
+    const bool can_be_asked = agent != nullptr && !agent->address.empty();
+    poll.asked = can_be_asked;
+    poll.wanted = !can_be_asked;
+    poll.queued = false;
+    agents_due_.erase(agents_due_.begin());
+    if (!can_be_asked) continue;
+    ++agents_asked_;
+    poll.sent_at = now.at;
+    effects_.emplace_back(ReadAgent{id, agent->address});
+  }
+}
+
 void Engine::request_polls(Now now) {
   Instant next = kNever;
   if (subscribed_ && snapshot_whole_ && !stopping_) {
-    for (MasterCall call : {MasterCall::get_master, MasterCall::metrics, MasterCall::get_agents,
-                            MasterCall::get_tasks, MasterCall::get_executors}) {
-      PollState& poll = master_polls_[call];
-      if (poll.asked) continue;
-      // What an event asks for comes sooner, but neither in a storm nor within the pause after a failure.
-      Instant due = poll.not_before;
-      if (poll.wanted && poll.backoff.ns == 0) due = std::min(due, poll.sent_at + policy_.master_poll_min);
-      if (due <= now.at) {
-        poll.asked = true;
-        poll.wanted = false;
-        poll.sent_at = now.at;
-        effects_.emplace_back(PollMaster{call});
-      } else {
-        next = std::min(next, due);
-      }
-    }
-    int asked = 0;
-    for (const auto& [id, poll] : agent_polls_) asked += poll.asked ? 1 : 0;
-    for (auto& [id, poll] : agent_polls_) {
-      if (poll.asked || !poll.wanted) continue;
-      const Agent* agent = snapshot_.agent(id);
-      if (agent == nullptr || agent->address.empty()) continue;
-      if (poll.not_before > now.at) {
-        next = std::min(next, poll.not_before);
-        continue;
-      }
-      constexpr int kAgentReadsMax = 16;
-      if (asked >= kAgentReadsMax) break;  // the next answer comes back here
-      ++asked;
-      poll.asked = true;
-      poll.wanted = false;
-      effects_.emplace_back(ReadAgent{id, agent->address});
-    }
+    request_master_polls(now, next);
+    request_agent_reads(now, next);
   }
   for (const ProviderInfo& provider : policy_.providers) {
     PollState& poll = provider_polls_[provider.name];

@@ -125,6 +125,8 @@ class Engine {
  private:
   // Each group lives in the file that its comment names.
 
+  struct PollState;
+
   // engine.cpp: the step itself
   void start(Now now);
   void change(Change change);
@@ -141,6 +143,12 @@ class Engine {
   bool still_permitted(const Operation& operation) const;
   void finish_step(Now now);
   void request_polls(Now now);
+  void request_master_polls(Now now, Instant& next);
+  void request_agent_reads(Now now, Instant& next);
+  void want_agent(const AgentId& agent, Instant at);
+  void want_agent_soon(const AgentId& agent, Now now);
+  void queue_agent(const AgentId& agent, PollState& poll);
+  PollState& end_agent_read(const AgentId& agent, Now now);
   bool take_lane(const ProviderInfo& provider, Lane lane, VolumeId volume, HostId host);
   void leave_lane(const ProviderName& provider, Lane lane);
   bool detach_storm_guard(Now now);
@@ -299,12 +307,17 @@ class Engine {
   struct PollState {
     bool asked = false;
     bool wanted = false;  // an event asks for it
+    bool queued = false;  // an agent that stands in agents_due_, under queued_at
     Instant not_before;
+    Instant queued_at;
     Instant sent_at;   // the newest
     Duration backoff;  // of failures; of an agent also of answers that told nothing new
   };
   std::map<MasterCall, PollState> master_polls_;
   std::map<AgentId, PollState> agent_polls_;
+  std::set<std::pair<Instant, AgentId>>
+      agents_due_;  // wanted and not asked; who has waited longest comes first
+  int agents_asked_ = 0;
   std::map<ProviderName, PollState> provider_polls_;
   std::set<VolumeId> inspecting_;
   std::map<VolumeId, Instant> inspect_not_before_;

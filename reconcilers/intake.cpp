@@ -170,10 +170,7 @@ void Engine::on(AgentSeen& event, Now now) {
   agents_of_view_.insert(record.agent);
   if (event.origin == ElementOrigin::poll && !host_is_new && !came) return;
   if (!event.recovered) {
-    PollState& poll = agent_polls_[record.agent];
-    poll.wanted = true;  // completeness of its host
-    poll.not_before = now.at;
-    poll.backoff = {};
+    want_agent(record.agent, now.at);  // completeness of its host
   }
   for (const Claim* claim : snapshot_.claims_of_agent(record.agent)) {
     if (!claim->volume) continue;
@@ -417,11 +414,7 @@ void Engine::judge_self_check(const std::string& problem) {
 }
 
 void Engine::on(AgentApiRead& event, Now now) {
-  PollState& poll = agent_polls_[event.expected];
-  poll.asked = false;
-  // Asked again for the same thing it is asked less and less often; news about it (an event) begins anew.
-  poll.backoff = std::min(std::max(poll.backoff * 2, policy_.agent_poll_min), policy_.agent_poll_max);
-  poll.not_before = now.at + poll.backoff;
+  end_agent_read(event.expected, now);
   // A round of a view that is gone, or that began before this one, proves nothing in it.
   if (!subscribed_ || !snapshot_whole_ || event.first_sent_at <= view_opened_at_) return;
   const bool itself = event.first_answer == event.expected && event.second_answer == event.expected;
@@ -449,12 +442,10 @@ void Engine::on(AgentApiRead& event, Now now) {
 }
 
 void Engine::on(AgentApiFailed& event, Now now) {
-  PollState& poll = agent_polls_[event.agent];
-  poll.asked = false;
-  poll.wanted = true;
-  poll.backoff = std::min(std::max(poll.backoff * 2, policy_.agent_poll_min), policy_.agent_poll_max);
-  poll.not_before = now.at + poll.backoff;
   AgentView& view = observed_.agents[event.agent];
+  PollState& poll = end_agent_read(event.agent, now);
+  if (view.registered) poll.wanted = true;  // else when a claim asks for it
+  queue_agent(event.agent, poll);
   if (view.api_error == event.why) return;
   view.api_error = event.why;
   for (const Claim* claim : snapshot_.claims_of_agent(event.agent)) touch(claim->volume);

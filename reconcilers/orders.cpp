@@ -527,6 +527,7 @@ Result<std::string> Engine::obey(const ReconcileNow&, const Command& command, No
   for (auto& [id, poll] : agent_polls_) {
     poll.backoff = {};
     poll.not_before = now.at;
+    queue_agent(id, poll);
   }
   history({.kind = "reconcile.ordered",
            .rule = "order.reconcile",

@@ -58,11 +58,7 @@ void Engine::on(TaskSeen& event, Now now) {
     // An executor or an agent that nobody has heard of; DVDI variables are only in the agent's own answer.
     if (!task.executor.empty() && known_executors_.insert({task.framework, task.executor.value, task.agent}))
       master_polls_[MasterCall::get_executors].wanted = true;
-    PollState& poll = agent_polls_[task.agent];
-    if (!poll.wanted) {
-      poll.wanted = true;
-      poll.not_before = std::max(poll.not_before, now.at + policy_.agent_poll_min);
-    }
+    want_agent_soon(task.agent, now);
     if (snapshot_.agent(task.agent) == nullptr) master_polls_[MasterCall::get_agents].wanted = true;
   }
   const std::size_t changes_before = changes_.size();
@@ -268,15 +264,9 @@ void Engine::ask_agent_about(const TaskUpdated& event, bool without_claim, Now n
                    (claim->executor == event.status.executor || claim->executor.value == event.task.value));
     }
     if (!asks) return;
-    PollState& poll = agent_polls_[agent];
-    poll.wanted = true;
-    poll.backoff = {};
-    poll.not_before = now.at;
+    want_agent(agent, now.at);
   } else if (without_claim && event.state == TaskState::task_running) {
-    PollState& poll = agent_polls_[agent];
-    if (poll.wanted) return;
-    poll.wanted = true;
-    poll.not_before = std::max(poll.not_before, now.at + policy_.agent_poll_min);
+    want_agent_soon(agent, now);
   }
 }
 

@@ -445,6 +445,7 @@ void EngineWorld::answer_poll(const reconcilers::PollMaster& wish) {
 }
 
 void EngineWorld::answer_agent(const reconcilers::ReadAgent& wish) {
+  ++agent_rounds[wish.agent.value.str()];
   if (silent_agents.contains(wish.agent.value.str())) {
     queue_.emplace_back(reconcilers::EventsArrived{{AgentApiFailed{wish.agent, "timed out"}}});
     return;

@@ -1,4 +1,6 @@
 // Polling: whom extvold asks and when, and which answers count.
+#include <fmt/format.h>
+
 #include <catch2/catch.hpp>
 
 #include "tests/reconcilers/engine_world.h"
@@ -163,4 +165,90 @@ TEST_CASE("GET_EXECUTORS is asked for when an executor is new, and not in a stor
     launch(world, 30, true);
     CHECK(asked <= before + 8);
   }
+}
+
+TEST_CASE("news of an agent that had been quiet for long makes a round within a moment") {
+  EngineWorld world;
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  world.make_volume("shared");
+  world.make_volume("pgdata");
+  ev::ExecutorRecord executor;  // so that its agent is asked again and again
+  executor.framework = ev::FrameworkId("F");
+  executor.executor = ev::ExecutorId("pod");
+  executor.agent = ev::AgentId("A1");
+  executor.volumes = world.task("pod.a", "A1", "shared").volumes;
+  world.containers["A1"].insert("pod");
+  world.event(ev::ExecutorSeen{executor, ev::ElementOrigin::snapshot});
+  world.advance(ev::minutes(30));
+  const int before = world.agent_rounds["A1"];
+  // A command task with DVDI variables, which nobody but its agent knows.
+  world.executor_volumes["d.1"] = world.task("d.1", "A1", "pgdata").volumes;
+  world.run_task("d.1", "A1", "");
+  world.advance(ev::seconds(3));
+  CHECK(world.attached("pgdata", "a1"));
+  CHECK(world.agent_rounds["A1"] <= before + 3);
+  // One whose API fails is not asked more often for it.
+  world.silent_agents.insert("A1");
+  world.advance(ev::minutes(10));
+  const int failing = world.agent_rounds["A1"];
+  for (int i = 0; i < 60; ++i) {
+    world.task_added(world.task(fmt::format("t.{}", i), "A1", ""));
+    world.advance(ev::seconds(1));
+  }
+  CHECK(world.agent_rounds["A1"] <= failing + 2);
+}
+
+TEST_CASE("an agent that is gone is not asked for ever") {
+  Over world;
+  world.task_updated("pg.1", "A1", ev::TaskState::task_unreachable, ev::StatusSource::source_master,
+                     "REASON_AGENT_REMOVED");
+  world.advance(ev::minutes(5));
+  REQUIRE_FALSE(world.engine().observed().agent(ev::AgentId("A1"))->registered);
+  const int before = world.agent_rounds["A1"];
+  world.advance(ev::minutes(60));
+  CHECK(world.agent_rounds["A1"] <= before + 10);  // with each full audit, for the claim's sake
+  world.silent_agents.clear();
+  world.agent_added("A1", "a1");
+  world.advance(ev::seconds(1));
+  CHECK(world.engine().observed().agent(ev::AgentId("A1"))->complete());
+}
+
+TEST_CASE("of more agents than are asked at once, those that have waited longest come first") {
+  ev::Snapshot snapshot;
+  snapshot.ledger = {"x", 1};
+  ev::reconcilers::Engine engine(std::move(snapshot), EngineWorld::default_policy());
+  ev::Now now{ev::Instant{ev::seconds(1000).ns}, ev::WallTime{1}};
+  std::vector<ev::MesosEvent> events = {ev::SubscriptionOpened{"m"}, ev::SnapshotBegan{}};
+  for (int i = 0; i < 40; ++i) {
+    ev::AgentSeen seen;
+    seen.agent.agent = ev::AgentId(fmt::format("A{:02}", i));
+    seen.agent.hostname = fmt::format("a{:02}", i);
+    seen.agent.address = "127.0.0.1:5051";
+    seen.origin = ev::ElementOrigin::snapshot;
+    events.emplace_back(seen);
+  }
+  events.emplace_back(ev::SnapshotEnded{});
+  const auto asked_after = [&](std::vector<ev::MesosEvent> input) {
+    std::vector<ev::AgentId> asked;
+    for (const auto& effect : engine.step(now, ev::reconcilers::EventsArrived{std::move(input)})) {
+      if (const auto* read = std::get_if<ev::reconcilers::ReadAgent>(&effect)) asked.push_back(read->agent);
+    }
+    now.at = now.at + ev::seconds(10);  // past every pause
+    return asked;
+  };
+  const auto fail = [](const std::vector<ev::AgentId>& agents) {
+    std::vector<ev::MesosEvent> out;
+    for (const ev::AgentId& agent : agents) out.emplace_back(ev::AgentApiFailed{agent, "timed out"});
+    return out;
+  };
+  const auto first = asked_after(std::move(events));
+  const auto second = asked_after(fail(first));
+  const auto third = asked_after(fail(second));
+  REQUIRE(first.size() == 16);
+  REQUIRE(second.size() == 16);
+  REQUIRE(third.size() == 16);
+  CHECK(second.front() == ev::AgentId("A16"));
+  CHECK(third.front() == ev::AgentId("A32"));
+  CHECK(third[8] == ev::AgentId("A00"));
 }
