@@ -341,6 +341,7 @@ void Engine::replace_synthetic(const AgentId& agent) {
 // accept = ["executor_terminal+10m"]: weaker grounds that an operator chose; each says that it was an
 // assumption.
 void Engine::apply_assumptions(Now now) {
+  if (!observed_.view_complete) return;  // due when it is
   std::vector<ClaimId> due;
   for (const auto& [id, at] : assumptions_due_) {
     if (at <= now.at) due.push_back(id);
@@ -348,8 +349,7 @@ void Engine::apply_assumptions(Now now) {
   for (ClaimId id : due) {
     assumptions_due_.erase(id);
     const Claim* claim = snapshot_.claim(id);
-    if (claim == nullptr || claim->wanted || claim->liveness == Liveness::dead || !observed_.view_complete)
-      continue;
+    if (claim == nullptr || claim->wanted || claim->liveness == Liveness::dead) continue;
     prove_dead(*claim, EvidenceKind::agent_clean,
                "its executor said that it ended, and the configuration accepts that after a while",
                /*assumption=*/true, now.wall, now);

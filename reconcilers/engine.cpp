@@ -490,7 +490,9 @@ void Engine::request_polls(Now now) {
     ++it;
   }
   if (!wakes_.empty()) next = std::min(next, wakes_.begin()->first);
-  for (const auto& [claim, due] : assumptions_due_) next = std::min(next, due);
+  if (observed_.view_complete) {
+    for (const auto& [claim, due] : assumptions_due_) next = std::min(next, due);
+  }
   next = std::min(next, next_audit_);
   if (next != announced_wake_ || announced_wake_ <= now.at) {
     announced_wake_ = next;

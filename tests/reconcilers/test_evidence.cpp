@@ -426,6 +426,23 @@ TEST_CASE("weaker grounds count only where the configuration accepts them, and s
   CHECK(has(world, "evidence.assumed/agent_clean"));
 }
 
+TEST_CASE("weaker grounds that fall due while the view is incomplete count when it is complete again") {
+  ev::Policy policy = EngineWorld::default_policy();
+  policy.drivers[0].accept_executor_terminal_after = ev::minutes(10);
+  Held world(policy);
+  world.silent_agents.insert("A1");
+  world.task_updated("pg.1", "A1", ev::TaskState::task_finished, ev::StatusSource::source_executor);
+  world.advance(ev::minutes(9));
+  world.master.tasks_hidden = 5;  // the self-check fails
+  world.advance(ev::minutes(5));
+  REQUIRE_FALSE(world.engine().observed().view_complete);
+  CHECK(world.attached("pgdata", "a1"));
+  world.master.tasks_hidden = 0;
+  world.advance(ev::minutes(5));
+  REQUIRE(world.engine().observed().view_complete);
+  CHECK(has(world, "evidence.assumed/agent_clean"));
+}
+
 TEST_CASE("a detach alone permits no attach elsewhere at a provider that does not enforce it") {
   ev::Policy policy = EngineWorld::default_policy();
   policy.providers[0].capabilities.detach_enforced = false;
