@@ -53,15 +53,7 @@ void Engine::start(Now now) {
   started_ = true;
   for (const auto& [id, entry] : snapshot_.volumes()) {
     touch(id);
-    // A format_host may have come with a new configuration.
-    const bool format_claimed = std::any_of(entry.claims.begin(), entry.claims.end(), [](const Claim* claim) {
-      return claim->kind == ClaimKind::format && claim->wanted;
-    });
-    const bool to_format =
-        entry.volume.format == FormatState::wanted || entry.volume.format == FormatState::intended;
-    if (entry.volume.state == VolumeState::available && to_format && !format_claimed) {
-      want_format(Volume(entry.volume), "it is to be formatted", -1);
-    }
+    settle_format_claim(entry);
     const Operation* open = entry.open_operation.get();
     if (open == nullptr) continue;
     Operation operation = *open;

@@ -244,6 +244,7 @@ class Engine {
   void end_operation(Operation operation, OperationState state, Outcome outcome, Error error, Now now);
   void apply_outcome(const Operation& operation, const VolumeEntry& entry, Now now);
   void want_format(const Volume& volume, std::string why, std::int64_t user_uid);
+  void settle_format_claim(const VolumeEntry& entry);
   void withdraw_format_claim(const VolumeEntry& entry, std::string why, Now now);
 
   // orders.cpp: what operators order

@@ -603,6 +603,21 @@ void Engine::want_format(const Volume& volume, std::string why, std::int64_t use
   change(std::move(claim));
 }
 
+// A format_host may have come with a new configuration; and a restored ledger formats nothing, so that its
+// format claims stand for nobody: whatever is attached there is somebody unknown's.
+void Engine::settle_format_claim(const VolumeEntry& entry) {
+  const bool to_format =
+      entry.volume.state == VolumeState::available &&
+      (entry.volume.format == FormatState::wanted || entry.volume.format == FormatState::intended);
+  std::vector<ClaimId> claims;
+  for (const Claim* claim : entry.claims) {
+    if (claim->kind == ClaimKind::format && claim->wanted) claims.push_back(claim->id);
+  }
+  if (to_format && claims.empty()) want_format(Volume(entry.volume), "it is to be formatted", -1);
+  if (to_format) return;
+  for (ClaimId id : claims) change(DropClaim{id});
+}
+
 void Engine::withdraw_format_claim(const VolumeEntry& entry, std::string why, Now now) {
   std::vector<ClaimStateChange> rows;
   for (const Claim* claim : entry.claims) {

@@ -29,7 +29,67 @@ struct Found : EngineWorld {
   }
 };
 
+// What `ledger restore` makes of a ledger whose volume was just being formatted on fmt.
+ev::Snapshot restored_while_formatting() {
+  ev::Snapshot out;
+  out.ledger = {"x", 2};
+  out.counters.next_host = 2;
+  out.counters.next_volume = 2;
+  out.counters.next_claim = 2;
+  out.counters.next_generation = 2;
+  ev::Host host;
+  host.id = {1};
+  host.name = "fmt";
+  out.apply(ev::Change(host));
+  ev::Volume volume;
+  volume.id = {1};
+  volume.name = "pgdata";
+  volume.key = "xv-pgdata";
+  volume.pool = {ev::ProviderName("local~lab"), "p1"};
+  volume.state = ev::VolumeState::available;
+  volume.format = ev::FormatState::refused;
+  out.apply(ev::Change(volume));
+  ev::Attachment attachment;
+  attachment.volume = volume.id;
+  attachment.host = host.id;
+  attachment.state = ev::AttachmentState::uncertain;
+  attachment.generation = {1, 1};
+  attachment.host_identity = "fmt";
+  out.apply(ev::Change(attachment));
+  ev::Claim claim;
+  claim.id = {1};
+  claim.kind = ev::ClaimKind::format;
+  claim.volume = volume.id;
+  claim.host = host.id;
+  claim.wanted = true;
+  claim.liveness = ev::Liveness::unknown;
+  out.apply(ev::Change(claim));
+  return out;
+}
+
 }  // namespace
+
+TEST_CASE(
+    "a restored ledger does not go on formatting, and does not know who has the volume on the format host") {
+  ev::reconcilers::Engine engine(restored_while_formatting(), EngineWorld::default_policy());
+  const ev::Now start{ev::Instant{ev::seconds(1000).ns}, ev::WallTime{1}};
+  engine.step(start, ev::reconcilers::TimerFired{});
+  CHECK(engine.snapshot().volume_by_name("pgdata")->claims.empty());
+  ev::ProviderObservation seen;
+  seen.provider = ev::ProviderName("local~lab");
+  seen.volume_key = "xv-pgdata";
+  seen.complete = true;
+  seen.sent_at = start.at + ev::seconds(1);
+  ev::ObservedVolume& volume = seen.volumes.emplace_back();
+  volume.key = "xv-pgdata";
+  volume.ledger_id = "x";
+  volume.attachments.emplace_back().host_identity = "fmt";
+  engine.step({start.at + ev::seconds(2), ev::WallTime{2}}, ev::reconcilers::ObservationArrived{seen});
+  const ev::VolumeEntry& entry = *engine.snapshot().volume_by_name("pgdata");
+  CHECK(entry.attachments.at(0).state == ev::AttachmentState::attached);
+  REQUIRE(entry.claims.size() == 1);
+  CHECK(entry.claims[0]->kind == ev::ClaimKind::synthetic);
+}
 
 TEST_CASE("first start on a live cluster: a task that was there before explains it once its agent was read") {
   Found world;
