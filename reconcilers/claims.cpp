@@ -13,16 +13,12 @@ namespace {
 
 // Reasons with which an agent reports a terminal state after the containerizer's wait returned: processes
 // killed, isolators cleaned up. Mesos 1.11, reference section 3.
-constexpr std::array<std::string_view, 10> kCleanReasons = {"REASON_EXECUTOR_TERMINATED",
-                                                            "REASON_CONTAINER_LIMITATION",
-                                                            "REASON_CONTAINER_LIMITATION_DISK",
-                                                            "REASON_CONTAINER_LIMITATION_MEMORY",
-                                                            "REASON_CONTAINER_PREEMPTED",
-                                                            "REASON_EXECUTOR_PREEMPTED",
-                                                            "REASON_EXECUTOR_REREGISTRATION_TIMEOUT",
-                                                            "REASON_CONTAINER_LIMITATION_NETWORK",
-                                                            "REASON_CONTAINER_LIMITATION_TASK",
-                                                            "REASON_CONTAINER_LIMITATION_CPU"};
+constexpr std::array<std::string_view, 9> kCleanReasons = {
+    "REASON_EXECUTOR_TERMINATED",          "REASON_CONTAINER_LIMITATION",
+    "REASON_CONTAINER_LIMITATION_DISK",    "REASON_CONTAINER_LIMITATION_MEMORY",
+    "REASON_CONTAINER_PREEMPTED",          "REASON_EXECUTOR_REREGISTRATION_TIMEOUT",
+    "REASON_CONTAINER_LIMITATION_NETWORK", "REASON_CONTAINER_LIMITATION_TASK",
+    "REASON_CONTAINER_LIMITATION_CPU"};
 
 // The destroy failed: processes or mounts may have been left behind.
 constexpr std::string_view kAbnormal = "Abnormal executor termination:";
@@ -39,6 +35,8 @@ std::string why_unproven(TaskState state, const TaskStatus* status) {
     return fmt::format("{} stands in a list, which proves nothing about its container", to_text(state));
   switch (status->source) {
     case StatusSource::source_master:
+      if (status->unreachable_time_set)
+        return fmt::format("{}: the master lost sight of its agent, which may still run it", to_text(state));
       return fmt::format("{} is the master's bookkeeping ({}), not the container's end", to_text(state),
                          status->reason);
     case StatusSource::source_executor:

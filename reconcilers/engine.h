@@ -189,7 +189,6 @@ class Engine {
     std::string why;
     EvidenceKind evidence = EvidenceKind::agent_clean;
     bool proven = false;
-    bool assumption = false;
   };
 
   // tasks.cpp: what Mesos says of tasks and executors

@@ -236,7 +236,7 @@ void Engine::on(TaskUpdated& event, Now now) {
         prove_dead(
             *still, verdict.evidence,
             fmt::format("{} by {} with {}", to_text(status.state), to_text(status.source), status.reason),
-            verdict.assumption, now.wall, now);
+            /*assumption=*/false, now.wall, now);
       }
     }
   }

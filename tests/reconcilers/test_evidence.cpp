@@ -73,6 +73,11 @@ TEST_CASE(
     world.end(ev::TaskState::task_lost, ev::StatusSource::source_agent, "REASON_RECONCILIATION");
     stays(world);
   }
+  SECTION("a reason of which nobody says what it means") {
+    Held world;
+    world.end(ev::TaskState::task_failed, ev::StatusSource::source_agent, "REASON_EXECUTOR_PREEMPTED");
+    stays(world);
+  }
   SECTION("executor") {
     Held world;
     world.end(ev::TaskState::task_finished, ev::StatusSource::source_executor, "REASON_EXECUTOR_TERMINATED");
@@ -122,6 +127,21 @@ TEST_CASE("no timer, no loss and no removal is evidence") {
     CHECK_FALSE(world.attached("pgdata", "a2"));
     CHECK(world.blocked("pgdata", "a2") == "waits_for_unknown_claim");
   }
+}
+
+TEST_CASE("what the master lost sight of is said to be just that") {
+  Held world;
+  world.silent_agents.insert("A1");
+  ev::TaskUpdated update;
+  update.framework = ev::FrameworkId("F");
+  update.task = ev::TaskId("pg.1");
+  update.state = update.status.state = ev::TaskState::task_lost;
+  update.status.source = ev::StatusSource::source_master;
+  update.status.reason = "REASON_AGENT_REMOVED";
+  update.status.agent = ev::AgentId("A1");
+  update.status.unreachable_time_set = true;
+  world.event(update);
+  CHECK(world.claim("pg.1")->liveness_why.find("lost sight of its agent") != std::string::npos);
 }
 
 TEST_CASE("agent_gone needs the agent's whole word") {
