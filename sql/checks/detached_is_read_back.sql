@@ -5,9 +5,9 @@ FROM attachments AS a
 JOIN volumes AS v ON v.id = a.volume
 JOIN hosts AS h ON h.id = a.host
 WHERE a.state = 'detached' AND a.read_back = 0
-  AND EXISTS (
+  AND (a.origin = 'found' OR EXISTS (
     SELECT 1 FROM operations AS o
     WHERE o.volume = a.volume AND o.host = a.host AND o.kind = 'attach'
       AND o.incarnation = a.incarnation AND o.counter = a.counter AND o.state IN ('issued', 'uncertain',
-        'done'))
+        'done')))
 ORDER BY a.volume, a.host;

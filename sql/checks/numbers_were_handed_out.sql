@@ -10,6 +10,10 @@ FROM (
     FROM ledger_meta)
   FROM attachments WHERE incarnation = (SELECT incarnation FROM ledger_meta) GROUP BY incarnation
   UNION ALL
+  SELECT 'generation ' || incarnation || '.' || max(counter) || ' of an operation', max(counter),
+    (SELECT next_generation FROM ledger_meta)
+  FROM operations WHERE incarnation = (SELECT incarnation FROM ledger_meta) GROUP BY incarnation
+  UNION ALL
   SELECT 'incarnation ' || max(incarnation), max(incarnation), (SELECT incarnation + 1 FROM ledger_meta)
   FROM attachments)
 WHERE used >= next

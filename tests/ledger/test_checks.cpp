@@ -92,6 +92,13 @@ std::vector<Violation> violations() {
          a.read_back = false;
          commit(l, {a});
        }},
+      {"detached_is_read_back",  // found, and then not seen any more
+       [](Ledger& l) {
+         Attachment a = sample_attachment(2, 1, AttachmentState::detached, 3);
+         a.origin = AttachmentOrigin::found;
+         a.read_back = false;
+         commit(l, {a});
+       }},
       {"evidence_fits", [](Ledger& l) { commit(l, {sample_evidence(1, EvidenceKind::fenced, 1, 1, 9)}); }},
       {"evidence_fits",
        [](Ledger& l) {
@@ -118,6 +125,14 @@ std::vector<Violation> violations() {
          Claim c = sample_claim(1, 1, 1);
          c.liveness = Liveness::dead;
          commit(l, {c});
+       }},
+      {"dead_claim_has_evidence",  // an agent cannot speak for somebody unknown
+       [](Ledger& l) {
+         Claim c = sample_claim(2, 1, 1);
+         c.kind = ClaimKind::synthetic;
+         c.liveness = Liveness::dead;
+         c.evidence = {1};
+         commit(l, {sample_evidence(1, EvidenceKind::agent_gone, 1, 1, 1), c});
        }},
       {"claim_is_resolved_or_says_why",
        [](Ledger& l) {
@@ -150,6 +165,23 @@ std::vector<Violation> violations() {
          Volume v = sample_volume(1);
          v.state = VolumeState::removed;
          commit(l, {v});
+       }},
+      {"removed_is_unused",  // in the trash, and ours
+       [](Ledger& l) {
+         Volume v = sample_volume(1);
+         v.state = VolumeState::trashed;
+         v.purge_after = kNow;
+         commit(l, {v});
+       }},
+      {"removed_is_unused",
+       [](Ledger& l) {
+         Volume v = sample_volume(2);
+         v.state = VolumeState::removed;
+         commit(l, {v, sample_claim(2, 2, 1)});
+       }},
+      {"numbers_were_handed_out",
+       [](Ledger& l) {
+         commit(l, {done(sample_operation("op-x", OperationKind::attach, 2, 1, 2'000'000))});
        }},
       {"numbers_were_handed_out",
        [](Ledger& l) {
