@@ -58,6 +58,37 @@ std::optional<std::string> why_behind(const std::string& path, const HighWaterMa
       path);
 }
 
+// One line of history for each volume of which a new incarnation takes something back.
+Result<std::vector<HistoryEntry>> list_doubts(Database& db, const std::string& why) {
+  ASSIGN(Statement statement, db.prepare("queries/list_doubts"));
+  Query query(statement);
+  std::vector<HistoryEntry> out;
+  for (;;) {
+    ASSIGN(const bool more, query.next());
+    if (!more) return out;
+    HistoryEntry entry;
+    std::int64_t evidence = 0;
+    std::int64_t attachments = 0;
+    std::int64_t claims = 0;
+    std::int64_t operations = 0;
+    bool format = false;
+    bool released = false;
+    TRY(query.read(entry.volume, evidence, attachments, claims, operations, format, released));
+    std::vector<std::string> taken;
+    if (evidence > 0) taken.push_back(fmt::format("evidence is void ({})", evidence));
+    if (attachments > 0) taken.push_back(fmt::format("attachments are uncertain ({})", attachments));
+    if (claims > 0) taken.push_back(fmt::format("claims are unknown ({})", claims));
+    if (operations > 0) taken.emplace_back("its open operation is uncertain");
+    if (format) taken.emplace_back("it is not formatted without an order: it may have been");
+    if (released) taken.emplace_back("it is no longer released by name");
+    if (taken.empty()) continue;
+    entry.kind = "volume.doubted";
+    entry.rule = "ledger.new_incarnation";
+    entry.text = fmt::format("{}: {}", why, fmt::join(taken, "; "));
+    out.push_back(std::move(entry));
+  }
+}
+
 }  // namespace
 
 std::int64_t next_incarnation(std::int64_t own, const std::optional<HighWaterMark>& mark) {
@@ -258,6 +289,7 @@ Status Ledger::begin_incarnation(std::int64_t incarnation, const std::string& ki
                        .history_last = meta_.history_last,
                        .operation_ends = meta_.operation_ends};
   ASSIGN(Transaction transaction, Transaction::begin(db_, transactions_));
+  ASSIGN(std::vector<HistoryEntry> doubts, list_doubts(db_, why));
   TRY(db_.run("queries/update_incarnation", {"incarnation"}, incarnation));
   TRY(db_.run("queries/inherit_released_volumes"));
   TRY(db_.run("queries/inherit_released_hosts"));
@@ -274,6 +306,7 @@ Status Ledger::begin_incarnation(std::int64_t incarnation, const std::string& ki
       "nothing is changed until `extvold release --all`",
       why, incarnation);
   TRY(writer_->apply(Change(std::move(entry)), context));
+  for (HistoryEntry& doubt : doubts) TRY(writer_->apply(Change(std::move(doubt)), context));
   TRY(writer_->finish(context));
   TRY(transaction.commit());
   ASSIGN(meta_, read_meta(db_));

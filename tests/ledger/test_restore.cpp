@@ -102,8 +102,20 @@ TEST_CASE("A restored ledger doubts everything that it says about the present") 
   CHECK(s.volume({2})->volume.format == FormatState::refused);
   CHECK(s.volume({1})->volume.format == FormatState::formatted);
   const auto history = value_of(ledger->history({}));
-  CHECK(history.back().entry.kind == "ledger.restored");
-  CHECK_THAT(history.back().entry.text, Catch::Contains(dir / "backup") && Catch::Contains("incarnation 2"));
+  const auto of = [&](const HistoryFilter& filter) { return value_of(ledger->history(filter)).back().entry; };
+  REQUIRE(history.size() >= 4);
+  const HistoryEntry& whole = history[history.size() - 4].entry;
+  CHECK(whole.kind == "ledger.restored");
+  CHECK_THAT(whole.text, Catch::Contains(dir / "backup") && Catch::Contains("incarnation 2"));
+  // What `explain` and `history` of a volume show.
+  CHECK(of({.volume = {1}}).kind == "volume.doubted");
+  CHECK_THAT(
+      of({.volume = {1}}).text,
+      Catch::Contains("evidence is void (1); attachments are uncertain (1); claims are unknown (1); its "
+                      "open operation is uncertain"));
+  CHECK_THAT(of({.volume = {2}}).text, Catch::Contains("not formatted without an order"));
+  CHECK_THAT(of({.volume = {3}}).text, Catch::Contains("no longer released by name"));
+  CHECK(value_of(ledger->history({.volume = {4}})).empty());  // nothing to doubt
   CHECK(findings_text(*ledger, CheckDepth::full) == "");
   commit(*ledger, {sample_host(4)});
 
