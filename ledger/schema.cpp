@@ -51,6 +51,7 @@ Status check_hashes(Database& db, const std::string& path, std::span<const SqlFi
 Status run_migrations(Database& db, std::span<const SqlFile> known, std::int64_t from, WallTime now) {
   ASSIGN(TransactionStatements statements, prepare_transactions(db));
   ASSIGN(Transaction transaction, Transaction::begin(db, statements));
+  if (from > 0) TRY(db.execute("setup/drop_views", sql_text("setup/drop_views")));
   for (std::int64_t number = from + 1; number <= std::ssize(known); ++number) {
     const SqlFile& file = known[static_cast<std::size_t>(number - 1)];
     TRY(db.execute(file.name, file.text));

@@ -10,16 +10,16 @@ SELECT
   a.incarnation || '.' || a.counter AS generation,
   a.read_only AS read_only,
   a.mounted AS mounted,
-  (SELECT group_concat(m.path, ', ') FROM mounts AS m WHERE m.volume = a.volume
-    AND m.host = a.host) AS mounts,
+  (SELECT group_concat(m.path, ', ') FROM (
+    SELECT path FROM mounts WHERE volume = a.volume AND host = a.host ORDER BY path) AS m) AS mounts,
   a.device AS device,
   a.host_identity AS host_identity,
   a.boot_id AS boot_id,
   a.read_back AS read_back,
-  (SELECT group_concat(e.kind || CASE e.assumption WHEN 1 THEN ' (assumed)' ELSE '' END, ', ')
-     FROM evidence AS e
-    WHERE e.volume = a.volume AND e.host = a.host AND e.void_reason = ''
-      AND e.incarnation = a.incarnation AND e.counter = a.counter) AS evidence,
+  (SELECT group_concat(e.kind || CASE e.assumption WHEN 1 THEN ' (assumed)' ELSE '' END, ', ') FROM (
+    SELECT kind, assumption FROM evidence
+    WHERE volume = a.volume AND host = a.host AND void_reason = ''
+      AND incarnation = a.incarnation AND counter = a.counter ORDER BY id) AS e) AS evidence,
   strftime('%Y-%m-%dT%H:%M:%SZ', a.changed_at / 1000000000, 'unixepoch') AS changed_at,
   a.volume AS volume_id,
   a.host AS host_id

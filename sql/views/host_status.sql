@@ -2,8 +2,9 @@
 DROP VIEW IF EXISTS host_status;
 CREATE VIEW host_status AS
 WITH attached AS (
-  SELECT host, sum(state = 'attached') AS attached, sum(state IN ('attaching', 'detaching',
-  'uncertain')) AS moving
+  SELECT
+    host, sum(state = 'attached') AS attached, sum(state IN ('attaching', 'detaching')) AS moving,
+    sum(state = 'uncertain') AS in_doubt
   FROM attachments GROUP BY host),
 claimed AS (  -- a claim of Mesos is where its agent is
   SELECT
@@ -17,7 +18,8 @@ SELECT
   h.name AS host,
   r.agents AS agents,
   coalesce(a.attached, 0) AS attached,
-  coalesce(a.moving, 0) AS attachments_in_doubt,
+  coalesce(a.moving, 0) AS attachments_moving,
+  coalesce(a.in_doubt, 0) AS attachments_in_doubt,
   coalesce(c.wanted, 0) AS claims_wanted,
   coalesce(c.unknown, 0) AS claims_unknown,
   h.hold AS hold,

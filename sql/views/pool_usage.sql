@@ -1,11 +1,13 @@
 -- One row a pool. allocated_*: what the ledger promised there, volumes that are still being made or in the
 -- trash included. capacity_mb, free_mb: what the provider says (NULL: it says nothing). drift_mb: the
--- provider's used space minus ours; not ours, or thin, or a difference to look into.
+-- provider's used space minus that of our volumes that are made; not ours, or thin, or a difference to look
+-- into.
 DROP VIEW IF EXISTS pool_usage;
 CREATE VIEW pool_usage AS
 WITH allocated AS (
   SELECT
     provider, pool, count(*) AS volumes, sum(size_mb) AS size_mb, sum(iops) AS iops,
+    sum(CASE state WHEN 'planned' THEN 0 ELSE size_mb END) AS made_mb,
     sum(state = 'planned') AS planned, sum(state IN ('trashed', 'removing')) AS trashed
   FROM volumes WHERE state <> 'removed' GROUP BY provider, pool),
 named AS (
@@ -18,7 +20,7 @@ SELECT
   coalesce(a.size_mb, 0) AS allocated_mb,
   nullif(p.capacity_mb, 0) AS capacity_mb,
   CASE WHEN p.capacity_mb > 0 THEN p.free_mb END AS free_mb,
-  CASE WHEN p.capacity_mb > 0 THEN p.capacity_mb - p.free_mb - coalesce(a.size_mb, 0) END AS drift_mb,
+  CASE WHEN p.capacity_mb > 0 THEN p.capacity_mb - p.free_mb - coalesce(a.made_mb, 0) END AS drift_mb,
   coalesce(a.iops, 0) AS allocated_iops,
   nullif(p.iops, 0) AS iops,
   strftime('%Y-%m-%dT%H:%M:%SZ', nullif(p.observed_at, 0) / 1000000000, 'unixepoch') AS observed_at

@@ -118,6 +118,19 @@ TEST_CASE(
   CHECK(findings_text(*ledger, CheckDepth::full) == "");
 }
 
+TEST_CASE("A migration may change what a view stands on") {
+  const TempDir dir;
+  const std::string path = dir / "ledger.db";
+  { const auto ledger = open_ledger(path); }
+  const auto known = with({{"migrations/0002_test",
+                            "ALTER TABLE hosts DROP COLUMN quarantine_reason; PRAGMA user_version = 2;"}});
+  Database db = open_database(path);
+  value_of(migrate(db, path, known, kNow, false));
+  // Every view of the program is in the list of those that go, and they come back.
+  CHECK(sql_rows(path, "SELECT name FROM sqlite_schema WHERE type = 'view'").empty());
+  CHECK(sql_rows(path, "SELECT * FROM view_texts").empty());
+}
+
 TEST_CASE("Views follow the program without a migration, views of operators stay") {
   const TempDir dir;
   const std::string path = dir / "ledger.db";

@@ -63,6 +63,30 @@ TEST_CASE("The views say what is recorded") {
         "2023-11-14T22:13:20Z|attachment.attached|vol1|h1|vol1 is attached to h1|attach.wanted|op-a|1");
 }
 
+TEST_CASE("What moves is not in doubt, what is planned is not used, and lists are in order") {
+  const TempDir dir;
+  const std::string path = dir / "ledger.db";
+  const auto ledger = open_ledger(path);
+  commit(*ledger, state());
+  Host first = sample_host(9);
+  first.name = "a-host";
+  Volume planned = sample_volume(3);
+  planned.state = VolumeState::planned;
+  commit(*ledger,
+         {first, planned, Mount{{1}, {1}, "/a"}, sample_attachment(1, 9, AttachmentState::uncertain, 7),
+          sample_attachment(2, 1, AttachmentState::detaching, 8),
+          sample_evidence(2, EvidenceKind::host_unmounted, 1, 1, 1)});
+  CHECK(sql_rows(path, "SELECT host, attached, attachments_moving, attachments_in_doubt FROM host_status") ==
+        std::vector<std::string>{"a-host|0|0|1", "h1|1|1|0", "h2|0|0|0"});
+  CHECK(sql_rows(path, "SELECT allocated_mb, drift_mb FROM pool_usage") ==
+        std::vector<std::string>{"3072|952"});
+  CHECK(sql_rows(path, "SELECT attached_to FROM volume_status WHERE volume = 'vol1'") ==
+        std::vector<std::string>{"a-host (uncertain), h1"});
+  CHECK(sql_rows(path,
+                 "SELECT mounts, evidence FROM attachment_status WHERE host = 'h1' AND volume = 'vol1'") ==
+        std::vector<std::string>{"/a, /mnt/vol1|agent_gone, host_unmounted"});
+}
+
 TEST_CASE("A volume that was removed is in no view but the timeline") {
   const TempDir dir;
   const std::string path = dir / "ledger.db";
