@@ -98,16 +98,29 @@ Status stage(const std::string& file, const std::string& staged) {
   return copy_to(source, staged);
 }
 
-// Moves the ledger that is there aside, its WAL with it: SQLite would play an old WAL onto the new file.
-Result<std::string> move_aside(const std::string& path) {
+// A second name for a file, or a copy where the filesystem has no such thing.
+Status keep_as(const std::string& from, const std::string& to) {
+  std::error_code error;
+  std::filesystem::create_hard_link(from, to, error);
+  if (!error) return {};
+  std::filesystem::copy_file(from, to, error);
+  if (error) return fail(Errc::unavailable, "cannot keep {} as {}: {}", from, to, error.message());
+  return sync_file(to);
+}
+
+// Keeps the ledger that is there under another name, its WAL with it, and takes the WAL away: SQLite would
+// play an old WAL onto the new file. Wherever this ends, one whole pair is there: the database keeps its own
+// name until the new one replaces it.
+Result<std::string> keep_aside(const std::string& path) {
   const std::string wal = path + "-wal";
   if (!file_exists(path) && !file_exists(wal)) return std::string();
   std::string kept = path + ".before-restore";
   for (int n = 2; file_exists(kept) || file_exists(kept + "-wal"); ++n)
     kept = fmt::format("{}.before-restore.{}", path, n);
-  if (file_exists(path)) TRY(rename_file(path, kept));
-  if (file_exists(wal)) TRY(rename_file(wal, kept + "-wal"));
-  remove_file(path + "-shm");
+  if (file_exists(wal)) TRY(keep_as(wal, kept + "-wal"));
+  if (file_exists(path)) TRY(keep_as(path, kept));
+  TRY(sync_directory_of(path));
+  for (const char* ending : {"-wal", "-shm"}) remove_file(path + ending);
   return kept;
 }
 
@@ -167,7 +180,7 @@ Result<RestoreReport> Ledger::restore(const std::string& file, const std::string
                 staged, staged);
   }
   TRY(sync_file(staged));
-  ASSIGN(report.kept, move_aside(path));
+  ASSIGN(report.kept, keep_aside(path));
   TRY(rename_file(staged, path));
   TRY(sync_directory_of(path));
   ASSIGN(const FileIdentity identity, identify(path));

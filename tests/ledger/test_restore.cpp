@@ -162,6 +162,17 @@ TEST_CASE(
     CHECK(fs::exists(report.kept + "-wal"));
     CHECK_FALSE(fs::exists(path + "-wal"));
   }
+  SECTION("a ledger that was killed, twice") {
+    const auto other = open_ledger(dir / "other.db");
+    commit(*other, {sample_host(7)});
+    for (const char* ending : {"", "-wal"}) fs::copy_file(dir / "other.db" + ending, path + ending);
+    const RestoreReport report = value_of(Ledger::restore(dir / "backup", path, kNow));
+    CHECK(sql_rows(report.kept, "SELECT name FROM hosts") == std::vector<std::string>{"h7"});
+    // A WAL that lost its database is of nobody.
+    fs::rename(report.kept, dir / "elsewhere");
+    std::ofstream(path + ".before-restore-wal") << "stale";
+    CHECK(value_of(Ledger::restore(dir / "backup", path, kNow)).kept == path + ".before-restore.2");
+  }
   SECTION("an earlier restore was interrupted") {
     std::ofstream(path + ".restoring") << "half";
     std::ofstream(path + ".restoring-wal") << "half";
