@@ -128,8 +128,8 @@ CurlList prepare_easy(CURL* easy, const HttpRequest& request, CurlMode mode, Cur
     const long deadline_ms = std::max(1L, static_cast<long>(request.deadline.ns / 1'000'000));
     connect_timeout_ms = std::min(connect_timeout_ms, deadline_ms);
     set(easy, CURLOPT_TIMEOUT_MS, deadline_ms);
-    if (request.accept_gzip) set(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
   }
+  if (request.accept_gzip) set(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
   if (mode == CurlMode::stream) set(easy, CURLOPT_FORBID_REUSE, 1L);
   if (mode == CurlMode::stream || !may_be_repeated(request)) set(easy, CURLOPT_FRESH_CONNECT, 1L);
   set(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_timeout_ms);

@@ -40,8 +40,9 @@ class HttpStream {
 class HttpStreamSource {
  public:
   virtual ~HttpStreamSource() = default;
-  // `request.deadline`, `response_bytes_max` and `accept_gzip` do not apply: a stream has no end, no size,
-  // and is not compressed. Only making the connection has a deadline (10 s).
+  // `request.deadline` and `response_bytes_max` do not apply: a stream has no end and no size. Only making
+  // the connection has a deadline (10 s). `accept_gzip` is for long answers that do end; what has no end must
+  // come as it is sent, and a compressor holds bytes back.
   virtual std::unique_ptr<HttpStream> start_stream(HttpRequest request, HttpStreamCallbacks callbacks) = 0;
 };
 

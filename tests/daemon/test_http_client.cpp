@@ -4,12 +4,14 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <zlib.h>
 
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <memory>
 #include <optional>
 
+#include "daemon/uv/timer.h"
 #include "tests/daemon/support.h"
 
 namespace extvold::daemon::tests {
@@ -43,6 +45,22 @@ HttpRequest post(std::string url, std::string body) {
   request.url = std::move(url);
   request.body = std::move(body);
   return request;
+}
+
+std::string gzip(const std::string& bytes) {
+  z_stream stream{};
+  constexpr int kGzipFormat = 15 + 16;  // zlib's largest window, gzip's header
+  REQUIRE(deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, kGzipFormat, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+  std::string packed(deflateBound(&stream, static_cast<uLong>(bytes.size())), '\0');
+  std::string input(bytes);  // zlib's input is not const
+  stream.next_in = reinterpret_cast<Bytef*>(input.data());
+  stream.avail_in = static_cast<uInt>(input.size());
+  stream.next_out = reinterpret_cast<Bytef*>(packed.data());
+  stream.avail_out = static_cast<uInt>(packed.size());
+  REQUIRE(deflate(&stream, Z_FINISH) == Z_STREAM_END);
+  packed.resize(stream.total_out);
+  deflateEnd(&stream);
+  return packed;
 }
 
 int free_port() {
@@ -406,6 +424,45 @@ TEST_CASE("a paused stream stops the sender, and nothing is lost", "[daemon][htt
   for (std::size_t i = 0; i < kPieces; ++i)
     right = right && bytes[i * 16384] == static_cast<char>('a' + i % 26);
   CHECK(right);
+}
+
+TEST_CASE("a stream is unpacked where that was asked for, through pauses", "[daemon][http_client]") {
+  std::string whole;
+  for (int i = 0; i < 400'000; ++i) whole += fmt::format(R"({{"task_id":{{"value":"pg.{}"}}}},)", i);
+  const std::string packed = gzip(whole);
+  REQUIRE(packed.size() < whole.size() / 4);
+  std::string seen;
+  RawServer server([&](Connection& connection, int) {
+    seen = connection.read_request();
+    const bool asked = seen.find("Accept-Encoding: gzip\r\n") != std::string::npos;
+    connection.send(
+        whole_answer("200 OK", asked ? packed : whole, asked ? "Content-Encoding: gzip\r\n" : ""));
+  });
+  for (const bool accept : {true, false}) {
+    Fixture f;
+    std::string bytes;
+    std::optional<Status> end;
+    int calls = 0;
+    int pauses = 0;
+    HttpRequest request = post(server.url("/"), "{}");
+    request.accept_gzip = accept;
+    std::unique_ptr<HttpStream> stream;
+    uv::Timer resume(f.loop);
+    stream = f.client->start_stream(request, {{},
+                                              [&](std::string_view got) {
+                                                bytes += got;
+                                                if (++calls % 3 != 0) return Flow::go_on;
+                                                ++pauses;
+                                                resume.start(milliseconds(1), [&] { stream->resume(); });
+                                                return Flow::pause;
+                                              },
+                                              [&](Status got) { end = std::move(got); }});
+    REQUIRE(run_until(f.loop, [&] { return end.has_value(); }));
+    CHECK(end->has_value());
+    CHECK(pauses > 2);
+    CHECK(bytes == whole);
+    CHECK((seen.find("Accept-Encoding") != std::string::npos) == accept);
+  }
 }
 
 TEST_CASE("the end of a stream waits while it is paused", "[daemon][http_client]") {

@@ -128,6 +128,7 @@ TEST_CASE("reader: a list comes as began, its elements, ended, with the time it 
   const std::string request = master.requests().at(0);
   CHECK(request.starts_with("POST /api/v1 HTTP/1.1\r\n"));
   CHECK(request.find("Content-Type: application/json\r\n") != std::string::npos);
+  CHECK(request.find("Accept-Encoding: gzip\r\n") != std::string::npos);
   CHECK(request.ends_with(R"({"type":"GET_TASKS"})"));
 }
 
