@@ -166,7 +166,7 @@ Result<Meta> read_meta(Database& db) {
                 sqlite3_db_filename(db.handle(), "main"));
   }
   Meta m;
-  TRY(query.read(m.ledger.id, m.ledger.incarnation, m.mode, m.sequence, m.counters.next_host,
+  TRY(query.read(m.ledger.id, m.ledger.incarnation, m.mode, m.detach_storm, m.sequence, m.counters.next_host,
                  m.counters.next_volume, m.counters.next_claim, m.counters.next_evidence,
                  m.counters.next_generation, m.view.epoch, m.view.master_id, m.view.elected_time,
                  m.view.master_version, m.history_last, m.operation_ends));
@@ -193,6 +193,7 @@ Result<Snapshot> read_snapshot(Database& db) {
   ASSIGN(const Meta meta, read_meta(db));
   snapshot.ledger = meta.ledger;
   snapshot.mode = meta.mode;
+  snapshot.detach_storm = meta.detach_storm;
   snapshot.view = meta.view;
   snapshot.counters = meta.counters;
   snapshot.sequence = meta.sequence;

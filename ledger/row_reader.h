@@ -15,6 +15,7 @@ namespace extvold::ledger {
 struct Meta {
   LedgerIdentity ledger;
   Mode mode = Mode::observe;
+  bool detach_storm = false;
   Sequence sequence;
   Counters counters;
   MesosView view;

@@ -118,6 +118,7 @@ Result<RowWriter::Meta> RowWriter::prepare_meta(Database& db) {
   ASSIGN(out.update_view,
          db.prepare("queries/update_view", {"view_epoch", "master_id", "elected_time", "master_version"}));
   ASSIGN(out.update_mode, db.prepare("queries/update_mode", {"mode"}));
+  ASSIGN(out.update_detach_storm, db.prepare("queries/update_detach_storm", {"stopped"}));
   ASSIGN(out.update_counters, db.prepare("queries/update_counters", {"next_host", "next_volume", "next_claim",
                                                                      "next_evidence", "next_generation"}));
   return out;
@@ -275,6 +276,10 @@ Status RowWriter::write(const MesosView& row, WriteContext&) {
 }
 
 Status RowWriter::write(const SetMode& row, WriteContext&) { return meta_.update_mode.run(row.mode); }
+
+Status RowWriter::write(const SetDetachStorm& row, WriteContext&) {
+  return meta_.update_detach_storm.run(row.stopped);
+}
 
 Status RowWriter::write(const Counters& row, WriteContext&) {
   return meta_.update_counters.run(row.next_host, row.next_volume, row.next_claim, row.next_evidence,

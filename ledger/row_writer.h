@@ -41,7 +41,7 @@ class RowWriter {
     Statement update_open_operation, update_ended_operation, insert_operation;
   };
   struct Meta {
-    Statement update_view, update_mode, update_counters;
+    Statement update_view, update_mode, update_detach_storm, update_counters;
   };
   static Result<Hot> prepare_hot(Database& db);
   static Result<Cluster> prepare_cluster(Database& db);
@@ -73,6 +73,7 @@ class RowWriter {
   Status write(const DropBlocked& row, WriteContext& context);
   Status write(const MesosView& row, WriteContext& context);
   Status write(const SetMode& row, WriteContext& context);
+  Status write(const SetDetachStorm& row, WriteContext& context);
   Status write(const Counters& row, WriteContext& context);
   Status write(const HistoryEntry& row, WriteContext& context);
 

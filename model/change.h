@@ -101,6 +101,10 @@ struct SetMode {
   Mode mode = Mode::observe;
 };
 
+struct SetDetachStorm {
+  bool stopped = false;  // the guard has tripped: nothing is detached until a person says so
+};
+
 // Numbers that are handed out once; written with every batch that used one.
 struct Counters {
   std::int64_t next_host = 1;
@@ -132,7 +136,7 @@ using Change =
     std::variant<TaskRow, TaskStateChange, EndTasksOfView, Claim, ClaimStateChange, DropClaim, Host, Agent,
                  DropAgent, Framework, DropFramework, ReservationRecord, DropReservations, Pool, Volume,
                  Attachment, DropAttachment, Mount, DropMount, Operation, Evidence, BlockedRow, DropBlocked,
-                 MesosView, SetMode, Counters, HistoryEntry>;
+                 MesosView, SetMode, SetDetachStorm, Counters, HistoryEntry>;
 
 // One transaction. `sequence` is the newest committed one plus one; the ledger refuses any other (somebody
 // else wrote).

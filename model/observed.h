@@ -11,6 +11,7 @@
 #include "model/instant.h"
 #include "model/mesos.h"
 #include "model/observation.h"
+#include "model/operation.h"
 
 namespace extvold {
 
@@ -35,21 +36,35 @@ struct AttachmentView {
   bool operator==(const AttachmentView&) const = default;
 };
 
+// A kind of call at one host (none: at the provider) that failed: not again before `at`.
+struct RetryView {
+  OperationKind kind = OperationKind::create;
+  HostId host;
+  Instant at;
+  int failures = 0;  // in a row
+  bool operator==(const RetryView&) const = default;
+};
+
 // What its provider last said of one volume, and what the engine remembers about it.
 struct VolumeView {
   Instant sent_at;     // of the newest complete observation of it; 0: none in this run
   Instant acted_at;    // end of the newest call of ours; older observations say nothing
   Instant idle_since;  // since when nothing wants it where it is attached; 0: wanted, or not attached
-  Instant retry_at;    // not before, after a failure
-  int failures = 0;    // in a row
   bool present = false;
   TriState call_running = TriState::unknown;
   std::vector<AttachmentView> attachments;  // ordered by host
+  std::vector<RetryView> retries;           // what failed since the last success or news
   bool operator==(const VolumeView&) const = default;
 
   const AttachmentView* attachment(HostId host) const {
     for (const AttachmentView& one : attachments) {
       if (one.host == host) return &one;
+    }
+    return nullptr;
+  }
+  const RetryView* retry(OperationKind kind, HostId host) const {
+    for (const RetryView& one : retries) {
+      if (one.kind == kind && one.host == host) return &one;
     }
     return nullptr;
   }
@@ -74,7 +89,6 @@ struct MasterCallView {
 struct Observed {
   bool view_complete = false;  // subscribed, snapshot whole, authorisation self-check not failed
   std::string view_incomplete_why = "not subscribed yet";
-  bool detach_storm = false;  // the guard has tripped; a person must release it
   std::map<MasterCall, MasterCallView> master_calls;
   std::map<AgentId, AgentView> agents;
   std::map<VolumeId, VolumeView> volumes;

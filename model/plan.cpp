@@ -12,12 +12,12 @@ std::string volume_name(const Snapshot& snapshot, VolumeId id) {
   return entry == nullptr ? fmt::format("#{}", id.value) : entry->volume.name;
 }
 
-std::string host_name(const Snapshot& snapshot, HostId id) {
-  const Host* host = snapshot.host(id);
-  return host == nullptr ? fmt::format("#{}", id.value) : host->name;
-}
-
 }  // namespace
+
+std::string host_name(const Snapshot& snapshot, HostId host) {
+  const Host* row = snapshot.host(host);
+  return row == nullptr ? std::string("(unknown host)") : row->name;
+}
 
 std::string describe(const Operation& operation, const Snapshot& snapshot) {
   const std::string volume = volume_name(snapshot, operation.volume);

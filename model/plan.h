@@ -34,9 +34,11 @@ struct Plan {
   Instant next_look = kNever;
 };
 
+class Snapshot;
+std::string host_name(const Snapshot& snapshot, HostId host);
+
 // One line an operation, then one a blocked volume, then the next look. `now` only turns instants into "in 30
 // s".
-class Snapshot;
 std::string describe(const Operation& operation, const Snapshot& snapshot);
 std::string to_text(const Plan& plan, const Snapshot& snapshot, Instant now);
 

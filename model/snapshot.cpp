@@ -99,6 +99,7 @@ void Snapshot::apply(const Change& change) {
                  [this](const DropBlocked& row) { drop(row); },
                  [this](const MesosView& row) { view = row; },
                  [this](const SetMode& row) { mode = row.mode; },
+                 [this](const SetDetachStorm& row) { detach_storm = row.stopped; },
                  [this](const Counters& row) { counters = row; },
              },
              change);
@@ -135,6 +136,8 @@ void Snapshot::share_ids(Claim& claim) const {
 void Snapshot::put(const Agent& agent) {
   Agent& row = agents_[agent.id];
   const bool moved = row.host != agent.host;
+  if (moved) agents_by_host_.erase({row.host, agent.id});
+  agents_by_host_.emplace(agent.host, agent.id);
   row = agent;
   if (!moved) return;
   if (const auto* ids = find_value(claims_by_agent_, agent.id)) {
@@ -147,7 +150,10 @@ void Snapshot::put(const Agent& agent) {
 
 // A claim of it is nowhere that is known, as one that precedes its agent.
 void Snapshot::drop(const DropAgent& row) {
-  agents_.erase(row.id);
+  if (const auto it = agents_.find(row.id); it != agents_.end()) {
+    agents_by_host_.erase({it->second.host, row.id});
+    agents_.erase(it);
+  }
   if (const auto* ids = find_value(claims_by_agent_, row.id)) {
     for (ClaimId id : *ids) {
       Claim& claim = claims_.at(id);
@@ -337,6 +343,15 @@ const Host* Snapshot::host_by_name(std::string_view name) const {
 }
 
 const Agent* Snapshot::agent(const AgentId& id) const { return find_value(agents_, id); }
+std::vector<const Agent*> Snapshot::agents_of_host(HostId host) const {
+  std::vector<const Agent*> out;
+  for (auto it = agents_by_host_.lower_bound({host, AgentId{}});
+       it != agents_by_host_.end() && it->first == host; ++it) {
+    out.push_back(agent(it->second));
+  }
+  return out;
+}
+
 const Claim* Snapshot::claim(ClaimId id) const { return find_value(claims_, id); }
 const Evidence* Snapshot::evidence(EvidenceId id) const { return find_value(evidence_, id); }
 
@@ -396,10 +411,11 @@ bool same(const VolumeEntry& a, const VolumeEntry& b) {
 }  // namespace
 
 bool Snapshot::operator==(const Snapshot& other) const {
-  return sequence == other.sequence && ledger == other.ledger && mode == other.mode && view == other.view &&
-         counters == other.counters && hosts_ == other.hosts_ && agents_ == other.agents_ &&
-         frameworks_ == other.frameworks_ && claims_ == other.claims_ && evidence_ == other.evidence_ &&
-         pools_ == other.pools_ && reservations_ == other.reservations_ &&
+  return sequence == other.sequence && ledger == other.ledger && mode == other.mode &&
+         detach_storm == other.detach_storm && view == other.view && counters == other.counters &&
+         hosts_ == other.hosts_ && agents_ == other.agents_ && frameworks_ == other.frameworks_ &&
+         claims_ == other.claims_ && evidence_ == other.evidence_ && pools_ == other.pools_ &&
+         reservations_ == other.reservations_ &&
          std::equal(
              volumes_.begin(), volumes_.end(), other.volumes_.begin(), other.volumes_.end(),
              [](const auto& a, const auto& b) { return a.first == b.first && same(a.second, b.second); });

@@ -46,6 +46,7 @@ class Snapshot {
   Sequence sequence;
   LedgerIdentity ledger;
   Mode mode = Mode::observe;
+  bool detach_storm = false;  // the guard has tripped; a person must release it
   MesosView view;
   Counters counters;
 
@@ -70,6 +71,7 @@ class Snapshot {
                                            const TaskId& task) const;     // ordered by id
   std::vector<const Claim*> claims_of_agent(const AgentId& agent) const;  // ordered by id
   std::vector<const Claim*> unresolved_claims() const;                    // ordered by id
+  std::vector<const Agent*> agents_of_host(HostId host) const;            // ordered by id
 
   // Memory-only fields of a claim that no row holds.
   void note_claim_event(ClaimId id, Instant at);
@@ -131,6 +133,7 @@ class Snapshot {
   std::map<HostId, Host> hosts_;
   std::map<std::string, HostId, std::less<>> hosts_by_name_;
   std::map<AgentId, Agent> agents_;
+  std::set<std::pair<HostId, AgentId>> agents_by_host_;
   std::map<FrameworkId, Framework> frameworks_;
   std::map<ClaimId, Claim> claims_;
   std::set<const Claim*, TaskOrder> claims_by_task_;

@@ -57,6 +57,20 @@ bool reaches(const VolumeLook& look, HostId host) {
   return false;
 }
 
+// Made by this ledger, which has seen every attachment of it: not adopted, and not made before a restore,
+// which may have forgotten some.
+bool is_ours_alone(const VolumeLook& look) {
+  const Volume& volume = look.volume();
+  return volume.origin != VolumeOrigin::adopted &&
+         volume.created_generation.incarnation == look.look.snapshot.ledger.incarnation;
+}
+
+bool ordered_there(const VolumeLook& look, HostId host) {
+  return std::any_of(look.entry.claims.begin(), look.entry.claims.end(), [&](const Claim* claim) {
+    return claim->kind == ClaimKind::operator_ && claim->wanted && claim->host == host;
+  });
+}
+
 // What stands against attaching to this host, apart from other hosts. False: blocked, and said so.
 bool host_may(const VolumeLook& look, const Candidate& candidate, VolumePlan& out) {
   const Volume& volume = look.volume();
@@ -85,6 +99,15 @@ bool host_may(const VolumeLook& look, const Candidate& candidate, VolumePlan& ou
                   fmt::format("{} waits: provider {} cannot attach to a named host; attach {} there by hand",
                               who, look.provider.name.value, volume.name));
   }
+  if (is_of_mesos(candidate.claim->kind) && !look.provider.capabilities.list_attachments &&
+      !is_ours_alone(look) && !ordered_there(look, candidate.host)) {
+    return refuse(
+        "attachments_not_listed", Owner::operator_,
+        fmt::format(
+            "{} waits: provider {} cannot list where volume {} is attached, and this ledger did not make "
+            "it or was restored since; see that no other host has it, then `extvold volume attach {} {}`",
+            who, look.provider.name.value, volume.name, volume.name, host->name));
+  }
   if (is_of_mesos(candidate.claim->kind)) {
     const DriverMapping* driver = look.look.policy.driver(candidate.claim->reference.driver);
     if (driver != nullptr && driver->attach_by == AttachBy::plugin) {
@@ -105,7 +128,7 @@ bool host_may(const VolumeLook& look, const Candidate& candidate, VolumePlan& ou
 
 // Everything else that must hold before an attach, as the reason to wait. Empty: ready.
 std::string must_wait(const VolumeLook& look, const Candidate& candidate, VolumePlan& out) {
-  if (std::string order = standing_order(look.look, look.volume(), candidate.host); !order.empty())
+  if (std::string order = order_or_pause(look, OperationKind::attach, candidate.host, out); !order.empty())
     return order;
   if (candidate.claim->kind == ClaimKind::task || candidate.claim->kind == ClaimKind::executor) {
     if (!look.look.observed.view_complete) {
@@ -261,7 +284,12 @@ void reconcile_attach(const VolumeLook& look, VolumePlan& out) {
     }
     // No event tells that an executor ended: its agent is asked again and again.
     if (claim->kind == ClaimKind::executor) out.wish_agent(claim->agent);
-    if (claim->host && claim->liveness == Liveness::unknown) block_unknown(look, *claim, out);
+    if (claim->host && claim->liveness == Liveness::unknown) {
+      block_unknown(look, *claim, out);
+      // Its agent may show that it is gone, and no event would tell.
+      const AgentView* agent = look.look.observed.agent(claim->agent);
+      if (agent != nullptr && agent->registered) out.wish_agent(claim->agent);
+    }
     if (!asks_for_attach(*claim)) continue;
     any = true;
     const Attachment* attachment = look.entry.attachment(claim->host);

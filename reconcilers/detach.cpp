@@ -101,22 +101,33 @@ void block_for_evidence(const VolumeLook& look, const Attachment& attachment, co
 
 // The host's part of the view must be whole: another claim could be hidden in what was not read.
 bool host_view_complete(const VolumeLook& look, const Attachment& attachment, VolumePlan& out) {
-  bool complete = true;
+  const AgentId* unread = unread_agent_on(look.look, look.entry, attachment);
+  if (unread == nullptr) return true;
+  out.wish_agent(*unread);
+  out.block(look.volume().id, attachment.host, "host_view_incomplete", Owner::extvold,
+            fmt::format("volume {} stays at {} until agent {} is registered and its own API was read since",
+                        look.volume().name, host_name(look.look.snapshot, attachment.host), unread->value));
+  return false;
+}
+
+// A plugin attached it there by itself, and may do so again: nothing that Mesos or an agent says of
+// containers covers that.
+bool leaves_it_to_plugin(const VolumeLook& look, const Attachment& attachment, VolumePlan& out) {
   for (const Claim* claim : look.entry.claims) {
     if (claim->host != attachment.host || !is_of_mesos(claim->kind)) continue;
-    const AgentView* agent = look.look.observed.agent(claim->agent);
-    if (agent != nullptr && agent->complete()) continue;
-    if (const Evidence* strong = evidence_for(look.entry, attachment, permits_attach_elsewhere);
-        strong != nullptr)
-      continue;
-    out.wish_agent(claim->agent);
+    const DriverMapping* driver = look.look.policy.driver(claim->reference.driver);
+    if (driver == nullptr || driver->attach_by != AttachBy::plugin) continue;
+    EvidenceId evidence;
+    if (is_released_by_itself(look.entry, attachment, evidence)) return false;
+    const std::string host = host_name(look.look.snapshot, attachment.host);
     out.block(
-        look.volume().id, attachment.host, "host_view_incomplete", Owner::extvold,
-        fmt::format("volume {} stays at {} until agent {} is registered and its own API was read since",
-                    look.volume().name, host_name(look.look.snapshot, attachment.host), claim->agent.value));
-    complete = false;
+        look.volume().id, attachment.host, "plugin_left_it", Owner::operator_,
+        fmt::format("volume {} stays at {}: the plugin of driver {} attached it there by itself; see that "
+                    "{} cannot write to it any more, then `extvold fence confirm {}`",
+                    look.volume().name, host, driver->driver, host, host));
+    return true;
   }
-  return complete;
+  return false;
 }
 
 // What is not understood could be any volume; a driver that nothing maps could be another name of this
@@ -154,7 +165,7 @@ void plan_one(const VolumeLook& look, const Attachment& attachment, VolumePlan& 
                     host_name(look.look.snapshot, attachment.host), look.look.observed.view_incomplete_why));
     return;
   }
-  if (!claims.only_withdrawn && !host_view_complete(look, attachment, out)) return;
+  if (!host_view_complete(look, attachment, out) || leaves_it_to_plugin(look, attachment, out)) return;
   if (const Claim* unresolved = unresolved_on(look, attachment.host)) {
     if (!unresolved->wanted) out.wish_agent(unresolved->agent);  // it alone proves an end
     const std::string how = unresolved->unresolved == Unresolved::not_understood
@@ -185,14 +196,15 @@ void plan_one(const VolumeLook& look, const Attachment& attachment, VolumePlan& 
                                               : fmt::format("nothing wants it there; {}{}: {}",
                                                             ground->assumption ? "assumption " : "",
                                                             to_text(ground->kind), ground->detail);
-  planned.waits_for = standing_order(look.look, volume, attachment.host);
+  planned.waits_for = order_or_pause(look, OperationKind::detach, attachment.host, out);
   const bool hurry = claims.only_withdrawn || wanted_elsewhere(look.entry, attachment.host);
   const Instant due = look.view->idle_since + look.look.policy.detach_linger;
   if (planned.waits_for.empty() && !hurry && due > look.look.now) {
     planned.waits_for = "the linger: a restarting task does not pay twice";
     out.wake(due);
   }
-  if (planned.waits_for.empty() && look.look.observed.detach_storm) {
+  if (planned.waits_for.empty() && look.look.snapshot.detach_storm &&
+      !was_only_formatted(look.entry, attachment.host)) {
     planned.waits_for =
         "a person: too many attachments were to be detached at once; `extvold release --all` if that is "
         "right";

@@ -84,7 +84,21 @@ void Engine::start(Now now) {
   next_audit_ = now.at + policy_.audit;
 }
 
+// Whose claims or evidence this moves: what failed before is worth another try.
+VolumeId Engine::volume_of_news(const Change& change) const {
+  if (const auto* claim = std::get_if<Claim>(&change)) return claim->volume;
+  if (const auto* evidence = std::get_if<Evidence>(&change)) return evidence->volume;
+  const auto* moved = std::get_if<ClaimStateChange>(&change);
+  const Claim* claim = moved == nullptr ? nullptr : snapshot_.claim(moved->id);
+  if (claim == nullptr || (claim->wanted == moved->wanted && claim->liveness == moved->liveness)) return {};
+  return claim->volume;
+}
+
 void Engine::change(Change change) {
+  if (const VolumeId volume = volume_of_news(change)) {
+    if (const auto view = observed_.volumes.find(volume); view != observed_.volumes.end())
+      view->second.retries.clear();
+  }
   snapshot_.apply(change);
   changes_.push_back(std::move(change));
 }
@@ -97,6 +111,14 @@ void Engine::touch(VolumeId volume) {
 
 void Engine::touch_all() {
   for (const auto& [id, entry] : snapshot_.volumes()) dirty_.insert(dirty_.end(), id);
+}
+
+// The agent answered, or did not: who asked for it is looked at again.
+void Engine::touch_askers(const AgentId& agent) {
+  const auto askers = askers_.find(agent);
+  if (askers == askers_.end()) return;
+  for (VolumeId volume : askers->second) touch(volume);
+  askers_.erase(askers);
 }
 
 void Engine::look_at_dirty(Now now) {
@@ -112,16 +134,19 @@ void Engine::look_at_dirty(Now now) {
     touch_all();
   }
   // A look may touch its own volume again (a claim that is dropped); it is bounded by what can still change.
-  for (int round = 0; round < 4 && !dirty_.empty(); ++round) {
-    const std::set<VolumeId> turn = std::move(dirty_);
-    dirty_.clear();
-    for (VolumeId id : turn) {
-      drop_idle_claims(id);
-      const VolumeEntry* entry = snapshot_.volume(id);
-      if (entry == nullptr) continue;
-      look_at(*entry, now, scratch_);
-      carry_out(*entry, scratch_, now);
-    }
+  for (int round = 0; round < 4 && !dirty_.empty(); ++round) look_at_turn(now);
+  while (call_waiting()) look_at_turn(now);
+}
+
+void Engine::look_at_turn(Now now) {
+  const std::set<VolumeId> turn = std::move(dirty_);
+  dirty_.clear();
+  for (VolumeId id : turn) {
+    drop_idle_claims(id);
+    const VolumeEntry* entry = snapshot_.volume(id);
+    if (entry == nullptr) continue;
+    look_at(*entry, now, scratch_);
+    carry_out(*entry, scratch_, now);
   }
 }
 
@@ -140,6 +165,7 @@ void Engine::carry_out(const VolumeEntry& entry, VolumePlan& plan, Now now) {
       PollState& poll = agent_polls_[wish.agent];
       poll.wanted = true;
       queue_agent(wish.agent, poll);
+      askers_[wish.agent].insert(id);
     }
   }
   update_blocked(entry, plan, now);
@@ -148,7 +174,9 @@ void Engine::carry_out(const VolumeEntry& entry, VolumePlan& plan, Now now) {
     for (PlannedOperation& planned : plan.operations) {
       if (!planned.waits_for.empty() || !planned.after.empty()) continue;
       const Lane lane = lane_of(planned.operation.kind);
-      if (planned.operation.kind == OperationKind::detach && detach_storm_guard(now)) break;
+      if (planned.operation.kind == OperationKind::detach &&
+          detach_storm_guard(entry, planned.operation, now))
+        break;
       if (take_lane(*provider, lane, id, planned.operation.host)) record(std::move(planned), now);
       break;  // one open operation a volume
     }
@@ -175,7 +203,7 @@ void Engine::update_blocked(const VolumeEntry& entry, const VolumePlan& plan, No
     if (said) continue;
     const bool person =
         !standing_order({snapshot_, observed_, policy_, now.at}, entry.volume, host).empty() ||
-        observed_.detach_storm;
+        snapshot_.detach_storm;
     rows.push_back({entry.volume.id,
                     host,
                     "planned_waits",
@@ -217,6 +245,7 @@ void Engine::record(PlannedOperation planned, Now now) {
   Operation& operation = planned.operation;
   operation.recorded_at = now.wall;
   const VolumeEntry& entry = *snapshot_.volume(operation.volume);
+  if (entry.open_operation != nullptr) supersede(*entry.open_operation, now);
   if (operation.kind == OperationKind::attach) {
     Attachment row;
     row.volume = operation.volume;
@@ -233,7 +262,6 @@ void Engine::record(PlannedOperation planned, Now now) {
     row.state = AttachmentState::detaching;
     row.changed_at = now.wall;
     change(row);
-    recent_detaches_.push_back(now.at);
   } else if (operation.kind == OperationKind::format) {
     Volume row = entry.volume;
     row.format = FormatState::intended;
@@ -249,6 +277,24 @@ void Engine::record(PlannedOperation planned, Now now) {
            .rule = operation.rule,
            .text = fmt::format("{}: {}", describe(operation, snapshot_), operation.cause)});
   awaiting_[{snapshot_.sequence.value + 1}].calls.emplace_back(operation.id, operation.volume);
+}
+
+// What this attach did nobody can tell by looking: the detach that takes its place, once it is read back,
+// settles it. Its attachment row stays.
+void Engine::supersede(Operation operation, Now now) {
+  operation.state = OperationState::failed;
+  operation.outcome = Outcome::none;
+  operation.error_code = Errc::uncertain;
+  operation.error += "; a detach settles whether it happened";
+  operation.ended_at = now.wall;
+  history({.kind = "operation.failed",
+           .volume = operation.volume,
+           .host = operation.host,
+           .operation = operation.id,
+           .claim = operation.claim,
+           .rule = operation.rule,
+           .text = fmt::format("{}: {}", describe(operation, snapshot_), operation.error)});
+  change(std::move(operation));
 }
 
 void Engine::begin_calls(Sequence upto, Now now) {
@@ -305,7 +351,9 @@ bool Engine::still_permitted(const Operation& operation) const {
     case OperationKind::format:
       return entry.volume.format == FormatState::intended;
     case OperationKind::detach:
-      return observed_.view_complete &&
+      if (!observed_.view_complete) return false;
+      if (operation.rule == kSettlesAttach) return true;  // nobody has it there yet
+      return unread_agent_on(look, entry, *entry.attachment(operation.host)) == nullptr &&
              std::none_of(entry.claims.begin(), entry.claims.end(), [&](const Claim* claim) {
                return claim->host == operation.host && (claim->wanted || claim->liveness == Liveness::live);
              });
@@ -331,43 +379,74 @@ bool Engine::still_permitted(const Operation& operation) const {
 
 bool Engine::take_lane(const ProviderInfo& provider, Lane lane, VolumeId volume, HostId host) {
   LaneState& state = lanes_[{provider.name, lane}];
+  const auto known = state.waits_at.find(volume);
   if (state.calls < provider.calls_max) {
     ++state.calls;
+    if (known != state.waits_at.end()) state.forget(known);
     return true;
   }
-  std::vector<VolumeId>& queue = state.waiting[host];
-  if (std::find(queue.begin(), queue.end(), volume) == queue.end()) queue.push_back(volume);
+  if (known != state.waits_at.end()) {
+    if (known->second == host) return false;
+    state.forget(known);
+  }
+  state.waiting[host].push_back(volume);
+  state.waits_at[volume] = host;
   return false;
 }
 
-// A place is free: the next host's oldest waiting volume is looked at again.
+void Engine::LaneState::forget(std::map<VolumeId, HostId>::iterator known) {
+  const auto queue = waiting.find(known->second);
+  std::erase(queue->second, known->first);
+  if (queue->second.empty()) waiting.erase(queue);
+  waits_at.erase(known);
+}
+
 void Engine::leave_lane(const ProviderName& provider, Lane lane) {
   LaneState& state = lanes_[{provider, lane}];
   if (state.calls > 0) --state.calls;
-  if (state.waiting.empty()) return;
-  auto next = state.waiting.upper_bound(state.last_host);
-  if (next == state.waiting.end()) next = state.waiting.begin();
-  state.last_host = next->first;
-  touch(next->second.front());
-  next->second.erase(next->second.begin());
-  if (next->second.empty()) state.waiting.erase(next);
 }
 
-bool Engine::detach_storm_guard(Now now) {
-  std::erase_if(recent_detaches_, [&](Instant at) { return at + policy_.detach_storm_window <= now.at; });
+// Where places are free, the oldest that waits of the next hosts is looked at again; who does not want its
+// place any more leaves it to the one after.
+bool Engine::call_waiting() {
+  bool any = false;
+  for (auto& [of, state] : lanes_) {
+    const ProviderInfo* provider = policy_.provider(of.first);
+    for (int free = provider == nullptr ? 0 : provider->calls_max - state.calls; free > 0; --free) {
+      if (state.waiting.empty()) break;
+      auto next = state.waiting.upper_bound(state.last_host);
+      if (next == state.waiting.end()) next = state.waiting.begin();
+      state.last_host = next->first;
+      const VolumeId volume = next->second.front();
+      touch(volume);
+      state.forget(state.waits_at.find(volume));
+      any = true;
+    }
+  }
+  return any;
+}
+
+// Counts attachments, not tries. What extvold itself brought to the format host is no storm.
+bool Engine::detach_storm_guard(const VolumeEntry& entry, const Operation& detach, Now now) {
+  if (was_only_formatted(entry, detach.host)) return false;
+  if (snapshot_.detach_storm) return true;
+  std::erase_if(recent_detaches_,
+                [&](const auto& one) { return one.second + policy_.detach_storm_window <= now.at; });
+  const std::pair<VolumeId, HostId> subject{detach.volume, detach.host};
   const auto share =
       static_cast<std::int64_t>(snapshot_.volumes().size()) * policy_.detach_storm_percent / 100;
   const std::int64_t limit = std::max<std::int64_t>(policy_.detach_storm_max, share);
-  if (static_cast<std::int64_t>(recent_detaches_.size()) < limit) return observed_.detach_storm;
-  if (!observed_.detach_storm) {
-    observed_.detach_storm = true;
-    history(
-        {.kind = "guard.detach_storm",
-         .rule = "detach_storm",
-         .text = fmt::format("{} detaches in the window: no more until a person says `extvold release --all`",
-                             recent_detaches_.size())});
-    touch_all();
+  if (recent_detaches_.contains(subject) || static_cast<std::int64_t>(recent_detaches_.size()) < limit) {
+    recent_detaches_[subject] = now.at;
+    return false;
   }
+  change(SetDetachStorm{true});
+  history({.kind = "guard.detach_storm",
+           .rule = "detach_storm",
+           .text = fmt::format("{} attachments were detached in the window: no more until a person says "
+                               "`extvold release --all`",
+                               recent_detaches_.size())});
+  touch_all();
   return true;
 }
 

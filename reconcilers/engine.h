@@ -130,14 +130,18 @@ class Engine {
   // engine.cpp: the step itself
   void start(Now now);
   void change(Change change);
+  VolumeId volume_of_news(const Change& change) const;
   void history(HistoryEntry entry);
   void touch(VolumeId volume);
   void touch_all();
+  void touch_askers(const AgentId& agent);
   void look_at_dirty(Now now);
+  void look_at_turn(Now now);
   void look_at(VolumeEntry const& entry, Now now, VolumePlan& out);
   void carry_out(const VolumeEntry& entry, VolumePlan& plan, Now now);
   void record(PlannedOperation planned, Now now);
   void update_blocked(const VolumeEntry& entry, const VolumePlan& plan, Now now);
+  void supersede(Operation operation, Now now);
   void begin_calls(Sequence upto, Now now);
   void begin_call(const OperationId& id, VolumeId volume, Now now);
   bool still_permitted(const Operation& operation) const;
@@ -151,7 +155,8 @@ class Engine {
   PollState& end_agent_read(const AgentId& agent, Now now);
   bool take_lane(const ProviderInfo& provider, Lane lane, VolumeId volume, HostId host);
   void leave_lane(const ProviderName& provider, Lane lane);
-  bool detach_storm_guard(Now now);
+  bool call_waiting();
+  bool detach_storm_guard(const VolumeEntry& entry, const Operation& detach, Now now);
 
   // intake.cpp: what Mesos says
   void on(SubscriptionOpened& event, Now now);
@@ -233,6 +238,7 @@ class Engine {
                       const ProviderObservation& observation, Now now);
   void settle_operation(const VolumeEntry& entry, const ObservedVolume* seen,
                         const ProviderObservation& observation, Now now);
+  void note_mounts(const VolumeEntry& entry, HostId host, const std::vector<std::string>& paths);
   void settle_not_shown(const VolumeEntry& entry, const Operation& operation, bool over, Now now);
   void note_identity(const VolumeEntry& entry, HostId host, const ObservedAttachment& there);
   void settle_attachments(const VolumeEntry& entry, const ObservedVolume* seen,
@@ -298,10 +304,13 @@ class Engine {
   struct LaneState {
     int calls = 0;
     std::map<HostId, std::vector<VolumeId>> waiting;
+    std::map<VolumeId, HostId> waits_at;  // the same, by volume
     HostId last_host;
+
+    void forget(std::map<VolumeId, HostId>::iterator known);
   };
   std::map<std::pair<ProviderName, Lane>, LaneState> lanes_;
-  std::vector<Instant> recent_detaches_;
+  std::map<std::pair<VolumeId, HostId>, Instant> recent_detaches_;
 
   // Polling: what was asked and not answered, when it may be asked again.
   struct PollState {
@@ -318,6 +327,7 @@ class Engine {
   std::set<std::pair<Instant, AgentId>>
       agents_due_;  // wanted and not asked; who has waited longest comes first
   int agents_asked_ = 0;
+  std::map<AgentId, std::set<VolumeId>> askers_;  // whose plan waits for that agent's answer
   std::map<ProviderName, PollState> provider_polls_;
   std::set<VolumeId> inspecting_;
   std::map<VolumeId, Instant> inspect_not_before_;

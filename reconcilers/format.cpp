@@ -43,7 +43,7 @@ void reconcile_format(const VolumeLook& look, VolumePlan& out) {
     planned.operation.rule = "format.created_blank";
     planned.operation.cause =
         fmt::format("created here, never formatted, to become {}", to_text(volume.filesystem));
-    planned.waits_for = standing_order(look.look, volume, claim->host);
+    planned.waits_for = order_or_pause(look, OperationKind::format, claim->host, out);
     out.operations.push_back(std::move(planned));
     return;
   }

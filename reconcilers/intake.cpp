@@ -426,7 +426,9 @@ void Engine::on(AgentApiRead& event, Now now) {
                            event.expected.value);
   if (!itself) {
     // It registered just now, or is another one: the completeness of its host waits for its own answer.
+    PollState& poll = agent_polls_[event.expected];
     poll.wanted = view.registered;
+    queue_agent(event.expected, poll);
   } else {
     view.api_read_sent_at = event.first_sent_at;
     view.destroy_errors = event.container_destroy_errors.value_or(0);
@@ -438,6 +440,7 @@ void Engine::on(AgentApiRead& event, Now now) {
     judge_agent_read(event, now);
     replace_synthetic(event.expected);
   }
+  touch_askers(event.expected);
   for (const Claim* claim : snapshot_.claims_of_agent(event.expected)) touch(claim->volume);
 }
 
@@ -448,6 +451,7 @@ void Engine::on(AgentApiFailed& event, Now now) {
   queue_agent(event.agent, poll);
   if (view.api_error == event.why) return;
   view.api_error = event.why;
+  touch_askers(event.agent);
   for (const Claim* claim : snapshot_.claims_of_agent(event.agent)) touch(claim->volume);
 }
 

@@ -62,9 +62,18 @@ std::string standing_order(const Look& look, const Volume& volume, HostId host) 
   return "a release: the ledger is in observe mode (`extvold release --all`)";
 }
 
-std::string host_name(const Snapshot& snapshot, HostId host) {
-  const Host* row = snapshot.host(host);
-  return row == nullptr ? std::string("(unknown host)") : row->name;
+std::string order_or_pause(const VolumeLook& look, OperationKind kind, HostId host, VolumePlan& out) {
+  if (std::string order = standing_order(look.look, look.volume(), host); !order.empty()) return order;
+  const RetryView* failed = look.view == nullptr ? nullptr : look.view->retry(kind, host);
+  if (failed == nullptr || failed->at <= look.look.now) return {};
+  out.wake(failed->at);
+  const Operation* last = look.entry.last_operation.get();
+  const bool told = last != nullptr && last->kind == kind && last->host == host;
+  const std::string why = told ? fmt::format(" ({}: {})", to_text(last->error_code), last->error) : "";
+  out.block(
+      look.volume().id, host, "retrying", Owner::extvold,
+      fmt::format("{} of volume {} failed{} and is tried again", to_text(kind), look.volume().name, why));
+  return "a pause after its failure";
 }
 
 std::string claim_text(const Snapshot& snapshot, const Claim& claim) {
@@ -113,6 +122,12 @@ bool permits_attach_elsewhere(EvidenceKind kind) {
   return false;
 }
 
+bool was_only_formatted(const VolumeEntry& entry, HostId host) {
+  return std::all_of(entry.claims.begin(), entry.claims.end(), [&](const Claim* claim) {
+    return claim->host != host || claim->kind == ClaimKind::format;
+  });
+}
+
 bool attaches_read_only(const Volume& volume, const Claim* claim) {
   return volume.access == AccessMode::ro && (claim == nullptr || claim->kind != ClaimKind::format);
 }
@@ -129,15 +144,36 @@ bool excludes(AccessMode access, bool read_only, bool other_read_only) {
   return true;
 }
 
-bool is_released(const VolumeEntry& entry, const ProviderInfo& provider, const Attachment& attachment,
-                 EvidenceId& evidence) {
+const AgentId* unread_agent_on(const Look& look, const VolumeEntry& entry, const Attachment& attachment) {
+  if (!look.policy.has_master || evidence_for(entry, attachment, permits_attach_elsewhere) != nullptr)
+    return nullptr;
+  const auto whole = [&](const AgentId& id) {
+    const AgentView* view = look.observed.agent(id);
+    return view != nullptr && view->complete();
+  };
+  for (const Claim* claim : entry.claims) {
+    if (claim->host == attachment.host && is_of_mesos(claim->kind) && !whole(claim->agent))
+      return &claim->agent;
+  }
+  for (const Agent* agent : look.snapshot.agents_of_host(attachment.host)) {
+    const bool runs = agent->state == AgentState::registered || agent->state == AgentState::recovered;
+    if (runs && !whole(agent->id)) return &agent->id;
+  }
+  return nullptr;
+}
+
+bool is_released_by_itself(const VolumeEntry& entry, const Attachment& attachment, EvidenceId& evidence) {
   const auto by_itself = [](EvidenceKind kind) {
     return kind == EvidenceKind::fenced || kind == EvidenceKind::operator_;
   };
-  if (const Evidence* proof = evidence_for(entry, attachment, by_itself)) {
-    evidence = proof->id;
-    return true;
-  }
+  const Evidence* proof = evidence_for(entry, attachment, by_itself);
+  if (proof != nullptr) evidence = proof->id;
+  return proof != nullptr;
+}
+
+bool is_released(const VolumeEntry& entry, const ProviderInfo& provider, const Attachment& attachment,
+                 EvidenceId& evidence) {
+  if (is_released_by_itself(entry, attachment, evidence)) return true;
   if (attachment.state != AttachmentState::detached || !attachment.read_back) return false;
   if (provider.capabilities.detach_enforced) return true;
   if (const Evidence* strong = evidence_for(entry, attachment, permits_attach_elsewhere)) {

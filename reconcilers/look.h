@@ -51,8 +51,10 @@ struct VolumeLook {
 
 // Why nothing may be done to (volume, host) by order of a person: mode observe, a hold. Empty: it may.
 std::string standing_order(const Look& look, const Volume& volume, HostId host);
+// The same for one kind of call there; or the pause after its failure, which it says as blocked. What failed
+// waits before it is tried again, and holds up nothing else; the engine ends the pause when there is news.
+std::string order_or_pause(const VolumeLook& look, OperationKind kind, HostId host, VolumePlan& out);
 
-std::string host_name(const Snapshot& snapshot, HostId host);
 // "task pg.1 of marathon", "the format host", "an operator's order", ...
 std::string claim_text(const Snapshot& snapshot, const Claim& claim);
 
@@ -63,12 +65,28 @@ const Evidence* evidence_for(const VolumeEntry& entry, const Attachment& attachm
 // without).
 bool permits_attach_elsewhere(EvidenceKind kind);
 
+// Every claim on it there was our own format: nobody else had to do with it.
+bool was_only_formatted(const VolumeEntry& entry, HostId host);
 // How this claim's host attaches the volume. Somebody has to write the filesystem of one that all others only
 // read.
 bool attaches_read_only(const Volume& volume, const Claim* claim);
 // Whether an attachment stands against one on another host: a single writer's always, a read-only volume's if
 // one of the two can write.
 bool excludes(AccessMode access, bool read_only, bool other_read_only);
+// The rule of a detach that is made only because nobody can tell whether an attach happened.
+inline constexpr std::string_view kSettlesAttach = "detach.settles_attach";
+// Whether looking settles an attach that may have happened: the provider shows that its task ended, or
+// refuses a second host by itself.
+constexpr bool shows_attach_not_made(const Capabilities& can) {
+  return can.shows_running_calls || can.exclusive_attach;
+}
+
+// An agent of that host of which this view does not know enough to take a volume away there: not registered
+// again, or its own API not read since. None: the host's part of the view is whole, or what is proven of the
+// attachment does not rest on it.
+const AgentId* unread_agent_on(const Look& look, const VolumeEntry& entry, const Attachment& attachment);
+// Fenced, or covered by an operator's word, which needs no detach beside it.
+bool is_released_by_itself(const VolumeEntry& entry, const Attachment& attachment, EvidenceId& evidence);
 // Nothing about this attachment stands against another host any more: DESIGN.md section 4, (i) to (iv).
 // `evidence`: what says so, if it takes any.
 bool is_released(const VolumeEntry& entry, const ProviderInfo& provider, const Attachment& attachment,

@@ -5,6 +5,32 @@
 #include "reconcilers/reconcilers.h"
 
 namespace extvold::reconcilers {
+namespace {
+
+// An attach that may still take effect, at a provider where no look tells that it will not: after the time
+// for which its calls may linger, with nothing attached there, a detach that is read back tells (DESIGN.md
+// section 6, rule 3). It takes nothing from anybody.
+void plan_settling_detach(const VolumeLook& look, const Operation& attach, VolumePlan& out) {
+  const Instant due = attach.call_ended_at.value + look.provider.settle_time;
+  if (attach.kind != OperationKind::attach || shows_attach_not_made(look.provider.capabilities) ||
+      !look.provider.capabilities.attach_to_named_host)
+    return;
+  if (look.look.now < due) return out.wake(due);
+  if (!look.freshly_observed() || look.view->sent_at < due || look.view->attachment(attach.host) != nullptr)
+    return;
+  PlannedOperation planned;
+  planned.operation.kind = OperationKind::detach;
+  planned.operation.volume = attach.volume;
+  planned.operation.host = attach.host;
+  planned.operation.rule = kSettlesAttach;
+  planned.operation.cause = "its attach may still take effect; a detach that is read back settles that";
+  planned.waits_for = order_or_pause(look, OperationKind::detach, attach.host, out);
+  if (planned.waits_for.empty() && !look.look.observed.view_complete)
+    planned.waits_for = fmt::format("a complete Mesos view: {}", look.look.observed.view_incomplete_why);
+  out.operations.push_back(std::move(planned));
+}
+
+}  // namespace
 
 bool reconcile_open_operation(const VolumeLook& look, VolumePlan& out) {
   const Operation* open = look.entry.open_operation.get();
@@ -17,6 +43,7 @@ bool reconcile_open_operation(const VolumeLook& look, VolumePlan& out) {
       break;
     case OperationState::uncertain: {
       out.wish_volume(look.volume().id);
+      plan_settling_detach(look, *open, out);
       const bool running = look.view != nullptr && look.view->call_running == TriState::yes;
       out.block(look.volume().id, open->host, "uncertain_operation", Owner::provider,
                 fmt::format("{} of volume {} may or may not have happened ({}); {}", to_text(open->kind),

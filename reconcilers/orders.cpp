@@ -418,7 +418,7 @@ Result<std::string> Engine::obey(const Release& order, const Command& command, N
            .text = "extvold acts from now on",
            .user_uid = command.user_uid});
   change(SetMode{Mode::active});
-  observed_.detach_storm = false;
+  if (snapshot_.detach_storm) change(SetDetachStorm{false});
   recent_detaches_.clear();
   touch_all();
   return std::string("everything is released, save what is held by name");
@@ -522,9 +522,16 @@ Result<std::string> Engine::obey(const FenceRelease& order, const Command& comma
 }
 
 Result<std::string> Engine::obey(const ReconcileNow&, const Command& command, Now now) {
-  for (auto& [id, view] : observed_.volumes) view.retry_at = {};
+  for (auto& [id, view] : observed_.volumes) view.retries.clear();
   for (auto& [name, poll] : provider_polls_) poll.not_before = now.at;
+  for (auto& [call, poll] : master_polls_) {
+    poll.wanted = true;
+    poll.backoff = {};
+    poll.not_before = now.at;
+  }
   for (auto& [id, poll] : agent_polls_) {
+    const AgentView* view = observed_.agent(id);
+    poll.wanted = poll.wanted || (view != nullptr && view->registered);
     poll.backoff = {};
     poll.not_before = now.at;
     queue_agent(id, poll);

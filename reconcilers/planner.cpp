@@ -9,23 +9,6 @@
 #include "reconcilers/reconcilers.h"
 
 namespace extvold::reconcilers {
-namespace {
-
-// A failure waits before it is tried again; bounded, and ended by news (the engine resets it).
-bool reconcile_backoff(const VolumeLook& look, VolumePlan& out) {
-  if (look.view == nullptr || look.view->retry_at <= look.look.now) return false;
-  out.wake(look.view->retry_at);
-  const Operation* last = look.entry.last_operation.get();
-  out.block(look.volume().id, last == nullptr ? HostId{} : last->host, "retrying", Owner::extvold,
-            last == nullptr
-                ? std::string("waits after a failure")
-                : fmt::format("{} of volume {} failed ({}: {}) and is tried again", to_text(last->kind),
-                              look.volume().name, to_text(last->error_code), last->error));
-  return true;
-}
-
-}  // namespace
-
 void plan_volume(const Look& look, const VolumeEntry& entry, VolumePlan& out) {
   if (entry.volume.state == VolumeState::removed) return;
   const ProviderInfo* provider = look.policy.provider(entry.volume.pool.provider);
@@ -37,7 +20,6 @@ void plan_volume(const Look& look, const VolumeEntry& entry, VolumePlan& out) {
   }
   const VolumeLook volume_look{look, entry, *provider, look.observed.volume(entry.volume.id)};
   if (reconcile_open_operation(volume_look, out)) return;
-  if (reconcile_backoff(volume_look, out)) return;
   if (reconcile_provision(volume_look, out)) return;
   reconcile_detach(volume_look, out);
   reconcile_format(volume_look, out);

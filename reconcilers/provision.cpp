@@ -15,7 +15,7 @@ void add(VolumePlan& out, const VolumeLook& look, OperationKind kind, std::strin
   planned.operation.volume = look.volume().id;
   planned.operation.rule = rule;
   planned.operation.cause = std::move(cause);
-  planned.waits_for = standing_order(look.look, look.volume(), HostId{});
+  planned.waits_for = order_or_pause(look, kind, HostId{}, out);
   out.operations.push_back(std::move(planned));
 }
 

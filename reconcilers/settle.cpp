@@ -23,6 +23,12 @@ const ObservedAttachment* attachment_on(const ObservedVolume* seen, const Snapsh
   return nullptr;
 }
 
+bool confirmed(const VolumeEntry& entry, HostId host) {
+  const auto word = [](EvidenceKind kind) { return kind == EvidenceKind::operator_; };
+  const Attachment* attachment = entry.attachment(host);
+  return attachment != nullptr && evidence_for(entry, *attachment, word) != nullptr;
+}
+
 // What the provider cannot name (somebody's own losetup) is held by somebody all the same.
 void name_the_nameless(ProviderObservation& observation) {
   for (ObservedVolume& volume : observation.volumes) {
@@ -166,6 +172,7 @@ void Engine::observe_volume(const VolumeEntry& entry, const ObservedVolume* seen
                        entry.open_operation->state == OperationState::issued &&
                        entry.open_operation->call_ended_at.value.ns == 0;
   if (calling) return;
+  const ProviderInfo* provider = policy_.provider(entry.volume.pool.provider);
   const VolumeView before = view;
   view.sent_at = observation.sent_at;
   view.present = seen != nullptr;
@@ -179,9 +186,17 @@ void Engine::observe_volume(const VolumeEntry& entry, const ObservedVolume* seen
       }
       if (!host) host = host_named(one.host_identity);
       view.attachments.push_back({host, one.mounted, one.open});
+      if (provider->capabilities.host_reports && one.mounted != TriState::unknown)
+        note_mounts(entry, host, one.mount_paths);
     }
     std::sort(view.attachments.begin(), view.attachments.end(),
               [](const AttachmentView& a, const AttachmentView& b) { return a.host < b.host; });
+  }
+  if (seen != nullptr || !observation.volume_key.empty()) {
+    const std::vector<Mount> mounts = entry.mounts;
+    for (const Mount& one : mounts) {  // where it is not attached, nothing of it is mounted
+      if (view.attachment(one.host) == nullptr) change(DropMount{one.volume, one.host, one.path});
+    }
   }
   if (entry.open_operation != nullptr) settle_operation(entry, seen, observation, now);
   if (entry.open_operation == nullptr) {
@@ -192,6 +207,20 @@ void Engine::observe_volume(const VolumeEntry& entry, const ObservedVolume* seen
   const bool news = !was_fresh || before.present != view.present || before.attachments != view.attachments ||
                     before.call_running != view.call_running;
   if (news || !observation.volume_key.empty()) touch(id);  // somebody waits for a direct look
+}
+
+// Where this host, by its own word, has the volume mounted.
+void Engine::note_mounts(const VolumeEntry& entry, HostId host, const std::vector<std::string>& paths) {
+  std::vector<std::string> gone;
+  for (const Mount& one : entry.mounts) {
+    if (one.host == host && std::find(paths.begin(), paths.end(), one.path) == paths.end())
+      gone.push_back(one.path);
+  }
+  for (std::string& path : gone) change(DropMount{entry.volume.id, host, std::move(path)});
+  for (const std::string& path : paths) {
+    const Mount row{entry.volume.id, host, path};
+    if (std::find(entry.mounts.begin(), entry.mounts.end(), row) == entry.mounts.end()) change(row);
+  }
 }
 
 void Engine::settle_operation(const VolumeEntry& entry, const ObservedVolume* seen,
@@ -235,10 +264,10 @@ void Engine::settle_operation(const VolumeEntry& entry, const ObservedVolume* se
         note_identity(entry, operation.host, *there);
         return end_operation(operation, OperationState::done, Outcome::changed, {}, now);
       }
-      // "Not there" settles an attach only if the provider shows that its task ended, or refuses a second
-      // host by itself.
-      if (operation.state == OperationState::uncertain && !provider->capabilities.shows_running_calls &&
-          !provider->capabilities.exclusive_attach)
+      // Elsewhere "not there" settles it only by a person's word; or a detach does
+      // (reconcile_open_operation).
+      if (operation.state == OperationState::uncertain && !shows_attach_not_made(provider->capabilities) &&
+          !confirmed(entry, operation.host))
         return;
       return settle_not_shown(entry, operation, over, now);
     case OperationKind::detach:
@@ -491,16 +520,21 @@ void Engine::end_operation(Operation operation, OperationState state, Outcome ou
   if (state == OperationState::failed) {
     operation.error_code = error.code;
     operation.error = std::move(error.message);
-    ++view.failures;
+    const auto same = [&](const RetryView& one) {
+      return one.kind == operation.kind && one.host == operation.host;
+    };
+    auto retry = std::find_if(view.retries.begin(), view.retries.end(), same);
+    if (retry == view.retries.end())
+      retry = view.retries.insert(retry, {operation.kind, operation.host, {}, 0});
+    ++retry->failures;
     Duration pause = policy_.retry_min;
-    for (int i = 1; i < view.failures && pause < policy_.retry_max; ++i) pause = pause * 2;
+    for (int i = 1; i < retry->failures && pause < policy_.retry_max; ++i) pause = pause * 2;
     pause = std::min(pause, policy_.retry_max);
     // Jitter without chance: failures of many volumes at once spread over a quarter of the pause.
-    view.retry_at = now.at + Duration{pause.ns - (pause.ns / 4) * (operation.volume.value % 16) / 16};
+    retry->at = now.at + Duration{pause.ns - (pause.ns / 4) * (operation.volume.value % 16) / 16};
   } else {
     operation.error.clear();
-    view.failures = 0;
-    view.retry_at = {};
+    view.retries.clear();
   }
   history({.kind = fmt::format("operation.{}", to_text(state)),
            .volume = operation.volume,

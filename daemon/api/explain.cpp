@@ -12,7 +12,6 @@ namespace extvold::daemon::api {
 namespace {
 
 using reconcilers::claim_text;
-using reconcilers::host_name;
 
 struct Outlook {
   std::vector<PlannedOperation> operations;

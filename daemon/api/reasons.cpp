@@ -6,7 +6,7 @@
 namespace extvold::daemon::api {
 namespace {
 
-constexpr std::array<Reason, 37> kReasons = {{
+constexpr std::array<Reason, 40> kReasons = {{
     {"agent_not_registered",
      "Bring the agent back, or see that its host cannot write to the volume and run `extvold fence confirm "
      "HOST`."},
@@ -17,6 +17,8 @@ constexpr std::array<Reason, 37> kReasons = {{
      "If all agents run the linux launcher and show extvold every container, say so in [mesos.agents]; else "
      "confirm the host."},
     {"attached_elsewhere", "Stop one of the two tasks: a single-writer volume is on one host at a time."},
+    {"attachments_not_listed",
+     "See that no other host has the volume, then run `extvold volume attach NAME HOST`."},
     {"cannot_attach", "Attach the volume on that host by hand; this provider cannot attach to a named host."},
     {"cannot_create", "Make the volume at the provider and run `extvold volume adopt`."},
     {"claim_unknown",
@@ -55,9 +57,12 @@ constexpr std::array<Reason, 37> kReasons = {{
      "Nothing: the provider is asked again. If it stays, see the provider's line in `extvold status`."},
     {"not_understood", "Write that task's volume in a way that extvold understands, or stop the task."},
     {"orphan_attachment", "Find out who uses it there; detach it at the provider if nobody does."},
+    {"orphan_mount", "Find out who mounted it there, and unmount it."},
     {"planned_waits",
      "Nothing, unless the text names a hold, the observe mode or the storm guard: then `extvold release`."},
     {"plugin_attaches", "Nothing: the agent's own plugin attaches it; extvold only watches."},
+    {"plugin_left_it",
+     "See that the host cannot write to the volume any more, then run `extvold fence confirm HOST`."},
     {"provider_not_configured", "Put the provider back into the configuration, or remove its volumes."},
     {"retrying", "Read the error; `extvold reconcile` tries at once."},
     {"still_attached", "Detach it first: `extvold volume detach NAME HOST`, or stop its tasks."},

@@ -79,14 +79,13 @@ Json agents_view(const World& world) {
 Json unresolved_view(const World& world) {
   Json out = Json::array();
   for (const Claim* claim : world.snapshot.unresolved_claims()) {
-    out.push_back(
-        {{"who", reconcilers::claim_text(world.snapshot, *claim)},
-         {"host", claim->host ? Json(reconcilers::host_name(world.snapshot, claim->host)) : Json(nullptr)},
-         {"why", std::string(to_text(claim->unresolved))},
-         {"spelling", std::string(to_text(claim->reference.spelling))},
-         {"driver", claim->reference.driver},
-         {"name", claim->reference.name},
-         {"wanted", claim->wanted}});
+    out.push_back({{"who", reconcilers::claim_text(world.snapshot, *claim)},
+                   {"host", claim->host ? Json(host_name(world.snapshot, claim->host)) : Json(nullptr)},
+                   {"why", std::string(to_text(claim->unresolved))},
+                   {"spelling", std::string(to_text(claim->reference.spelling))},
+                   {"driver", claim->reference.driver},
+                   {"name", claim->reference.name},
+                   {"wanted", claim->wanted}});
   }
   return out;
 }
@@ -242,7 +241,7 @@ Json status_view(const World& world, const StatusFacts& facts) {
   out["mode"] = std::string(to_text(world.snapshot.mode));
   out["observe_only"] =
       !facts.driver || world.policy.observe_only.empty() ? Json(nullptr) : Json(world.policy.observe_only);
-  out["detach_storm"] = world.observed.detach_storm;
+  out["detach_storm"] = world.snapshot.detach_storm;
   out["mesos"] = mesos_view(world, facts);
   out["ledger"] = ledger_view(world, facts);
   out["agents"] = agents_view(world);

@@ -17,7 +17,7 @@ std::string word(E value) {
 Json text_or_null(std::string_view text) { return text.empty() ? Json(nullptr) : Json(text); }
 
 Json host_or_null(const Snapshot& snapshot, HostId host) {
-  return host ? Json(reconcilers::host_name(snapshot, host)) : Json(nullptr);
+  return host ? Json(host_name(snapshot, host)) : Json(nullptr);
 }
 
 Json volume_or_null(const Snapshot& snapshot, VolumeId volume) {
@@ -51,7 +51,7 @@ Json attachment_view(const World& world, const VolumeEntry& entry, const Attachm
   const VolumeView* view = world.observed.volume(entry.volume.id);
   const AttachmentView* seen = view == nullptr ? nullptr : view->attachment(attachment.host);
   return {{"volume", entry.volume.name},
-          {"host", reconcilers::host_name(world.snapshot, attachment.host)},
+          {"host", host_name(world.snapshot, attachment.host)},
           {"state", word(attachment.state)},
           {"origin", word(attachment.origin)},
           {"generation", extvold::to_text(attachment.generation)},
@@ -147,8 +147,7 @@ Json volume_summary(const World& world, const VolumeEntry& entry) {
   const Volume& volume = entry.volume;
   Json attached = Json::array();
   for (const Attachment& one : entry.attachments) {
-    if (one.state == AttachmentState::attached)
-      attached.push_back(reconcilers::host_name(world.snapshot, one.host));
+    if (one.state == AttachmentState::attached) attached.push_back(host_name(world.snapshot, one.host));
   }
   const auto count = [&](auto matches) {
     return std::count_if(entry.claims.begin(), entry.claims.end(),
@@ -192,13 +191,19 @@ Json volume_detail(const World& world, const VolumeEntry& entry) {
   out["last_failure"] =
       entry.last_operation == nullptr ? Json(nullptr) : operation_view(world.snapshot, *entry.last_operation);
   const VolumeView* view = world.observed.volume(entry.volume.id);
+  int failures = 0;
+  Instant retry_at;
+  for (const RetryView& one : view == nullptr ? std::vector<RetryView>{} : view->retries) {
+    failures = std::max(failures, one.failures);
+    retry_at = std::max(retry_at, one.at);
+  }
   out["observed"] = view == nullptr || view->sent_at.ns == 0
                         ? Json(nullptr)
                         : Json{{"at", instant_or_null(world.now, view->sent_at)},
                                {"present", view->present},
                                {"call_running", word(view->call_running)},
-                               {"failures_in_a_row", view->failures},
-                               {"retry_at", instant_or_null(world.now, view->retry_at)}};
+                               {"failures_in_a_row", failures},
+                               {"retry_at", instant_or_null(world.now, retry_at)}};
   return out;
 }
 

@@ -117,12 +117,11 @@ EXTVOLD_FIELDS(BlockedRow, volume, host, reason, owner, text, since, next_look);
 // ---- what was seen in a run
 EXTVOLD_FIELDS(AgentView, registered, added_at, api_read_sent_at, api_error, destroy_errors);
 EXTVOLD_FIELDS(AttachmentView, host, mounted, open);
-EXTVOLD_FIELDS(VolumeView, sent_at, acted_at, idle_since, retry_at, failures, present, call_running,
-               attachments);
+EXTVOLD_FIELDS(RetryView, kind, host, at, failures);
+EXTVOLD_FIELDS(VolumeView, sent_at, acted_at, idle_since, present, call_running, attachments, retries);
 EXTVOLD_FIELDS(ProviderView, listed_at, why_incomplete, volumes_listed);
 EXTVOLD_FIELDS(MasterCallView, answered_at, failed_at, failures, error);
-EXTVOLD_FIELDS(Observed, view_complete, view_incomplete_why, detach_storm, master_calls, agents, volumes,
-               providers);
+EXTVOLD_FIELDS(Observed, view_complete, view_incomplete_why, master_calls, agents, volumes, providers);
 
 // ---- what the configuration decides
 EXTVOLD_FIELDS(Capabilities, create, attach_to_named_host, list_attachments, detach_enforced,

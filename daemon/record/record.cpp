@@ -17,6 +17,7 @@ struct Rows {
   Sequence sequence;
   LedgerIdentity ledger;
   Mode mode = Mode::observe;
+  bool detach_storm = false;
   MesosView view;
   Counters counters;
   std::vector<Host> hosts;
@@ -35,8 +36,8 @@ struct Rows {
 
 }  // namespace
 
-EXTVOLD_FIELDS(Rows, sequence, ledger, mode, view, counters, hosts, agents, frameworks, reservations, pools,
-               volumes, attachments, mounts, evidence, claims, operations, blocked);
+EXTVOLD_FIELDS(Rows, sequence, ledger, mode, detach_storm, view, counters, hosts, agents, frameworks,
+               reservations, pools, volumes, attachments, mounts, evidence, claims, operations, blocked);
 
 namespace {
 
@@ -45,6 +46,7 @@ Rows rows_of(const Snapshot& snapshot) {
   rows.sequence = snapshot.sequence;
   rows.ledger = snapshot.ledger;
   rows.mode = snapshot.mode;
+  rows.detach_storm = snapshot.detach_storm;
   rows.view = snapshot.view;
   rows.counters = snapshot.counters;
   for (const auto& [id, row] : snapshot.hosts()) rows.hosts.push_back(row);
@@ -192,6 +194,7 @@ Result<Snapshot> snapshot_from_json(const Json& json) {
   out.sequence = rows.sequence;
   out.ledger = rows.ledger;
   out.mode = rows.mode;
+  out.detach_storm = rows.detach_storm;
   out.view = rows.view;
   out.counters = rows.counters;
   return out;

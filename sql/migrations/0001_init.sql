@@ -17,6 +17,8 @@ CREATE TABLE ledger_meta (
   id TEXT NOT NULL CHECK (length(id) = 32),
   incarnation INTEGER NOT NULL CHECK (incarnation >= 1),
   mode TEXT NOT NULL CHECK (mode IN ('observe', 'active')),
+  -- 1: too many detaches at once, none more until a person says so
+  detach_storm INTEGER NOT NULL CHECK (detach_storm IN (0, 1)),
   sequence INTEGER NOT NULL CHECK (sequence >= 0),
   committed_at INTEGER NOT NULL,
   next_host INTEGER NOT NULL CHECK (next_host >= 1),

@@ -357,6 +357,7 @@ std::optional<Change> make_change(const ChangeSeed& seed, const Snapshot& state)
     case 24:
       return DropFramework{FrameworkId(fmt::format("f{}", draw.below(3)))};
     case 25:
+      if (draw.coin()) return SetDetachStorm{draw.coin()};
       if (draw.coin()) return SetMode{draw.any<Mode>()};
       return Counters{draw.below(9) + 1, draw.below(9) + 1, draw.below(9) + 1, draw.below(9) + 1,
                       draw.below(9) + 1};

@@ -52,7 +52,7 @@ class Maker {
     state_.now = Instant{seconds(kNow).ns};
     state_.observed.view_complete = !once_in(4);
     if (state_.observed.view_complete) state_.observed.view_incomplete_why.clear();
-    state_.observed.detach_storm = once_in(8);
+    state_.detach_storm = once_in(8);
   }
 
   void make_policy() {
@@ -192,8 +192,10 @@ class Maker {
     view.sent_at = around_now();
     view.acted_at = around_now();
     view.idle_since = around_now();
-    view.retry_at = once_in(5) ? Instant{seconds(kNow + random_below(60)).ns} : Instant{};
-    view.failures = view.retry_at.ns == 0 ? 0 : 1 + random_below(5);
+    if (once_in(5)) {
+      view.retries.push_back({any_of(OperationKind{}), host(), Instant{seconds(kNow + random_below(60)).ns},
+                              1 + random_below(5)});
+    }
     view.present = !once_in(6);
     view.call_running = any_of(TriState{});
     for (HostId at : hosts_) {
@@ -322,6 +324,7 @@ Snapshot RandomState::snapshot() const {
   out.sequence = sequence;
   out.ledger = ledger;
   out.mode = mode;
+  out.detach_storm = detach_storm;
   out.view = view;
   out.counters = counters;
   return out;

@@ -19,6 +19,7 @@ struct RandomState {
   Sequence sequence;
   LedgerIdentity ledger;
   Mode mode = Mode::active;
+  bool detach_storm = false;
   MesosView view;
   Counters counters;
   Observed observed;

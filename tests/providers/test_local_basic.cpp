@@ -16,6 +16,18 @@ void check_done(const OperationResult& result, Outcome outcome) {
   CHECK(result.outcome == outcome);
 }
 
+// Block groups whose inode table mkfs left to the kernel to zero, which punches holes into the image (ext4
+// with blocks of 1 KiB and descriptors of 64 bytes; bg_flags at 0x12, EXT4_BG_INODE_ZEROED 4).
+int lazy_groups(const std::string& image) {
+  constexpr std::int64_t kBlockGroup = 8 * 1024 * 1024;
+  const std::string bytes = read_text(image);
+  const auto groups = (static_cast<std::int64_t>(bytes.size()) + kBlockGroup - 1) / kBlockGroup;
+  int out = 0;
+  for (std::int64_t group = 0; group < groups; ++group)
+    out += (bytes.at(static_cast<std::size_t>(2048 + group * 64 + 0x12)) & 4) == 0 ? 1 : 0;
+  return out;
+}
+
 void check_failed(const OperationResult& result, Errc code, const std::string& part) {
   INFO(result.error.message);
   CHECK(result.state == OperationState::failed);
@@ -122,9 +134,6 @@ TEST_CASE("local: attach, format, mount, detach, on another host again", "[root]
   struct stat st {};
   REQUIRE(::stat(world.image(volume).c_str(), &st) == 0);
   CHECK(st.st_blocks * 512 >= st.st_size);  // mkfs discarded nothing of the reserved space
-  // Nor did it leave the kernel anything to zero later, which punches holes into the image.
-  const std::string all_zeroed = "/^Group [0-9]/ {n++; bad += !/ITABLE_ZEROED/} END {exit bad || !n}";
-  CHECK(std::system(fmt::format("dumpe2fs {} 2>&1 | awk '{}'", world.image(volume), all_zeroed).c_str()) ==
-        0);
+  CHECK(lazy_groups(world.image(volume)) == 0);
   check_done(world.execute(world.call(OperationKind::detach, volume, "a2")), Outcome::changed);
 }

@@ -139,6 +139,7 @@ void EngineWorld::restart(Policy policy) {
 void EngineWorld::restart() {
   queue_.clear();
   held_.clear();
+  hung_.clear();
   Snapshot copy = load(*ledger_);
   REQUIRE(copy == mirror_);
   engine_ = std::make_unique<Engine>(std::move(copy), policy_);
@@ -417,6 +418,7 @@ ObservedVolume EngineWorld::observed(const std::string& key, const FakeVolume& v
     if (const auto boot = volume.boots.find(host); boot != volume.boots.end()) one.boot_id = boot->second;
     const bool busy = volume.busy_hosts.contains(host);
     one.mounted = one.open = busy ? TriState::yes : TriState::no;
+    if (busy) one.mount_paths.push_back("/mnt/" + host);
     out.attachments.push_back(one);
   }
   return out;
@@ -467,6 +469,17 @@ void EngineWorld::answer_agent(const reconcilers::ReadAgent& wish) {
         {FrameworkId("F"), ExecutorId(id), wish.agent, Containerizer::mesos, {}});
   }
   queue_.emplace_back(reconcilers::EventsArrived{{std::move(read)}});
+}
+
+void EngineWorld::finish_hung() {
+  for (const OperationCall& call : std::exchange(hung_, {})) {
+    OperationResult result;
+    result.id = call.operation.id;
+    take_effect(call, result);
+    result.ended_at = at_;
+    queue_.emplace_back(reconcilers::OperationEnded{std::move(result)});
+  }
+  settle();
 }
 
 void EngineWorld::take_effect(const OperationCall& call, OperationResult& result) {
@@ -539,6 +552,7 @@ void EngineWorld::answer_call(const OperationCall& call) {
       result.outcome = Outcome::changed;
       break;
     case Mishap::hang:
+      hung_.push_back(call);
       return;
   }
   result.ended_at = at_;

@@ -97,6 +97,7 @@ class EngineWorld {
   void restore();              // ... from what a restored ledger still believes
   void reload(Policy policy);  // SIGHUP
   void restart(Policy policy);
+  void finish_hung();  // the calls that hang take effect and are answered
 
   FakeMaster master;
   std::map<std::string, FakeVolume> truth;                  // by key
@@ -147,6 +148,7 @@ class EngineWorld {
   std::unique_ptr<ledger::Ledger> ledger_;
   Snapshot mirror_;
   std::vector<reconcilers::Input> queue_;
+  std::vector<OperationCall> hung_;
   std::vector<Batch> held_;
   Instant wake_ = kNever;
   std::int64_t next_request_ = 1;

@@ -476,6 +476,52 @@ TEST_CASE("a detach alone permits no attach elsewhere at a provider that does no
   CHECK(world.blocked("pgdata", "a2") == "detach_not_enforced");
 }
 
+TEST_CASE("what a plugin attached by itself is not detached because its containers are gone") {
+  ev::Policy policy = EngineWorld::default_policy();
+  Held world(policy);
+  // As found: the driver turns out to be one whose plugin attaches.
+  policy.drivers[0].attach_by = ev::AttachBy::plugin;
+  world.reload(policy);
+  world.end_container("pg.1", "A1");
+  world.end(ev::TaskState::task_failed, ev::StatusSource::source_agent, "REASON_EXECUTOR_TERMINATED");
+  CHECK(world.attached("pgdata", "a1"));
+  CHECK(world.blocked("pgdata", "a1") == "plugin_left_it");
+  REQUIRE(world.order(ev::FenceConfirm{"a1", "a1", "the plugin's process is gone"}).status);
+  world.advance(ev::seconds(10));
+  CHECK_FALSE(world.attached("pgdata", "a1"));
+}
+
+TEST_CASE("an order that is withdrawn waits for the host's agents, all of them") {
+  EngineWorld world;
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  world.make_volume("pgdata");
+  REQUIRE(world.order(ev::AttachVolume{"pgdata", "a1"}).status);
+  world.advance(ev::seconds(1));
+  REQUIRE(world.attached("pgdata", "a1"));
+  // A second agent of that host registers and does not answer: what it runs, nobody knows.
+  world.silent_agents.insert("A9");
+  world.agent_added("A9", "a1");
+  REQUIRE(world.order(ev::DetachVolume{"pgdata", "a1"}).status);
+  world.advance(ev::minutes(5));
+  CHECK(world.attached("pgdata", "a1"));
+  CHECK(world.blocked("pgdata", "a1") == "host_view_incomplete");
+  world.silent_agents.clear();
+  world.advance(ev::minutes(2));
+  CHECK_FALSE(world.attached("pgdata", "a1"));
+}
+
+TEST_CASE("the agent of a task that the master does not know any more is asked, and proves it gone") {
+  Held world;
+  world.task_updated("pg.1", "A1", ev::TaskState::task_unknown, ev::StatusSource::source_master,
+                     "REASON_RECONCILIATION");
+  world.advance(ev::minutes(5));
+  REQUIRE(world.attached("pgdata", "a1"));
+  world.end_container("pg.1", "A1");  // Mesos does not say so
+  world.advance(ev::minutes(2));
+  CHECK_FALSE(world.attached("pgdata", "a1"));
+}
+
 TEST_CASE("operator: a person's word covers a detach that its provider does not enforce") {
   ev::Policy policy = EngineWorld::default_policy();
   policy.providers[0].capabilities.detach_enforced = false;

@@ -155,11 +155,11 @@ TEST_CASE("GET_EXECUTORS is asked for when an executor is new, and not in a stor
     CHECK(asked <= 8);
   }
   SECTION("failures make the pause longer, whatever happens meanwhile") {
-    world.master.fails.insert(ev::MasterCall::get_executors);
+    world.master.refused[ev::MasterCall::get_executors] = "timed out";
     launch(world, 60, true);
     CHECK(asked >= 3);
     CHECK(asked <= 8);
-    world.master.fails.clear();
+    world.master.refused.clear();
     world.advance(ev::minutes(2));
     const int before = asked;
     launch(world, 30, true);

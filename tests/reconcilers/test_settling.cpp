@@ -150,3 +150,95 @@ TEST_CASE("an attachment that the provider can give no host is held by a host wi
   CHECK(world.blocked("pgdata", "unnamed@local~lab") == "unexplained_attachment");
   CHECK(world.blocked("pgdata", "a1") == "waits_for_unknown_claim");
 }
+
+TEST_CASE(
+    "an uncertain attach that no look settles is settled by a detach, after the provider's settle time") {
+  ev::Policy policy = permissive();
+  policy.providers[0].capabilities.shows_running_calls = false;
+  policy.providers[0].settle_time = ev::minutes(3);
+  Cluster world(policy);
+  world.mishap[ev::OperationKind::attach] = Mishap::lose_reply_before;
+  world.run_task("pg.1", "A1", "pgdata");
+  SECTION("its task is gone: it goes elsewhere") {
+    world.end("pg.1", "A1");
+    world.mishap.clear();
+    world.run_task("pg.2", "A2", "pgdata");
+    world.advance(ev::seconds(170));
+    CHECK(world.count("detach pgdata a1") == 0);
+    CHECK(world.open()->state == ev::OperationState::uncertain);
+    world.advance(ev::minutes(2));
+    CHECK(world.count("detach pgdata a1") == 1);
+    CHECK(world.attached("pgdata", "a2"));
+  }
+  SECTION("its task waits: it is attached anew") {
+    world.mishap.clear();
+    world.advance(ev::minutes(5));
+    CHECK(world.count("detach pgdata a1") == 1);
+    CHECK(world.attached("pgdata", "a1"));
+  }
+  SECTION("it took effect after all, late") {
+    world.truth.at(world.key()).hosts.insert("a1");
+    world.mishap.clear();
+    world.advance(ev::minutes(5));
+    CHECK(world.count("detach pgdata a1") == 0);
+    CHECK(world.attached("pgdata", "a1"));
+  }
+  SECTION("a person's word settles it too, where there is no detach to be had") {
+    world.mishap[ev::OperationKind::detach] = Mishap::hang;
+    world.end("pg.1", "A1");
+    world.run_task("pg.2", "A2", "pgdata");
+    REQUIRE(world.order(ev::Hold{"a1"}).status);
+    world.advance(ev::minutes(10));
+    REQUIRE(world.open()->state == ev::OperationState::uncertain);
+    REQUIRE(world.order(ev::FenceConfirm{"a1", "a1", "power is off"}).status);
+    world.mishap.clear();
+    world.advance(ev::seconds(30));
+    CHECK(world.attached("pgdata", "a2"));
+  }
+}
+
+TEST_CASE("a provider that cannot list attachments brings only what this ledger made and never adopted") {
+  ev::Policy policy = EngineWorld::default_policy();
+  policy.providers[0].capabilities.list_attachments = false;
+  Cluster world(policy);
+  extvold::testing::FakeVolume stray;
+  stray.made.name = "stray";
+  world.truth["stray"] = stray;
+  world.advance(ev::minutes(1));
+  REQUIRE(world
+              .order(ev::AdoptVolume{"stray",
+                                     {ev::ProviderName("local~lab"), "p1"},
+                                     "stray",
+                                     ev::Filesystem::ext4,
+                                     ev::AccessMode::rw})
+              .status);
+  world.run_task("pg.1", "A1", "pgdata");
+  world.run_task("s.1", "A1", "stray");
+  world.advance(ev::minutes(1));
+  CHECK(world.attached("pgdata", "a1"));
+  CHECK_FALSE(world.attached("stray", "a1"));
+  CHECK(world.blocked("stray", "a1") == "attachments_not_listed");
+  REQUIRE(world.order(ev::AttachVolume{"stray", "a1"}).status);  // a person says that nobody else has it
+  world.advance(ev::minutes(1));
+  CHECK(world.attached("stray", "a1"));
+}
+
+TEST_CASE("mounts are recorded as the host tells them, and one that nobody can be using is reported") {
+  Cluster world;
+  world.run_task("pg.1", "A1", "pgdata");
+  world.advance(ev::seconds(1));
+  world.truth.at(world.key()).busy_hosts.insert("a1");
+  world.advance(ev::minutes(1));
+  REQUIRE(world.volume("pgdata").mounts.size() == 1);
+  CHECK(world.volume("pgdata").mounts[0].path == "/mnt/a1");
+  CHECK(world.blocked("pgdata", "a1").empty());
+  REQUIRE(world.order(ev::Hold{"pgdata"}).status);
+  world.end("pg.1", "A1");
+  world.advance(ev::minutes(2));
+  CHECK(world.blocked("pgdata", "a1") == "orphan_mount");
+  CHECK(world.count("detach pgdata a1") == 0);
+  world.truth.at(world.key()).busy_hosts.clear();
+  world.advance(ev::minutes(1));
+  CHECK(world.volume("pgdata").mounts.empty());
+  CHECK(world.blocked("pgdata", "a1") == "planned_waits");
+}

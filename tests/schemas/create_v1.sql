@@ -9,6 +9,8 @@ CREATE TABLE ledger_meta (
   id TEXT NOT NULL CHECK (length(id) = 32),
   incarnation INTEGER NOT NULL CHECK (incarnation >= 1),
   mode TEXT NOT NULL CHECK (mode IN ('observe', 'active')),
+  -- 1: too many detaches at once, none more until a person says so
+  detach_storm INTEGER NOT NULL CHECK (detach_storm IN (0, 1)),
   sequence INTEGER NOT NULL CHECK (sequence >= 0),
   committed_at INTEGER NOT NULL,
   next_host INTEGER NOT NULL CHECK (next_host >= 1),
@@ -25,7 +27,7 @@ CREATE TABLE ledger_meta (
   history_pruned INTEGER NOT NULL CHECK (history_pruned >= 0),
   operation_ends INTEGER NOT NULL CHECK (operation_ends >= 0)   -- newest operations.ended_order handed out
 ) STRICT;
-INSERT INTO ledger_meta VALUES(1,'0123456789abcdef0123456789abcdef',1,'observe',1,1700000000000000000,100,
+INSERT INTO ledger_meta VALUES(1,'0123456789abcdef0123456789abcdef',1,'observe',0,1,1700000000000000000,100,
   100,100000,100000,1000000,1,'m1','1700000000.5','1.11.0',1,0,1);
 CREATE TABLE migrations (
   number INTEGER PRIMARY KEY,
@@ -33,7 +35,7 @@ CREATE TABLE migrations (
   hash TEXT NOT NULL,
   applied_at INTEGER NOT NULL
 ) STRICT;
-INSERT INTO migrations VALUES(1,'migrations/0001_init','4u2h2u7ldowvvegzs2twsb7jvr',1700000000000000000);
+INSERT INTO migrations VALUES(1,'migrations/0001_init','y6gakdan2taewu7lnslbz7b2k4',1700000000000000000);
 CREATE TABLE view_texts (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   hash TEXT NOT NULL
