@@ -155,7 +155,7 @@ void MesosReader::start_list(Poll& poll) {
   if (headers_) {
     for (auto& header : headers_()) request.headers.push_back(std::move(header));
   }
-  poll.decoder.emplace(poll.call, parts_.clock.now(), parts_.counters);
+  poll.decoder.emplace(poll.call, parts_.clock.now(), parts_.counters, agents_);
   poll.stream = parts_.streams.start_stream(
       std::move(request), {[this](int status, const HttpHeaders&) { polls_.front()->status = status; },
                            [this](std::string_view bytes) { return on_list_bytes(bytes); },

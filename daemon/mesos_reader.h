@@ -20,6 +20,7 @@
 
 #include "daemon/clock.h"
 #include "daemon/http_stream.h"
+#include "daemon/ingest/agent_memory.h"
 #include "daemon/ingest/counters.h"
 #include "daemon/random.h"
 #include "daemon/subscription.h"
@@ -100,6 +101,7 @@ class MesosReader {
   RequestHeaders headers_;
   Events events_;
   MesosReaderCounts counts_;
+  ingest::AgentMemory agents_;               // outlives every poll
   std::deque<std::unique_ptr<Poll>> polls_;  // the first one is under way
   std::uint64_t next_id_ = 1;
   std::map<std::uint64_t, std::unique_ptr<Round>> rounds_;

@@ -5,8 +5,10 @@
 // reconcilers/engine. Field facts: Mesos 1.11 operator API. Secrets and `status.data` never get this far.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -29,15 +31,23 @@ bool is_terminal(TaskState state);
 EXTVOLD_ENUM(StatusSource, source_none, source_master, source_agent, source_executor)
 EXTVOLD_ENUM(Containerizer, mesos, docker)
 
-// How a task named a volume. The rarer spellings (issue 3) get their enumerators here and a row in the
-// resolver's table.
+// How a task named a volume; docs/volumes-in-tasks.md.
 EXTVOLD_ENUM(ReferenceSpelling, docker_volume, docker_parameter, docker_volume_driver, csi_volume,
              persistent_volume, dvdi_variable, label)
 
+// The driver's word of a persistent volume that lies on the agent's own disk, as far as Mesos says. It
+// concerns extvold only where [drivers.persistent_volume] maps it.
+inline constexpr std::string_view kPlainPersistentVolume = "persistent_volume";
+
+// Docker's word for its own driver, which makes volumes on the host's disk; also where a `docker run` names
+// none.
+inline constexpr std::string_view kDockerDefaultDriver = "local";
+
 struct VolumeReference {
   ReferenceSpelling spelling = ReferenceSpelling::docker_volume;
-  std::string driver;  // as written: "rexray", a CSI plugin's name, ...
-  std::string name;    // as written: the volume's name, a CSI volume id, ...
+  std::string driver;  // as written: "rexray", a CSI plugin's name, ...; empty: `name` is text that is not
+                       // understood, which could mean any volume
+  std::string name;    // as written: the volume's name, a CSI volume id, ...; empty: it could not be read
   std::string container_path;
   bool read_only = false;
   bool operator==(const VolumeReference&) const = default;
@@ -90,7 +100,7 @@ struct AgentRecord {
   bool deactivated = false;
   std::string drain_state;                                      // DRAINING, DRAINED; empty: none
   std::vector<std::pair<std::string, std::string>> attributes;  // TEXT and SCALAR, as text, in the order sent
-  std::uint64_t resources_hash = 0;  // of total_resources as sent: "something changed"
+  std::uint64_t resources_hash = 0;  // of total_resources as sent: "something changed"; 0: not said
   bool operator==(const AgentRecord&) const = default;
 };
 
@@ -111,11 +121,14 @@ struct ReservationRecord {
   std::string resource;        // "disk", "ext-storage-inst1", ...
   std::string persistence_id;  // empty: not a persistent volume
   std::string container_path;
-  std::string disk_source;        // "TYPE vendor id profile", as far as set
+  std::string disk_source;        // "TYPE vendor=V id=I profile=P provider=RP", as far as set
   std::int64_t amount_milli = 0;  // Mesos scalars have three decimals
   std::vector<std::pair<std::string, std::string>> labels;
   bool operator==(const ReservationRecord&) const = default;
 };
+
+// An agent's whole list. Shared, because an agent that did not change says the same again and again.
+using SharedReservations = std::shared_ptr<const std::vector<ReservationRecord>>;
 
 // Which list of which answer an element stood in.
 EXTVOLD_ENUM(ElementOrigin, snapshot, event, poll)
@@ -149,8 +162,8 @@ struct TaskUpdated {
 struct AgentSeen {
   AgentRecord agent;
   ElementOrigin origin = ElementOrigin::event;
-  bool recovered = false;  // in recovered_agents: known from the registry, not registered yet
-  std::vector<ReservationRecord> reservations;  // only where origin is snapshot or poll
+  bool recovered = false;           // in recovered_agents: known from the registry, not registered yet
+  SharedReservations reservations;  // null: not said, as in events and of recovered agents
 };
 struct AgentRemoved {
   AgentId agent;

@@ -184,7 +184,7 @@ class Engine {
   void forget_gone(bool absent_too);
   void end_absent_executors(Instant asked_at, Now now);
   void put_agent(const AgentRecord& record, AgentState state, HostId host);
-  void put_reservations(const AgentId& agent, std::vector<ReservationRecord> reservations);
+  void put_reservations(const AgentId& agent, const std::vector<ReservationRecord>& reservations);
   HostId host_of_agent(const AgentRecord& agent, Now now);
   HostId host_named(const std::string& name);
 
@@ -206,6 +206,7 @@ class Engine {
   const Claim* known_claim(const Claim& claim) const;
   const Claim* new_claim(Claim claim, const Verdict& verdict, bool heard_of);
   void ask_agent_about(const TaskUpdated& event, bool without_claim, Now now);
+  bool concerns_us(const VolumeReference& reference) const;
   void see_task_claims(const TaskRecord& task, Now now);
   void see_executor_claims(const ExecutorRecord& executor, Now now);
   bool stale_poll(const Claim& claim, ElementOrigin origin, MasterCall call) const;

@@ -142,11 +142,11 @@ void Engine::put_agent(const AgentRecord& record, AgentState state, HostId host)
   change(std::move(row));
 }
 
-void Engine::put_reservations(const AgentId& agent, std::vector<ReservationRecord> reservations) {
+void Engine::put_reservations(const AgentId& agent, const std::vector<ReservationRecord>& reservations) {
   const auto known = snapshot_.reservations().find(agent);
   if (known == snapshot_.reservations().end() ? reservations.empty() : known->second == reservations) return;
   change(DropReservations{agent});
-  for (ReservationRecord& one : reservations) change(std::move(one));
+  for (const ReservationRecord& one : reservations) change(one);
 }
 
 void Engine::on(AgentSeen& event, Now now) {
@@ -162,8 +162,11 @@ void Engine::on(AgentSeen& event, Now now) {
   const Agent* known = snapshot_.agent(record.agent);
   const bool host_is_new = known == nullptr || known->host != host;
   const bool came = !event.recovered && (known == nullptr || known->state != AgentState::registered);
+  // The hash is recorded together with the reservations that it is of.
+  const bool resources_known =
+      known != nullptr && record.resources_hash != 0 && known->resources_hash == record.resources_hash;
   put_agent(record, event.recovered ? AgentState::recovered : AgentState::registered, host);
-  if (event.origin != ElementOrigin::event) put_reservations(record.agent, std::move(event.reservations));
+  if (event.reservations && !resources_known) put_reservations(record.agent, *event.reservations);
   AgentView& view = observed_.agents[record.agent];
   if (event.origin != ElementOrigin::poll || (!event.recovered && !view.registered)) view.added_at = now.at;
   view.registered = !event.recovered;

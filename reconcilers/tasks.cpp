@@ -111,13 +111,24 @@ void Engine::put_task(const TaskRecord& task) {
   }
 }
 
+// A persistent volume on an agent's own disk is nobody's here, unless the configuration maps it.
+bool Engine::concerns_us(const VolumeReference& reference) const {
+  return reference.spelling != ReferenceSpelling::persistent_volume ||
+         reference.driver != kPlainPersistentVolume || policy_.driver(kPlainPersistentVolume) != nullptr;
+}
+
 void Engine::see_task_claims(const TaskRecord& task, Now now) {
   for (const VolumeReference& reference : task.volumes) {
+    if (!concerns_us(reference)) continue;
+    // Persistent volumes are mounted in the executor's container, also those of a pod's tasks
+    // (reference 4.3).
+    const bool of_executor =
+        reference.spelling == ReferenceSpelling::persistent_volume && !task.executor.empty();
     Claim claim;
-    claim.kind = ClaimKind::task;
+    claim.kind = of_executor ? ClaimKind::executor : ClaimKind::task;
     claim.agent = task.agent;
     claim.framework = task.framework;
-    claim.task = task.task;
+    if (!of_executor) claim.task = task.task;
     claim.executor = task.executor;
     claim.containerizer = task.containerizer;
     claim.reference = reference;
@@ -286,6 +297,7 @@ void Engine::see_executor_claims(const ExecutorRecord& executor, Now now) {
   const bool leaving = (ended_tasks_.contains(name) && !asked_executors_.contains(name)) ||
                        (framework != snapshot_.frameworks().end() && framework->second.removed);
   for (const VolumeReference& reference : executor.volumes) {
+    if (!concerns_us(reference)) continue;
     // A command task's generated executor repeats the task's own volumes.
     const std::vector<const Claim*> same_name =
         snapshot_.claims_of_task(executor.framework, TaskId(executor.executor.value));
@@ -320,16 +332,21 @@ void Engine::see_executor_claims(const ExecutorRecord& executor, Now now) {
 
 void Engine::resolve(Claim& claim) const {
   claim.volume = {};
-  if (claim.reference.name.empty() || claim.reference.driver.empty()) {
+  const VolumeReference& reference = claim.reference;
+  if (reference.name.empty() || reference.driver.empty()) {
     claim.unresolved = Unresolved::not_understood;
     return;
   }
-  const DriverMapping* driver = policy_.driver(claim.reference.driver);
+  const VolumeEntry* entry = snapshot_.volume_by_name(reference.name);
+  const DriverMapping* driver = policy_.driver(reference.driver);
   if (driver == nullptr) {
-    claim.unresolved = Unresolved::unmapped_driver;
+    // A name without a driver goes to Docker's own, but only after every plugin was asked for it: if it is
+    // one of ours, it may be ours.
+    const bool any_plugins = reference.spelling == ReferenceSpelling::docker_parameter &&
+                             reference.driver == kDockerDefaultDriver && entry != nullptr;
+    claim.unresolved = any_plugins ? Unresolved::not_understood : Unresolved::unmapped_driver;
     return;
   }
-  const VolumeEntry* entry = snapshot_.volume_by_name(claim.reference.name);
   if (entry == nullptr || entry->volume.pool.provider != driver->provider ||
       entry->volume.state == VolumeState::removing || entry->volume.state == VolumeState::removed) {
     claim.unresolved = Unresolved::no_such_volume;

@@ -105,8 +105,8 @@ bool agent_info_field(Reading& reading, std::string_view key, JsonValue& value, 
   return true;
 }
 
-bool agent_field(Reading& reading, std::string_view key, JsonValue& value, bool with_reservations,
-                 AgentSeen& out) {
+bool agent_field(Reading& reading, std::string_view key, JsonValue& value, AgentSeen& out,
+                 std::optional<JsonValue>& total_resources) {
   Walk& walk = reading.walk;
   switch (kAgentFields.find(key)) {
     case AgentWord::agent_info:
@@ -124,7 +124,8 @@ bool agent_field(Reading& reading, std::string_view key, JsonValue& value, bool 
     case AgentWord::drain_info:
       return read_drain_info(walk, value, out.agent);
     case AgentWord::total_resources:
-      return read_total_resources(walk, value, with_reservations, out);
+      total_resources = value;
+      return true;
     case AgentWord::ignored:
       return true;
     case AgentWord::unknown:

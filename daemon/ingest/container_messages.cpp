@@ -49,20 +49,29 @@ constexpr auto kDockerFields = key_set<DockerWord>({
     {"force_pull_image", DockerWord::ignored},
 });
 
-enum class ExecutorWord : std::uint8_t { unknown, ignored, executor_id, framework_id, container, command };
+enum class ExecutorWord : std::uint8_t {
+  unknown,
+  ignored,
+  executor_id,
+  framework_id,
+  container,
+  command,
+  resources,
+  labels
+};
 constexpr auto kExecutorFields = key_set<ExecutorWord>({
     {"executor_id", ExecutorWord::executor_id},
     {"framework_id", ExecutorWord::framework_id},
     {"container", ExecutorWord::container},
     {"command", ExecutorWord::command},
     {"type", ExecutorWord::ignored},
-    {"resources", ExecutorWord::ignored},
+    {"resources", ExecutorWord::resources},
     {"name", ExecutorWord::ignored},
     {"source", ExecutorWord::ignored},
     {"data", ExecutorWord::ignored},
     {"discovery", ExecutorWord::ignored},
     {"shutdown_grace_period", ExecutorWord::ignored},
-    {"labels", ExecutorWord::ignored},
+    {"labels", ExecutorWord::labels},
 });
 
 bool read_docker_volume(Walk& walk, JsonValue& value, ContainerVolume& out) {
@@ -146,23 +155,26 @@ bool read_docker(Reading& reading, JsonValue& value) {
 }
 
 // One Environment.Variable. The value of a variable that is not ours is never copied; one of type SECRET has
-// no `value`.
+// no `value`, one that is set to nothing is as good as none.
 bool read_variable(Reading& reading, JsonValue& value) {
   Walk& walk = reading.walk;
   KeyValue pair;
   std::string_view text;
   bool ours = true;
+  bool secret = true;
   const bool read = walk.object(value, "variable", [&](std::string_view key, JsonValue& field) {
     if (is_key(key, "name")) {
       if (!walk.text(field, "name", pair.key)) return false;
       ours = pair.key.starts_with(kDvdiPrefix);
       return true;
     }
-    return !is_key(key, "value") || !ours || walk.text(field, "value", text);
+    if (!is_key(key, "value") || !ours) return true;
+    secret = false;
+    return walk.text(field, "value", text);
   });
   if (!read) return false;
   pair.value = text;
-  if (!pair.key.empty() && ours) reading.mentions.variables.push_back(pair);
+  if (!pair.key.empty() && ours && (secret || !text.empty())) reading.mentions.variables.push_back(pair);
   return true;
 }
 
@@ -188,6 +200,10 @@ bool executor_info_field(Reading& reading, std::string_view key, JsonValue& valu
       return read_container_info(reading, value, out.containerizer);
     case ExecutorWord::command:
       return read_command(reading, value);
+    case ExecutorWord::resources:
+      return read_used_resources(reading, value);
+    case ExecutorWord::labels:
+      return read_label_mentions(reading, value);
     case ExecutorWord::ignored:
       return true;
     case ExecutorWord::unknown:

@@ -28,7 +28,7 @@ Status append_agent(RecordCodec& codec, std::string_view json, bool recovered, E
                     std::vector<MesosEvent>& out) {
   return append_event<AgentSeen>(out, [&](AgentSeen& event) {
     event.origin = origin;
-    return recovered ? codec.read_recovered_agent(json, event) : codec.read_agent(json, true, event);
+    return recovered ? codec.read_recovered_agent(json, event) : codec.read_agent(json, event);
   });
 }
 

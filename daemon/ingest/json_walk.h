@@ -50,6 +50,13 @@ class Walk {
     return error();
   }
 
+  // Reads a value of the present element that was passed over, after element() has returned.
+  template <typename Read>
+  Status then(JsonValue value, Read&& read) {
+    if (read(value)) return {};
+    return error();
+  }
+
   template <typename OnField>
   bool object(JsonValue& value, const char* what, OnField&& on_field) {
     std::uint32_t at = value.at_;

@@ -4,6 +4,9 @@
 // that this version knows and does not need, so that what is really unknown can be counted.
 #pragma once
 
+#include <optional>
+
+#include "daemon/ingest/agent_memory.h"
 #include "daemon/ingest/json_walk.h"
 #include "daemon/ingest/key_set.h"
 #include "daemon/ingest/volume_references.h"
@@ -45,13 +48,19 @@ bool read_container_id(Walk& walk, JsonValue& value, ContainerId& out, Container
 // A ContainerInfo: what it mentions goes to reading.mentions.
 bool read_container_info(Reading& reading, JsonValue& value, Containerizer& out);
 
+// The disks in Task.resources or ExecutorInfo.resources, and the extvold.* labels, to reading.mentions.
+bool read_used_resources(Reading& reading, JsonValue& value);
+bool read_label_mentions(Reading& reading, JsonValue& value);
+
 bool executor_field(Reading& reading, std::string_view key, JsonValue& value, ExecutorRecord& out);
 bool agent_container_field(Reading& reading, std::string_view key, JsonValue& value, AgentContainer& out);
 
-bool agent_field(Reading& reading, std::string_view key, JsonValue& value, bool with_reservations,
-                 AgentSeen& out);
+// total_resources are only found: the agent's id may stand behind them.
+bool agent_field(Reading& reading, std::string_view key, JsonValue& value, AgentSeen& out,
+                 std::optional<JsonValue>& total_resources);
 bool agent_info_field(Reading& reading, std::string_view key, JsonValue& value, AgentRecord& out);
-bool read_total_resources(Walk& walk, JsonValue& value, bool with_reservations, AgentSeen& out);
+// out.resources_hash and out.reservations; `memory` may be null.
+bool read_total_resources(Walk& walk, JsonValue& value, AgentMemory* memory, AgentSeen& out);
 
 bool framework_field(Reading& reading, std::string_view key, JsonValue& value, FrameworkRecord& out);
 bool framework_info_field(Reading& reading, std::string_view key, JsonValue& value, FrameworkRecord& out);

@@ -35,7 +35,21 @@ const Answer& answer_of(MasterCall call) {
 
 PollDecoder::PollDecoder(MasterCall call, Instant sent_at, IngestCounters& counters,
                          std::size_t max_element_bytes)
-    : call_(call), sent_at_(sent_at), counters_(counters), scanner_(max_element_bytes), codec_(counters) {
+    : PollDecoder(call, sent_at, counters, nullptr, max_element_bytes) {}
+
+PollDecoder::PollDecoder(MasterCall call, Instant sent_at, IngestCounters& counters, AgentMemory& agents,
+                         std::size_t max_element_bytes)
+    : PollDecoder(call, sent_at, counters, &agents, max_element_bytes) {
+  if (call == MasterCall::get_agents) agents.begin_answer();
+}
+
+PollDecoder::PollDecoder(MasterCall call, Instant sent_at, IngestCounters& counters, AgentMemory* agents,
+                         std::size_t max_element_bytes)
+    : call_(call),
+      sent_at_(sent_at),
+      counters_(counters),
+      scanner_(max_element_bytes),
+      codec_(counters, agents) {
   scanner_.begin(call == MasterCall::metrics ? metrics_nodes() : master_nodes());
 }
 

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "daemon/ingest/agent_memory.h"
 #include "daemon/ingest/counters.h"
 #include "daemon/ingest/element_scanner.h"
 #include "daemon/ingest/record_codec.h"
@@ -20,7 +21,10 @@ namespace extvold::ingest {
 
 class PollDecoder {
  public:
-  // `sent_at`: when the request was sent; goes into PollBegan and PollEnded.
+  // `sent_at`: when the request was sent; goes into PollBegan and PollEnded. `agents`: of the answers to
+  // GET_AGENTS before; without it every agent is parsed whole.
+  PollDecoder(MasterCall call, Instant sent_at, IngestCounters& counters, AgentMemory& agents,
+              std::size_t max_element_bytes = ElementScanner::kDefaultMaxElementBytes);
   PollDecoder(MasterCall call, Instant sent_at, IngestCounters& counters,
               std::size_t max_element_bytes = ElementScanner::kDefaultMaxElementBytes);
 
@@ -29,6 +33,8 @@ class PollDecoder {
   Status finish(std::vector<MesosEvent>& out);
 
  private:
+  PollDecoder(MasterCall call, Instant sent_at, IngestCounters& counters, AgentMemory* agents,
+              std::size_t max_element_bytes);
   void begin(std::vector<MesosEvent>& out);
   Status next_parts(std::vector<MesosEvent>& out);
   Status entered(Place place);

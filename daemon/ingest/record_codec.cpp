@@ -6,7 +6,7 @@
 namespace extvold::ingest {
 
 struct RecordCodec::Parts {
-  explicit Parts(IngestCounters& counters) : walk(counters) {}
+  Parts(IngestCounters& counters, AgentMemory* memory) : walk(counters), agents(memory) {}
 
   // Begins the next element.
   Reading next() {
@@ -24,9 +24,11 @@ struct RecordCodec::Parts {
 
   Walk walk;
   VolumeMentions mentions;
+  AgentMemory* agents;
 };
 
-RecordCodec::RecordCodec(IngestCounters& counters) : parts_(std::make_unique<Parts>(counters)) {}
+RecordCodec::RecordCodec(IngestCounters& counters, AgentMemory* agents)
+    : parts_(std::make_unique<Parts>(counters, agents)) {}
 RecordCodec::~RecordCodec() = default;
 
 Status RecordCodec::read_task(std::string_view json, TaskRecord& out) {
@@ -61,30 +63,30 @@ Status RecordCodec::read_task_updated(std::string_view json, TaskUpdated& out) {
   return accept(out);
 }
 
-namespace {
-
-// total_resources may stand before agent_info.
-Status finish_agent(AgentSeen& out) {
-  for (ReservationRecord& reservation : out.reservations) reservation.agent = out.agent.agent;
-  return accept(out.agent);
-}
-
-}  // namespace
-
-Status RecordCodec::read_agent(std::string_view json, bool with_reservations, AgentSeen& out) {
+Status RecordCodec::read_agent(std::string_view json, AgentSeen& out) {
   Reading reading = parts_->next();
+  std::optional<JsonValue> resources;
   TRY(parts_->walk.element(json, [&](std::string_view key, JsonValue& value) {
-    return agent_field(reading, key, value, with_reservations, out);
+    return agent_field(reading, key, value, out, resources);
   }));
-  return finish_agent(out);
+  TRY(accept(out.agent));
+  if (resources) {
+    return parts_->walk.then(*resources, [&](JsonValue& value) {
+      return read_total_resources(parts_->walk, value, parts_->agents, out);
+    });
+  }
+  out.reservations = std::make_shared<const std::vector<ReservationRecord>>();  // it has no resources
+  return {};
 }
 
+// Its resources lack those of resource providers, which come later and without an event: not read.
 Status RecordCodec::read_agent_added(std::string_view json, AgentSeen& out) {
   Reading reading = parts_->next();
+  std::optional<JsonValue> resources;
   TRY(parts_->wrapped(json, "agent", [&](std::string_view key, JsonValue& value) {
-    return agent_field(reading, key, value, false, out);
+    return agent_field(reading, key, value, out, resources);
   }));
-  return finish_agent(out);
+  return accept(out.agent);
 }
 
 Status RecordCodec::read_recovered_agent(std::string_view json, AgentSeen& out) {

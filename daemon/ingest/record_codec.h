@@ -17,9 +17,12 @@
 
 namespace extvold::ingest {
 
+class AgentMemory;
+
 class RecordCodec {
  public:
-  explicit RecordCodec(IngestCounters& counters);
+  // `agents`: resources that it knows are not parsed again; may be null, must outlive the codec.
+  explicit RecordCodec(IngestCounters& counters, AgentMemory* agents = nullptr);
   ~RecordCodec();
   RecordCodec(const RecordCodec&) = delete;
   RecordCodec& operator=(const RecordCodec&) = delete;
@@ -27,8 +30,7 @@ class RecordCodec {
   Status read_task(std::string_view json, TaskRecord& out);
   Status read_task_added(std::string_view json, TaskRecord& out);  // {"task": Task}
   Status read_task_updated(std::string_view json, TaskUpdated& out);
-  // Reservations are read where `with_reservations`; the hash of total_resources always is.
-  Status read_agent(std::string_view json, bool with_reservations, AgentSeen& out);
+  Status read_agent(std::string_view json, AgentSeen& out);
   Status read_agent_added(std::string_view json, AgentSeen& out);      // {"agent": Agent}
   Status read_recovered_agent(std::string_view json, AgentSeen& out);  // an AgentInfo
   Status read_agent_removed(std::string_view json, AgentId& out);      // {"agent_id": ...}

@@ -36,7 +36,9 @@ enum class TaskWord : std::uint8_t {
   agent_id,
   state,
   statuses,
-  container
+  container,
+  resources,
+  labels
 };
 constexpr auto kTaskFields = key_set<TaskWord>({
     {"name", TaskWord::name},
@@ -47,11 +49,11 @@ constexpr auto kTaskFields = key_set<TaskWord>({
     {"state", TaskWord::state},
     {"statuses", TaskWord::statuses},
     {"container", TaskWord::container},
-    {"resources", TaskWord::ignored},
+    {"resources", TaskWord::resources},
     {"limits", TaskWord::ignored},
     {"status_update_state", TaskWord::ignored},
     {"status_update_uuid", TaskWord::ignored},
-    {"labels", TaskWord::ignored},
+    {"labels", TaskWord::labels},
     {"discovery", TaskWord::ignored},
     {"health_check", TaskWord::ignored},
     {"kill_policy", TaskWord::ignored},
@@ -196,6 +198,10 @@ bool task_field(Reading& reading, std::string_view key, JsonValue& value, TaskRe
       return read_last_status(reading, value, out.last_status);
     case TaskWord::container:
       return read_container_info(reading, value, out.containerizer);
+    case TaskWord::resources:
+      return read_used_resources(reading, value);
+    case TaskWord::labels:
+      return read_label_mentions(reading, value);
     case TaskWord::ignored:
       return true;
     case TaskWord::unknown:

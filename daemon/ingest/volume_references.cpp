@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 namespace extvold::ingest {
 
@@ -27,12 +28,33 @@ void add_inexpressible(References& out, ReferenceSpelling spelling, std::string_
   add(out, spelling, {}, text, path, false);
 }
 
+// A container of the Docker containerizer has one driver for all of its volumes; whoever names it, names it
+// for all (Mesos src/docker/docker.cpp). A name without any is a volume that some driver made earlier, else
+// one of Docker's own: the Engine decides by whether the name is one of ours.
+std::string_view container_driver(const VolumeMentions& mentions) {
+  std::string_view driver;
+  for (const KeyValue& one : mentions.docker_parameters) {
+    if (one.key == "volume-driver") driver = one.value;
+  }
+  if (driver.empty()) driver = mentions.docker_volume_driver;
+  for (const ContainerVolume& one : mentions.volumes) {
+    if (driver.empty() && one.source == "DOCKER_VOLUME") driver = one.driver;
+  }
+  return driver;
+}
+
+std::string_view or_default(std::string_view driver) {
+  return driver.empty() ? kDockerDefaultDriver : driver;
+}
+
 // {"mode": "RW", "container_path": ..., "source": {"type": "DOCKER_VOLUME", "docker_volume": {"driver",
-// "name"}}}
+// "name"}}}; `driver` may be missing under the Docker containerizer only.
 void read_docker_volumes(const VolumeMentions& mentions, References& out) {
   for (const ContainerVolume& one : mentions.volumes) {
     if (one.source == "DOCKER_VOLUME") {
-      add(out, ReferenceSpelling::docker_volume, one.driver, one.name, one.container_path, one.mode == "RO");
+      add(out, ReferenceSpelling::docker_volume,
+          one.driver.empty() ? or_default(container_driver(mentions)) : one.driver, one.name,
+          one.container_path, one.mode == "RO");
     } else if (!one.source.empty() && one.source != "CSI_VOLUME" && one.source != "HOST_PATH" &&
                one.source != "SANDBOX_PATH" && one.source != "SECRET") {
       add_inexpressible(out, ReferenceSpelling::docker_volume, one.source, one.container_path);
@@ -58,38 +80,133 @@ bool has_option(std::string_view list, std::string_view option) {
   return false;
 }
 
+// A volume without a name gets one from Docker that nobody can foresee: of Docker's own driver it is none of
+// ours.
+void add_nameless(References& out, std::string_view driver, std::string_view text, std::string_view path) {
+  if (!driver.empty() && driver != kDockerDefaultDriver)
+    add_inexpressible(out, ReferenceSpelling::docker_parameter, text, path);
+}
+
 // docker run --volume NAME:PATH[:OPTIONS]. A host path instead of a name begins with '/' or '.', and is no
-// volume; a lone path is a volume without a name.
+// volume.
 void read_volume_parameter(std::string_view text, std::string_view driver, References& out) {
   const std::size_t first = text.find(':');
-  if (first == std::string_view::npos) {
-    add_inexpressible(out, ReferenceSpelling::docker_parameter, text, text);
-    return;
-  }
+  if (first == std::string_view::npos) return add_nameless(out, driver, text, text);
   const std::string_view name = text.substr(0, first);
   const std::string_view rest = text.substr(first + 1);
   if (name.starts_with('/') || name.starts_with('.')) return;
   const std::size_t second = std::min(rest.find(':'), rest.size());
   const std::string_view options = rest.substr(std::min(second + 1, rest.size()));
-  add(out, ReferenceSpelling::docker_parameter, driver, name, rest.substr(0, second),
+  add(out, ReferenceSpelling::docker_parameter, or_default(driver), name, rest.substr(0, second),
       has_option(options, "ro"));
 }
 
-// The agent hands any parameter to `docker run` as --KEY=VALUE. There is one volume-driver for all of a
-// container's volumes; without it a name may still be a volume that some driver made earlier, so it is kept,
-// without a driver.
-void read_docker_parameters(const VolumeMentions& mentions, References& out) {
-  std::string_view driver;
-  for (const KeyValue& one : mentions.docker_parameters) {
-    if (one.key == "volume-driver") driver = one.value;
+// One record of CSV as Go's encoding/csv reads it, which is what Docker does: a field that begins with a
+// quote ends with one, a doubled quote is a quote, no other field holds one. Nothing: it is no such record.
+std::optional<std::vector<std::string>> csv_fields(std::string_view text) {
+  std::vector<std::string> fields;
+  if (text.find_first_of("\r\n") != std::string_view::npos) return std::nullopt;
+  while (true) {
+    std::string& field = fields.emplace_back();
+    if (text.starts_with('"')) {
+      text.remove_prefix(1);
+      while (true) {
+        const std::size_t quote = text.find('"');
+        if (quote == std::string_view::npos) return std::nullopt;
+        field += text.substr(0, quote);
+        text.remove_prefix(quote + 1);
+        if (!text.starts_with('"')) break;
+        field += '"';
+        text.remove_prefix(1);
+      }
+    } else {
+      field = text.substr(0, text.find(','));
+      if (field.find('"') != std::string::npos) return std::nullopt;
+      text.remove_prefix(field.size());
+    }
+    if (text.empty()) return fields;
+    if (text.front() != ',') return std::nullopt;
+    text.remove_prefix(1);
   }
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return out;
+}
+
+// Go's strconv.ParseBool.
+std::optional<bool> go_bool(std::string_view text) {
+  constexpr std::array<std::string_view, 6> kTrue = {"1", "t", "T", "true", "TRUE", "True"};
+  constexpr std::array<std::string_view, 6> kFalse = {"0", "f", "F", "false", "FALSE", "False"};
+  if (std::find(kTrue.begin(), kTrue.end(), text) != kTrue.end()) return true;
+  if (std::find(kFalse.begin(), kFalse.end(), text) != kFalse.end()) return false;
+  return std::nullopt;
+}
+
+struct MountOption {
+  std::string type = "volume";  // Docker's default
+  std::string source;
+  std::string target;
+  std::string driver;
+  bool read_only = false;
+};
+
+std::optional<MountOption> parse_mount(std::string_view text) {
+  const auto fields = csv_fields(text);
+  if (!fields) return std::nullopt;
+  MountOption out;
+  for (const std::string& field : *fields) {
+    const std::size_t equals = field.find('=');
+    const bool flag = equals == std::string::npos;
+    const std::string key = lower(field.substr(0, equals));
+    const std::string value = flag ? "true" : field.substr(equals + 1);
+    if (key == "readonly" || key == "ro") {
+      const auto read_only = go_bool(value);
+      if (!read_only) return std::nullopt;
+      out.read_only = *read_only;
+    } else if (flag) {
+      if (key != "volume-nocopy" && key != "bind-nonrecursive") return std::nullopt;
+    } else if (key == "type") {
+      out.type = lower(value);
+    } else if (key == "source" || key == "src") {
+      out.source = value;
+    } else if (key == "target" || key == "dst" || key == "destination") {
+      out.target = value;
+    } else if (key == "volume-driver") {
+      out.driver = value;
+    }  // whatever else there is does not change which volume it is
+  }
+  return out;
+}
+
+// docker run --mount type=volume,source=NAME,target=PATH,volume-driver=DRIVER,readonly. The container's
+// volume-driver does not count here.
+void read_mount_parameter(std::string_view text, References& out) {
+  const auto mount = parse_mount(text);
+  if (!mount) return add_inexpressible(out, ReferenceSpelling::docker_parameter, text, {});
+  constexpr std::array<std::string_view, 4> kNoVolume = {"bind", "tmpfs", "image", "npipe"};
+  if (std::find(kNoVolume.begin(), kNoVolume.end(), mount->type) != kNoVolume.end()) return;
+  if (mount->type != "volume")
+    return add_inexpressible(out, ReferenceSpelling::docker_parameter, text, mount->target);
+  if (mount->source.empty()) return add_nameless(out, mount->driver, text, mount->target);
+  add(out, ReferenceSpelling::docker_parameter, or_default(mount->driver), mount->source, mount->target,
+      mount->read_only);
+}
+
+// The agent hands any parameter to `docker run` as --KEY=VALUE.
+void read_docker_parameters(const VolumeMentions& mentions, References& out) {
+  if (mentions.docker_parameters.empty()) return;
+  const std::string_view driver = container_driver(mentions);
   for (const KeyValue& one : mentions.docker_parameters) {
     if (one.key == "volume") {
       read_volume_parameter(one.value, driver, out);
-    } else if (one.key == "mount") {  // type=bind and type=tmpfs are no volumes
-      if (has_option(one.value, "type=bind") || has_option(one.value, "type=tmpfs")) continue;
-      add_inexpressible(out, ReferenceSpelling::docker_parameter, one.value, {});
-    } else if (one.key == "volumes-from") {
+    } else if (one.key == "mount") {
+      read_mount_parameter(one.value, out);
+    } else if (one.key == "volumes-from") {  // all that another container has
       add_inexpressible(out, ReferenceSpelling::docker_parameter, one.value, {});
     }
   }
@@ -129,7 +246,56 @@ void read_dvdi_variables(const VolumeMentions& mentions, References& out) {
   }
 }
 
-// Every way to name a volume that is known. A row without a reader is a place that is not read yet.
+// resources[].disk: a persistent volume, or a disk that the storage itself has an id for. A source with an id
+// or a vendor is external (a CSI plugin behind a resource provider) and its vendor is the driver's word. What
+// has neither lies on the agent's own disk; it has a word of its own, which an operator may map.
+void read_persistent_volumes(const VolumeMentions& mentions, References& out) {
+  for (const DiskMention& one : mentions.disks) {
+    const bool external = !one.vendor.empty() || !one.source_id.empty();
+    const std::string_view name = one.source_id.empty() ? one.persistence_id : one.source_id;
+    if (name.empty()) continue;  // ephemeral: gone with its task
+    const std::string_view driver = !external            ? kPlainPersistentVolume
+                                    : one.vendor.empty() ? std::string_view("disk_source")
+                                                         : one.vendor;
+    add(out, ReferenceSpelling::persistent_volume, driver, name, one.container_path, one.mode == "RO");
+  }
+}
+
+// extvold.volume, extvold.driver, extvold.mode and extvold.path, each also with .SUFFIX behind it; one
+// extvold.driver without a suffix serves all. A label mounts nothing by itself: where the task also mounts
+// the same volume in another way, that one says how.
+void read_labels(const VolumeMentions& mentions, References& out) {
+  const auto value = [&](std::string_view word, std::string_view suffix) -> std::string_view {
+    for (const KeyValue& one : mentions.labels) {
+      if (one.key.size() == word.size() + suffix.size() && one.key.starts_with(word) &&
+          one.key.ends_with(suffix))
+        return one.value;
+    }
+    return {};
+  };
+  constexpr std::string_view kVolume = "extvold.volume";
+  for (const KeyValue& one : mentions.labels) {
+    if (!one.key.starts_with(kVolume)) continue;
+    const std::string_view suffix = one.key.substr(kVolume.size());
+    if (!suffix.empty() && !suffix.starts_with('.')) continue;
+    if (one.value.empty()) {
+      add_inexpressible(out, ReferenceSpelling::label, one.key, {});
+      continue;
+    }
+    std::string_view driver = value("extvold.driver", suffix);
+    if (driver.empty()) driver = value("extvold.driver", {});
+    if (driver.empty()) driver = "extvold";
+    const bool named = std::any_of(out.begin(), out.end(), [&](const VolumeReference& other) {
+      return other.driver == driver && other.name == one.value;
+    });
+    if (named) continue;
+    const std::string_view mode = value("extvold.mode", suffix);
+    add(out, ReferenceSpelling::label, driver, one.value, value("extvold.path", suffix),
+        mode == "ro" || mode == "RO");
+  }
+}
+
+// Every way to name a volume that is known. Labels last: they yield to the others.
 struct Row {
   ReferenceSpelling spelling;
   void (*read)(const VolumeMentions&, References&);
@@ -140,8 +306,8 @@ constexpr std::array kRows{
     Row{ReferenceSpelling::docker_parameter, read_docker_parameters},
     Row{ReferenceSpelling::docker_volume_driver, read_docker_volume_driver},
     Row{ReferenceSpelling::dvdi_variable, read_dvdi_variables},
-    Row{ReferenceSpelling::persistent_volume, nullptr},  // resources[].disk.persistence.id and disk.source
-    Row{ReferenceSpelling::label, nullptr},              // extvold.* labels of tasks, executors, reservations
+    Row{ReferenceSpelling::persistent_volume, read_persistent_volumes},
+    Row{ReferenceSpelling::label, read_labels},
 };
 static_assert(kRows.size() == ReferenceSpelling_texts.size(), "a spelling without a row");
 
@@ -149,9 +315,7 @@ static_assert(kRows.size() == ReferenceSpelling_texts.size(), "a spelling withou
 
 void resolve_references(const VolumeMentions& mentions, std::vector<VolumeReference>& out) {
   if (mentions.empty()) return;
-  for (const Row& row : kRows) {
-    if (row.read != nullptr) row.read(mentions, out);
-  }
+  for (const Row& row : kRows) row.read(mentions, out);
 }
 
 }  // namespace extvold::ingest

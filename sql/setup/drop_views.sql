@@ -6,6 +6,7 @@ DROP VIEW IF EXISTS claim_status;
 DROP VIEW IF EXISTS host_status;
 DROP VIEW IF EXISTS open_operations;
 DROP VIEW IF EXISTS pool_usage;
+DROP VIEW IF EXISTS reservation_status;
 DROP VIEW IF EXISTS timeline;
 DROP VIEW IF EXISTS volume_status;
 DELETE FROM view_texts;  -- they are made anew

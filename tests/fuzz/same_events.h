@@ -19,7 +19,10 @@ inline bool same_event(const MesosEvent& a, const MesosEvent& b) {
   }
   if (const auto* const agent = std::get_if<AgentSeen>(&a)) {
     const auto& other = std::get<AgentSeen>(b);
-    return agent->agent == other.agent && agent->reservations == other.reservations;
+    const bool same_list = !agent->reservations || !other.reservations
+                               ? agent->reservations == other.reservations
+                               : *agent->reservations == *other.reservations;
+    return agent->agent == other.agent && same_list;
   }
   if (const auto* const executor = std::get_if<ExecutorSeen>(&a)) {
     return executor->executor == std::get<ExecutorSeen>(b).executor;

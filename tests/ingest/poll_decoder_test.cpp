@@ -82,6 +82,52 @@ TEST_CASE("polls: reservations and volumes as recorded") {
                  "role=db resource=disk persistence=pv-orders path=orders source= amount=2048000 labels="));
 }
 
+TEST_CASE("polls: an agent that did not change is parsed once") {
+  const auto answer = [](std::string_view disk_of_s2, bool with_s3) {
+    const auto agent = [](std::string_view id, std::string_view amount) {
+      return fmt::format(
+          R"({{"total_resources":[{{"name":"disk","scalar":{{"value":{}}},"reservations":[{{"role":"db",)"
+          R"("labels":{{"labels":[{{"key":"extvold.volume","value":"w"}}]}}}}]}}],)"
+          R"("agent_info":{{"id":{{"value":"{}"}},"hostname":"h"}},"active":true}})",
+          amount, id);
+    };
+    return R"({"type":"GET_AGENTS","get_agents":{"agents":[)" + agent("S1", "1.0") + "," +
+           agent("S2", disk_of_s2) + (with_s3 ? "," + agent("S3", "1.0") : "") + "]}}";
+  };
+  IngestCounters counters;
+  AgentMemory memory;
+  const auto lists = [&](const std::string& body) {
+    PollDecoder decoder(MasterCall::get_agents, Instant(), counters, memory);
+    std::vector<MesosEvent> events;
+    REQUIRE(decoder.push(body, events));
+    REQUIRE(decoder.finish(events));
+    std::vector<SharedReservations> out;
+    for (const MesosEvent& one : events) {
+      const auto* const seen = std::get_if<AgentSeen>(&one);
+      if (seen == nullptr) continue;
+      REQUIRE(seen->reservations);
+      REQUIRE(seen->reservations->size() == 1);
+      CHECK(seen->reservations->front().agent == seen->agent.agent);
+      out.push_back(seen->reservations);
+    }
+    return out;
+  };
+  const auto first = lists(answer("1.0", true));
+  const auto same = lists(answer("1.0", true));
+  CHECK(same == first);  // the very same lists
+  const auto other = lists(answer("2.0", false));
+  CHECK(other[0] == first[0]);
+  CHECK(other[1] != first[1]);
+  CHECK(other[1]->front().amount_milli == 2000);
+  CHECK(memory.size() == 3);
+  lists(answer("2.0", false));
+  CHECK(memory.size() == 2);  // S3 is forgotten
+  const auto back = lists(answer("1.0", true));
+  CHECK(back[0] == first[0]);
+  CHECK(*back[1] == *first[1]);
+  CHECK(*back[2] == *first[2]);
+}
+
 TEST_CASE("polls: the epoch and the metrics") {
   IngestCounters counters;
   const auto files = recorded_files("pods", "-m1-GET_MASTER");

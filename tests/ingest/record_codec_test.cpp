@@ -4,6 +4,7 @@
 
 #include "daemon/ingest/accept.h"
 #include "daemon/ingest/utf8_repair.h"
+#include "tests/ingest/support.h"
 
 namespace extvold::ingest {
 
@@ -240,13 +241,14 @@ TEST_CASE("codec: an agent with its reservations") {
       R"({"name":"disk","scalar":{"value":2048},"role":"old","reservation":{"labels":{"labels":[{"key":"k",)"
       R"("value":"v"}]}},)"
       R"("disk":{"persistence":{"id":"pv"},"volume":{"container_path":"p","mode":"RW"},)"
-      R"("source":{"type":"MOUNT","mount":{"root":"/m"},"profile":"fast","id":"i"}}}],)"
+      R"("source":{"type":"MOUNT","mount":{"root":"/m"},"profile":"fast","id":"i"}},)"
+      R"("provider_id":{"value":"rp"}}],)"
       R"("agent_info":{"hostname":"h1","id":{"value":"S1"},"attributes":[{"name":"rack","type":"TEXT",)"
       R"("text":{"value":"r1"}},{"name":"n","type":"SCALAR","scalar":{"value":1.50}},{"name":"s",)"
       R"("type":"SET","set":{}}]},)"
       R"("active":false,"deactivated":true,"version":"1.11.0","pid":"slave(1)@10.0.0.5:5051",)"
       R"("drain_info":{"state":"DRAINING","config":{"mark_gone":false}}})",
-      true, one));
+      one));
   const AgentRecord& agent = one.agent;
   CHECK(agent.agent.value == "S1");
   CHECK(agent.hostname == "h1");
@@ -259,10 +261,11 @@ TEST_CASE("codec: an agent with its reservations") {
   CHECK(agent.resources_hash != 0);
   CHECK(it.counters.unknown_fields == 0);
   const AgentId id("S1");
-  CHECK(one.reservations ==
+  REQUIRE(one.reservations);
+  CHECK(*one.reservations ==
         std::vector<ReservationRecord>{
             {id, "eng/db", "ext-storage-inst1", "", "", "", 7'500'000'500, {{"extvold.volume", "w"}}},
-            {id, "old", "disk", "pv", "p", "MOUNT i fast", 2'048'000, {{"k", "v"}}}});
+            {id, "old", "disk", "pv", "p", "MOUNT id=i profile=fast provider=rp", 2'048'000, {{"k", "v"}}}});
 }
 
 TEST_CASE("codec: the hash of an agent's resources follows the resources only") {
@@ -271,8 +274,9 @@ TEST_CASE("codec: the hash of an agent's resources follows the resources only") 
     AgentSeen one;
     REQUIRE(it.codec.read_agent(
         fmt::format(R"({{"agent_info":{{"id":{{"value":"S"}}}},"total_resources":{}{}}})", resources, more),
-        false, one));
-    CHECK(one.reservations.empty());
+        one));
+    REQUIRE(one.reservations);
+    CHECK(one.reservations->empty());
     return one.agent.resources_hash;
   };
   const auto one = hash(R"([{"name":"disk","scalar":{"value":1.0}}])", "");
@@ -286,7 +290,7 @@ TEST_CASE("codec: absurd amounts are refused") {
   const Status done = it.codec.read_agent(
       R"({"agent_info":{"id":{"value":"S"}},"total_resources":[{"name":"d","scalar":{"value":1e300},)"
       R"("role":"x"}]})",
-      true, one);
+      one);
   REQUIRE_FALSE(done);
   CHECK_THAT(done.error().message, Catch::Contains("an amount of 1e+300"));
 }
@@ -320,6 +324,57 @@ TEST_CASE("codec: an executor of the agent's API, with DVDI variables") {
   CHECK(one.volumes ==
         std::vector<VolumeReference>{{ReferenceSpelling::dvdi_variable, "rexray", "", "", false},
                                      {ReferenceSpelling::dvdi_variable, "rexray", "b", "", false}});
+}
+
+TEST_CASE("codec: the disks and labels of tasks and executors") {
+  Codec it;
+  const std::string ours =
+      R"("resources":[{"name":"cpus","type":"SCALAR","scalar":{"value":1.0}},{"name":"disk","type":"SCALAR",)"
+      R"("scalar":{"value":64.0},"allocation_info":{"role":"db"},"reservations":[{"type":"DYNAMIC",)"
+      R"("role":"db","labels":{"labels":[{"key":"extvold.volume","value":"not-of-the-task"}]}}],)"
+      R"("disk":{"persistence":{"id":"pv","principal":"p"},"volume":{"mode":"RO","container_path":"d"},)"
+      R"("source":{"type":"MOUNT","mount":{"root":"/m"},"vendor":"com.x","id":"v-1","profile":"fast",)"
+      R"("metadata":{"labels":[{"key":"k","value":"v"}]}}},"provider_id":{"value":"rp"},"shared":{}},)"
+      R"({"name":"disk","disk":{"volume":{"mode":"RW","container_path":"tmp"}}}],)"
+      R"("labels":{"labels":[{"key":"HAPROXY_GROUP","value":"external"},{"key":"lonely"},)"
+      R"({"value":"orders","key":"extvold.volume"},{"key":"extvold.mode","value":"r\u006f"}]})";
+  const std::vector<VolumeReference> wanted{{ReferenceSpelling::persistent_volume, "com.x", "v-1", "d", true},
+                                            {ReferenceSpelling::label, "extvold", "orders", "", true}};
+  CHECK(it.task(with_ids("," + ours)).volumes == wanted);
+  ExecutorRecord executor;
+  REQUIRE(it.codec.read_executor(R"({"agent_id":{"value":"S"},"executor_info":{"executor_id":{"value":"e"},)"
+                                 R"("framework_id":{"value":"F"},)" +
+                                     ours + "}}",
+                                 executor));
+  CHECK(executor.volumes == wanted);
+  CHECK(it.counters.unknown_fields == 0);
+}
+
+TEST_CASE("codec: no secret of a task or executor is kept") {
+  Codec it;
+  const std::string secrets =
+      R"("container":{"type":"DOCKER","docker":{"image":"i","parameters":[{"key":"env",)"
+      R"("value":"PASSWORD=hunter2"},{"key":"volume","value":"pg:/d"}]},"volumes":[{"mode":"RW",)"
+      R"("container_path":"s","source":{"type":"SECRET","secret":{"type":"VALUE","value":{"data":)"
+      R"("hunter2"}}}},{"mode":"RW","container_path":"c","source":{"type":"CSI_VOLUME","csi_volume":)"
+      R"({"plugin_name":"p","static_provisioning":{"volume_id":"v","node_stage_secrets":{"user":)"
+      R"({"type":"VALUE","value":{"data":"hunter2"}}},"node_publish_secrets":{"user":{"type":"VALUE",)"
+      R"("value":{"data":"hunter2"}}}}}}}]},"labels":{"labels":[{"key":"password","value":"hunter2"}]})";
+  TaskSeen task;
+  task.task = it.task(with_ids("," + secrets));
+  CHECK(task.task.volumes.size() == 2);
+  CHECK_THAT(tests::event_text(task), !Catch::Contains("hunter2"));
+  ExecutorSeen executor;
+  REQUIRE(it.codec.read_executor(
+      R"({"agent_id":{"value":"S"},"executor_info":{"executor_id":{"value":"e"},)"
+      R"("framework_id":{"value":"F"},)"
+      R"("command":{"environment":{"variables":[{"name":"DVDI_VOLUME_NAME","type":"SECRET","secret":)"
+      R"({"type":"VALUE","value":{"data":"hunter2"}}},{"name":"DVDI_VOLUME_OPTS","type":"VALUE","value":)"
+      R"("password=hunter2"},{"name":"DVDI_VOLUME_NAME3","type":"VALUE","value":""}]}},)" +
+          secrets + "}}",
+      executor.executor));
+  CHECK(executor.executor.volumes.size() == 3);
+  CHECK_THAT(tests::event_text(executor), !Catch::Contains("hunter2"));
 }
 
 TEST_CASE("codec: a nested container's parent may stand in its status only") {

@@ -58,7 +58,8 @@ std::string text(const AgentSeen& seen) {
       "{} recovered={}",
       a.agent.value, a.hostname, a.address, a.version, a.active, a.deactivated, a.drain_state,
       text(a.attributes), a.resources_hash, to_text(seen.origin), seen.recovered);
-  for (const ReservationRecord& r : seen.reservations) {
+  if (!seen.reservations) return out;
+  for (const ReservationRecord& r : *seen.reservations) {
     out +=
         fmt::format(" {{agent={} role={} resource={} persistence={} path={} source={} amount={} labels={}}}",
                     r.agent.value, r.role, r.resource, r.persistence_id, r.container_path, r.disk_source,

@@ -40,7 +40,7 @@ TEST_CASE("Every view can be read, on an empty ledger too, and every operator's 
   const std::string path = dir / "ledger.db";
   const auto ledger = open_ledger(path);
   for (const char* view : {"volume_status", "attachment_status", "blocked", "open_operations", "pool_usage",
-                           "host_status", "claim_status", "timeline"}) {
+                           "host_status", "claim_status", "reservation_status", "timeline"}) {
     INFO(view);
     CHECK(sql_rows(path, fmt::format("SELECT * FROM {}", view)).empty());
   }

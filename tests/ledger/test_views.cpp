@@ -87,6 +87,33 @@ TEST_CASE("What moves is not in doubt, what is planned is not used, and lists ar
         std::vector<std::string>{"/a, /mnt/vol1|agent_gone, host_unmounted"});
 }
 
+TEST_CASE("The view of reservations shows wishes, in the order of the labels") {
+  const TempDir dir;
+  const std::string path = dir / "ledger.db";
+  const auto ledger = open_ledger(path);
+  Agent agent;
+  agent.id = AgentId("S1");
+  agent.host = {1};
+  agent.hostname = "h1";
+  Host host;
+  host.id = {1};
+  host.name = "h1";
+  const ReservationRecord wish{
+      agent.id,
+      "db",
+      "ext-storage-inst1",
+      "",
+      "",
+      "",
+      7'500'000'500,
+      {{"team", "x"}, {"extvold.volume", "w"}, {"extvoldish", "y"}, {"extvold.fs", "xfs"}}};
+  const ReservationRecord disk{agent.id, "db", "disk", "pv", "data", "MOUNT id=i", 2'048'000, {}};
+  commit(*ledger, {host, agent, wish, disk});
+  CHECK(sql_rows(path, "SELECT * FROM reservation_status") ==
+        std::vector<std::string>{"S1|h1|db|ext-storage-inst1|7500000.5||||extvold.volume=w extvold.fs=xfs",
+                                 "S1|h1|db|disk|2048.0|pv|data|MOUNT id=i|"});
+}
+
 TEST_CASE("A volume that was removed is in no view but the timeline") {
   const TempDir dir;
   const std::string path = dir / "ledger.db";

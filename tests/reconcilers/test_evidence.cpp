@@ -1,46 +1,12 @@
 // Evidence: one test a row of DESIGN.md section 4, what permits what, and how evidence ends.
 #include <catch2/catch.hpp>
 
-#include "tests/reconcilers/engine_world.h"
+#include "tests/reconcilers/held.h"
 
 using extvold::testing::EngineWorld;
+using extvold::testing::has;
+using extvold::testing::Held;
 namespace ev = extvold;
-
-namespace {
-
-// pgdata at a1 by task pg.1 of agent A1; a2 (agent A2) would like to have it.
-struct Held : EngineWorld {
-  explicit Held(ev::Policy policy = EngineWorld::default_policy(),
-                ev::Containerizer containerizer = ev::Containerizer::mesos)
-      : EngineWorld(std::move(policy)) {
-    subscribe();
-    agent_added("A1", "a1");
-    agent_added("A2", "a2");
-    make_volume("pgdata");
-    ev::TaskRecord record = task("pg.1", "A1", "pgdata");
-    record.containerizer = containerizer;
-    containers["A1"].insert("pg.1");
-    task_added(record);
-    task_updated("pg.1", "A1", ev::TaskState::task_running, ev::StatusSource::source_executor);
-    advance(ev::seconds(1));
-    REQUIRE(attached("pgdata", "a1"));
-  }
-  void end(ev::TaskState state, ev::StatusSource source, std::string reason = {}, std::string message = {}) {
-    task_updated("pg.1", "A1", state, source, std::move(reason), std::move(message));
-    advance(ev::seconds(90));
-  }
-};
-
-std::string word(const ev::HistoryEntry& entry) { return entry.kind + "/" + entry.rule; }
-
-bool has(const EngineWorld& world, const std::string& kind_and_rule) {
-  for (const ev::HistoryEntry& entry : world.history) {
-    if (word(entry) == kind_and_rule) return true;
-  }
-  return false;
-}
-
-}  // namespace
 
 TEST_CASE("agent_clean: a terminal SOURCE_AGENT status with a reason on the closed list permits the detach") {
   for (const char* reason : {"REASON_EXECUTOR_TERMINATED", "REASON_CONTAINER_LIMITATION_MEMORY",

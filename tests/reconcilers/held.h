@@ -1,0 +1,42 @@
+// Held: the world in which most questions about evidence are asked, one volume at one host with a task.
+#pragma once
+
+#include <catch2/catch.hpp>
+#include <string>
+#include <utility>
+
+#include "tests/reconcilers/engine_world.h"
+
+namespace extvold::testing {
+
+// pgdata at a1 by task pg.1 of agent A1; a2 (agent A2) would like to have it.
+struct Held : EngineWorld {
+  explicit Held(Policy policy = EngineWorld::default_policy(),
+                Containerizer containerizer = Containerizer::mesos)
+      : EngineWorld(std::move(policy)) {
+    subscribe();
+    agent_added("A1", "a1");
+    agent_added("A2", "a2");
+    make_volume("pgdata");
+    TaskRecord record = task("pg.1", "A1", "pgdata");
+    record.containerizer = containerizer;
+    containers["A1"].insert("pg.1");
+    task_added(record);
+    task_updated("pg.1", "A1", TaskState::task_running, StatusSource::source_executor);
+    advance(seconds(1));
+    REQUIRE(attached("pgdata", "a1"));
+  }
+  void end(TaskState state, StatusSource source, std::string reason = {}, std::string message = {}) {
+    task_updated("pg.1", "A1", state, source, std::move(reason), std::move(message));
+    advance(seconds(90));
+  }
+};
+
+inline bool has(const EngineWorld& world, const std::string& kind_and_rule) {
+  for (const HistoryEntry& entry : world.history) {
+    if (entry.kind + "/" + entry.rule == kind_and_rule) return true;
+  }
+  return false;
+}
+
+}  // namespace extvold::testing
