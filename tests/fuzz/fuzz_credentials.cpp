@@ -1,0 +1,55 @@
+// Credential files: whatever they hold, a credential that can be sent, or an error that shows nothing of it.
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "daemon/auth/credential_file.h"
+#include "model/check.h"
+
+using extvold::daemon::Secret;
+
+namespace {
+
+// Nothing of the file that is longer than a word of our own messages would be by chance.
+void check_error(const extvold::Error& error, std::string_view text) {
+  constexpr std::size_t kLongEnough = 24;
+  EXTVOLD_CHECK(error.code == extvold::Errc::invalid);
+  EXTVOLD_CHECK(error.message.starts_with("/f: "));
+  EXTVOLD_CHECK(error.message.size() < 300);
+  for (const char c : error.message) EXTVOLD_CHECK(c >= ' ' && c < 0x7f);
+  if (text.size() >= kLongEnough && text.find("write") == std::string_view::npos)
+    EXTVOLD_CHECK(error.message.find(text.substr(0, kLongEnough)) == std::string::npos);
+}
+
+bool has_control(std::string_view text) {
+  for (const char c : text) {
+    if ((c >= 0 && c < ' ') || c == 0x7f) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  if (const auto got = extvold::daemon::parse_credential(text, "/f")) {
+    EXTVOLD_CHECK(!got->principal.empty() && got->principal.find(':') == std::string::npos);
+    EXTVOLD_CHECK(!got->secret.empty());
+    EXTVOLD_CHECK(!has_control(got->principal) && !has_control(got->secret.reveal()));
+    const Secret header = basic_authorization(*got);
+    EXTVOLD_CHECK(header.reveal().starts_with("Basic ") && header.reveal().size() % 4 == 2);
+  } else {
+    check_error(got.error(), text);
+  }
+  for (const std::string_view prefix : {"", "Bearer ", "token="}) {
+    if (const auto got = extvold::daemon::parse_authorization(text, "/f", prefix)) {
+      EXTVOLD_CHECK(got->reveal().starts_with(prefix) && got->reveal().size() > prefix.size());
+      EXTVOLD_CHECK(!has_control(got->reveal()));
+    } else {
+      check_error(got.error(), text);
+    }
+  }
+  static_cast<void>(extvold::daemon::is_secret_place(text));
+  return 0;
+}
