@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::size_t kHeaderBytesMax = 256U << 10U;
 constexpr long kConnectTimeoutMs = 10'000;
+// libcurl keeps parsed CA files by name, for a day if not told otherwise: a replaced one is to count soon.
+constexpr long kCaCacheSeconds = 60;
 constexpr long kReceiveBufferBytes = 256L << 10U;
 
 template <typename T>
@@ -88,6 +90,50 @@ curl_socket_t open_socket(void*, curlsocktype, curl_sockaddr* address) {
   return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
+void set_tls(CURL* easy, const HttpTls& tls) {
+  set(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  set(easy, CURLOPT_SSL_VERIFYPEER, tls.verify ? 1L : 0L);
+  set(easy, CURLOPT_SSL_VERIFYHOST, tls.verify ? 2L : 0L);
+  set(easy, CURLOPT_CA_CACHE_TIMEOUT, kCaCacheSeconds);
+  // Resumed sessions skip the certificates: a client certificate that was replaced must be shown.
+  set(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
+  if (!tls.ca_file.empty()) {
+    set(easy, CURLOPT_CAINFO, tls.ca_file.c_str());
+    set<const char*>(easy, CURLOPT_CAPATH, nullptr);  // else the system's authorities count as well
+  }
+  if (tls.certificate_file.empty()) return;
+  set(easy, CURLOPT_SSLCERT, tls.certificate_file.c_str());
+  set(easy, CURLOPT_SSLKEY, (tls.key_file.empty() ? tls.certificate_file : tls.key_file).c_str());
+  set(easy, CURLOPT_KEYPASSWD, "");  // else OpenSSL asks for it at the terminal, and the loop waits
+}
+
+// What TLS failures are about, with the file that can be wrong. Empty: `code` is none of them.
+std::string tls_remedy(CURLcode code, const HttpTls& tls) {
+  if (code == CURLE_PEER_FAILED_VERIFICATION) {
+    return fmt::format(
+        "its certificate must be valid now, issued for the name in the URL, by an authority in {}",
+        tls.ca_file.empty() ? "the system's list (name another with `ca`)" : tls.ca_file);
+  }
+  if (code == CURLE_SSL_CACERT_BADFILE)
+    return fmt::format("{} must be a PEM file with the authorities' certificates", tls.ca_file);
+  if (code == CURLE_SSL_CERTPROBLEM) {
+    return fmt::format("{} must be our certificate and {} its key, PEM, without a pass phrase",
+                       tls.certificate_file, tls.key_file.empty() ? tls.certificate_file : tls.key_file);
+  }
+  return {};
+}
+
+// The server ended the handshake, or the connection just after it (TLS 1.3), over our certificate.
+bool is_refused_certificate(CURLcode code, const CurlErrorText& error_text) {
+  const std::string_view text = error_text.data();
+  return (code == CURLE_SSL_CONNECT_ERROR || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR) &&
+         (text.find("certificate required") != std::string_view::npos ||
+          text.find("alert bad certificate") != std::string_view::npos ||
+          text.find("alert unknown ca") != std::string_view::npos ||
+          text.find("alert certificate expired") != std::string_view::npos ||
+          text.find("handshake failure") != std::string_view::npos);
+}
+
 }  // namespace
 
 Status check_request(const HttpRequest& request) {
@@ -104,7 +150,7 @@ Status check_request(const HttpRequest& request) {
   return {};
 }
 
-CurlList prepare_easy(CURL* easy, const HttpRequest& request, CurlMode mode, CurlErrorText& error_text) {
+CurlLists prepare_easy(CURL* easy, const HttpRequest& request, CurlMode mode, CurlErrorText& error_text) {
   error_text[0] = '\0';
   set(easy, CURLOPT_ERRORBUFFER, error_text.data());
   set(easy, CURLOPT_URL, request.url.c_str());
@@ -120,7 +166,7 @@ CurlList prepare_easy(CURL* easy, const HttpRequest& request, CurlMode mode, Cur
   set(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   set(easy, CURLOPT_TCP_KEEPIDLE, 30L);
   set(easy, CURLOPT_TCP_KEEPINTVL, 10L);
-  // The place for TLS (CURLOPT_CAINFO, CURLOPT_SSLCERT) and for credentials; until then those of `headers`.
+  set_tls(easy, request.tls);
   if (!request.unix_socket.empty()) set(easy, CURLOPT_UNIX_SOCKET_PATH, request.unix_socket.c_str());
 
   long connect_timeout_ms = kConnectTimeoutMs;
@@ -135,15 +181,35 @@ CurlList prepare_easy(CURL* easy, const HttpRequest& request, CurlMode mode, Cur
   set(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_timeout_ms);
 
   set_method(easy, request);
-  CurlList headers = make_header_list(request);
-  set(easy, CURLOPT_HTTPHEADER, headers.get());
-  return headers;
+  CurlLists lists;
+  lists.headers = make_header_list(request);
+  set(easy, CURLOPT_HTTPHEADER, lists.headers.get());
+  if (!request.connect_to.empty()) {
+    append(lists.connect_to, "::" + request.connect_to);
+    set(easy, CURLOPT_CONNECT_TO, lists.connect_to.get());
+  }
+  return lists;
 }
 
 Error transfer_error(CURL* easy, CURLcode code, const HttpRequest& request, const CurlErrorText& error_text) {
-  const std::string what =
+  std::string what =
       fmt::format("{} {}{}{}: {}", request.method, request.url, request.unix_socket.empty() ? "" : " on ",
                   request.unix_socket, error_text[0] != '\0' ? error_text.data() : curl_easy_strerror(code));
+  if (const std::string remedy = tls_remedy(code, request.tls); !remedy.empty())
+    return {Errc::permission, fmt::format("{} ({})", what, remedy)};
+  // Refused in the handshake, so the server has not read the request, however much of it was sent.
+  if (is_refused_certificate(code, error_text)) {
+    return {Errc::permission,
+            fmt::format("{} ({})", what,
+                        request.tls.certificate_file.empty()
+                            ? "it wants a client certificate, and none is configured: `certificate` and `key`"
+                            : request.tls.certificate_file + " is not one that it accepts")};
+  }
+  // With TLS 1.3 the refusal comes after the handshake, and may be lost when the connection is reset.
+  if (request.url.starts_with("https:") && request.tls.certificate_file.empty() &&
+      (code == CURLE_SSL_CONNECT_ERROR || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR)) {
+    what += " (perhaps it wants a client certificate, and none is configured: `certificate` and `key`)";
+  }
   if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL) return {Errc::invalid, what};
   // Grows with every byte that the kernel took, also those of an automatic second try.
   long sent_bytes = 0;

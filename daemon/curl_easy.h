@@ -30,9 +30,13 @@ enum class CurlMode { whole_answer, stream };
 // Checks what libcurl would send as it is: method, url, headers. Errc::invalid.
 Status check_request(const HttpRequest& request);
 
-// `request`, `error_text` and the returned list must outlive the transfer: libcurl reads the body from
-// `request` itself.
-CurlList prepare_easy(CURL* easy, const HttpRequest& request, CurlMode mode, CurlErrorText& error_text);
+// What libcurl reads while the transfer runs. That and the request must outlive it: the body is read from the
+// request itself.
+struct CurlLists {
+  CurlList headers;
+  CurlList connect_to;
+};
+CurlLists prepare_easy(CURL* easy, const HttpRequest& request, CurlMode mode, CurlErrorText& error_text);
 
 // The error of a transfer that ended with `code`: by what may have reached the other side, not by libcurl's
 // own grouping.

@@ -23,7 +23,7 @@ struct CurlHttpClient::Transfer {
   std::uint64_t id = 0;
   HttpRequest request;
   CurlEasy easy;  // null when libcurl is done with it
-  CurlList header_list;
+  CurlLists lists;
   CurlErrorText error_text{};
   HeaderCollector answer;
   std::string bytes;  // the body so far; of a stream, what was not handed on yet
@@ -128,7 +128,7 @@ void CurlHttpClient::begin(Transfer& transfer) {
   transfer.easy.reset(curl_easy_init());
   EXTVOLD_CHECK(transfer.easy != nullptr);
   CURL* const easy = transfer.easy.get();
-  transfer.header_list =
+  transfer.lists =
       prepare_easy(easy, transfer.request, transfer.is_stream ? CurlMode::stream : CurlMode::whole_answer,
                    transfer.error_text);
   curl_easy_setopt(easy, CURLOPT_PRIVATE, &transfer);
@@ -343,6 +343,10 @@ Result<std::string> resolve_redirect(const std::string& base, const std::string&
   const std::string base_scheme = part(CURLUPART_SCHEME);
   if (location.empty() || curl_url_set(url.get(), CURLUPART_URL, location.c_str(), 0) != CURLUE_OK) {
     return fail(Errc::invalid, "{} redirects to \"{}\", which is not a URL", base, location);
+  }
+  if (!part(CURLUPART_USER).empty() || !part(CURLUPART_PASSWORD).empty()) {
+    return fail(Errc::invalid, "{} redirects to a URL with credentials in it: refused, they are not ours",
+                base);
   }
   const std::string scheme = part(CURLUPART_SCHEME);
   if ((scheme != "http" && scheme != "https") || (base_scheme == "https" && scheme != "https")) {

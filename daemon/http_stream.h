@@ -27,7 +27,7 @@ struct HttpStreamCallbacks {
   std::function<void(int status, const HttpHeaders& headers)> on_headers;  // once, before any byte
   std::function<Flow(std::string_view bytes)> on_bytes;                    // the view ends with the call
   // The last call: ok if the server ended the answer properly; unavailable if no connection was made;
-  // uncertain if it broke later; exhausted or invalid as for HttpClient.
+  // uncertain if it broke later; exhausted, invalid or permission as for HttpClient.
   std::function<void(Status)> on_end;
 };
 

@@ -13,10 +13,22 @@
 
 namespace extvold {
 
+// How an https server proves itself, and how we do. Files only: keys are read when a connection is made.
+struct HttpTls {
+  std::string ca_file;           // the only authorities that count; empty: those of the system
+  std::string certificate_file;  // ours (PEM), for a server that asks; empty: none
+  std::string key_file;          // empty: in certificate_file
+  bool verify = true;            // false: anybody may pretend to be the server
+  bool operator==(const HttpTls&) const = default;
+};
+
 struct HttpRequest {
   std::string method = "GET";
   std::string url;          // http://host:port/path, or with unix_socket set, http://localhost/path
   std::string unix_socket;  // path of a unix socket to dial instead of the url's host; empty: TCP
+  std::string connect_to;   // "ip:port" to dial instead, while `url` says who must be there; empty: the url
+  HttpTls tls;
+  // Authorization among them is a secret: nobody formats the values.
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
   Duration deadline = seconds(30);
@@ -38,7 +50,8 @@ class HttpClient {
  public:
   virtual ~HttpClient() = default;
   // An answer of any status is a value. Errors: unavailable (never connected: nothing happened), uncertain
-  // (sent, no whole answer before the deadline), exhausted (answer too large), invalid (bad url).
+  // (sent, no whole answer before the deadline), exhausted (answer too large), invalid (bad url), permission
+  // (https: one side does not trust the other's certificate; nothing happened).
   virtual void request(HttpRequest request, std::function<void(Result<HttpResponse>)> done) = 0;
 };
 
