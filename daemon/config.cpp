@@ -12,6 +12,7 @@
 #include <system_error>
 #include <tuple>
 
+#include "daemon/auth/credential_file.h"
 #include "daemon/config_table.h"
 #include "daemon/units.h"
 #include "host/files.h"
@@ -50,9 +51,11 @@ void read_daemon(ConfigTable section, std::string_view host, Config& config) {
 
 // ---- [mesos]
 
-// "http://host:port", the form in which the rest of the program wants it. Empty: an error was reported.
+// "http://host:port", the form in which the rest of the program wants it. Empty: an error was reported. A URL
+// with credentials in it is not repeated.
 std::string master_url(ConfigTable& section, const std::string& given) {
-  constexpr std::string_view kHow = "write http://HOST:PORT, as \"http://10.0.0.1:5050\"";
+  constexpr std::string_view kHow =
+      "write http://HOST:PORT or https://HOST:PORT, as \"http://10.0.0.1:5050\"";
   const auto bad = [&](std::string what, std::string_view remedy) {
     section.error("master", std::move(what), std::string(remedy));
     return std::string();
@@ -63,15 +66,13 @@ std::string master_url(ConfigTable& section, const std::string& given) {
         "name the masters by URL, as [\"http://10.0.0.1:5050\", \"http://10.0.0.2:5050\"]: the leader is "
         "found by redirect");
   }
-  if (given.starts_with("https://"))
-    return bad("TLS is not built yet: it comes with the next release", "use a http:// URL");
-  constexpr std::string_view kScheme = "http://";
-  if (!given.starts_with(kScheme)) return bad(fmt::format("\"{}\" is no URL", given.substr(0, 200)), kHow);
-  std::string_view rest = std::string_view(given).substr(kScheme.size());
-  if (rest.ends_with('/')) rest.remove_suffix(1);
-  if (rest.find('@') != std::string_view::npos)
+  if (given.find('@') != std::string::npos)
     return bad("has credentials in the URL",
-               "authentication is not built yet: it comes with the next release");
+               "remove them, and name a file that holds them with `credential`");
+  const std::string_view scheme = given.starts_with("https://") ? "https://" : "http://";
+  if (!given.starts_with(scheme)) return bad(fmt::format("\"{}\" is no URL", given.substr(0, 200)), kHow);
+  std::string_view rest = std::string_view(given).substr(scheme.size());
+  if (rest.ends_with('/')) rest.remove_suffix(1);
   const std::size_t colon = rest.rfind(':');
   const std::string_view port = colon == std::string_view::npos ? "" : rest.substr(colon + 1);
   const std::string_view name = rest.substr(0, colon);
@@ -83,10 +84,77 @@ std::string master_url(ConfigTable& section, const std::string& given) {
   for (char c : port.substr(0, 6)) number = c >= '0' && c <= '9' ? number * 10 + (c - '0') : 1'000'000;
   if (!name_ok || port.empty() || number < 1 || number > 65'535)
     return bad(fmt::format("\"{}\" is not HOST:PORT", given.substr(0, 200)), kHow);
-  return fmt::format("{}{}", kScheme, rest);
+  return fmt::format("{}{}", scheme, rest);
 }
 
-void read_agents(ConfigTable section, bool matters, Policy& policy) {
+bool is_https(const std::string& url) { return url.starts_with("https://"); }
+
+// A key that says where a secret or certificate is. What is no place is not repeated: it may be the secret.
+void read_place(ConfigTable& section, std::string_view key, std::string& place) {
+  std::optional<std::string> given = section.text(key);
+  if (!given) return;
+  if (!is_secret_place(*given)) {
+    section.error(key, "is no absolute path and no systemd credential (what it says is not repeated here)",
+                  "write the file's path, or systemd:NAME for a LoadCredential=NAME:PATH of the unit");
+    return;
+  }
+  place = *std::move(given);
+}
+
+// `https`, `http`: whether anybody is spoken to that way.
+void read_auth(ConfigTable& section, bool https, bool http, AuthConfig& auth) {
+  for (std::string_view key : {"principal", "secret", "credentials", "password", "headers"}) {
+    section.known(key);
+    if (section.has(key)) {
+      section.error(
+          key, "is no key: secrets do not belong in the configuration",
+          "put `PRINCIPAL SECRET` into a file of mode 600 and name it with `credential`; `token` names "
+          "a file with another Authorization value");
+    }
+  }
+  read_place(section, "credential", auth.credential);
+  read_place(section, "token", auth.token);
+  read_place(section, "ca", auth.ca);
+  read_place(section, "certificate", auth.certificate);
+  read_place(section, "key", auth.key);
+  if (auto prefix = section.text("token_prefix")) auth.token_prefix = *std::move(prefix);
+  auth.insecure_skip_verify = section.boolean("insecure_skip_verify").value_or(false);
+  if (section.has("credential") && section.has("token"))
+    section.error("token", "is there beside credential, and one request has one Authorization", "leave one");
+  if (section.has("token_prefix") && !section.has("token"))
+    section.error("token_prefix", "is there without token", "name the token's file, or remove it");
+  if (section.has("key") && !section.has("certificate"))
+    section.error("key", "is there without certificate", "name our certificate too, or remove it");
+  for (std::string_view key : {"ca", "certificate", "insecure_skip_verify"}) {
+    if (section.has(key) && !https)
+      section.warning(key, "has no effect", "nobody here is spoken to by https");
+  }
+  if (https && auth.insecure_skip_verify) {
+    section.warning("insecure_skip_verify", "turns off the check of whom extvold speaks to",
+                    "anybody on the way can read and change what is said, credentials included; name the "
+                    "authority with `ca` instead");
+  }
+  if (http && auth.has_credentials()) {
+    section.warning(auth.token.empty() ? "credential" : "token", "is sent without encryption",
+                    "use https where the cluster can: anybody on the way can read it");
+  }
+}
+
+void read_agents(ConfigTable section, Config& config) {
+  Policy& policy = config.policy;
+  const bool matters = !config.masters.empty();
+  config.agents_https = matters && std::all_of(config.masters.begin(), config.masters.end(), is_https);
+  if (const auto https = section.boolean("https")) config.agents_https = *https;
+  config.agents_auth.section = "mesos.agents";
+  read_auth(section, config.agents_https, !config.agents_https, config.agents_auth);
+  if (const auto verify = section.text("verify")) {
+    if (*verify != "hostname" && *verify != "address")
+      section.error(
+          "verify", fmt::format("\"{}\" is not known here", verify->substr(0, 64)),
+          "write \"hostname\" if the agents' certificates are for their hostnames, or \"address\" if "
+          "they are for their IP addresses");
+    config.agents_verify_hostname = *verify == "hostname";
+  }
   if (const auto launcher = section.text("launcher")) {
     if (*launcher != "linux" && *launcher != "posix")
       section.error("launcher", fmt::format("\"{}\" is not known here", launcher->substr(0, 64)),
@@ -120,10 +188,10 @@ void read_mesos(ConfigTable section, Config& config) {
   } else if (!section.has("master")) {
     section.warning("master", "is missing", "without it only operators' orders are carried out");
   }
-  for (std::string_view key : {"principal", "secret", "credential", "credentials", "token", "headers"})
-    section.not_built_yet(key, "authentication", "remove the key; the master must let extvold in without");
-  for (std::string_view key : {"tls", "ca", "certificate", "key"})
-    section.not_built_yet(key, "TLS", "remove the key; the master must be reachable by http");
+  const auto https = [](const std::string& url) { return is_https(url); };
+  config.master_auth.section = "mesos";
+  read_auth(section, std::any_of(config.masters.begin(), config.masters.end(), https),
+            !std::all_of(config.masters.begin(), config.masters.end(), https), config.master_auth);
 
   const auto set = [&](std::string_view key, Duration min, Duration max, Duration& value) {
     if (const auto given = section.duration(key, min, max)) value = *given;
@@ -147,7 +215,7 @@ void read_mesos(ConfigTable section, Config& config) {
   if (subscription.backoff_min > subscription.backoff_max)
     section.error("reconnect_min", "is more than reconnect_max", "lower it, or raise reconnect_max");
   policy.has_master = !config.masters.empty();
-  read_agents(section.table("agents"), policy.has_master, policy);
+  read_agents(section.table("agents"), config);
   section.finish();
 }
 
@@ -465,6 +533,9 @@ std::vector<std::string> needs_restart(const Config& running, const Config& chan
   compare(running.masters == changed.masters, "mesos.master");
   compare(subscription(running) == subscription(changed),
           "mesos.reconnect_min, reconnect_max, silent_heartbeats_max");
+  compare(std::pair(running.agents_https, running.agents_verify_hostname) ==
+              std::pair(changed.agents_https, changed.agents_verify_hostname),
+          "mesos.agents.https, verify");
   compare(running.agent_deadline == changed.agent_deadline, "mesos.agent_deadline");
   compare(running.agent_answer_max_mb == changed.agent_answer_max_mb, "mesos.agent_answer_max");
   compare(running.master_deadline == changed.master_deadline, "mesos.poll_deadline");

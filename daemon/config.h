@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "daemon/auth/authenticator.h"
 #include "daemon/log.h"
 #include "daemon/subscription.h"
 #include "model/policy.h"
@@ -38,11 +39,16 @@ struct Config {
   bool active = false;
 
   // [mesos]
-  std::vector<std::string> masters;  // http://host:port; empty: no master, only operators' orders
+  std::vector<std::string> masters;  // http(s)://host:port; empty: no master, only operators' orders
   SubscriptionConfig subscription;
   Duration agent_deadline = seconds(5);    // of each call to an agent
   std::int64_t agent_answer_max_mb = 8;    // of each answer of an agent
   Duration master_deadline = seconds(60);  // of each poll of the master, from its sending to its last byte
+  // How we prove ourselves, and whom we trust: places, no secrets. Agents get nothing of the masters'.
+  AuthConfig master_auth;
+  AuthConfig agents_auth;
+  bool agents_https = false;           // default: as the masters
+  bool agents_verify_hostname = true;  // else the address that it is dialled at
 
   // [ledger]
   std::string ledger_path = "/var/lib/extvold/ledger.db";

@@ -28,8 +28,10 @@ Driver::Driver(DriverParts parts, DriverOptions options, Policy policy,
       options_(std::move(options)),
       policy_(std::move(policy)),
       providers_(std::move(providers)),
+      master_auth_(options_.master_auth, parts.log),
+      agents_auth_(options_.agents_auth, parts.log),
       reader_({parts.loop, parts.clock, parts.random, parts.http, parts.streams, ingest_counters_},
-              options_.reader, {},
+              options_.reader, {&master_auth_, &agents_auth_},
               [this](std::vector<MesosEvent> events) {
                 post_events(std::move(events));
                 return must_pause() ? Flow::pause : Flow::go_on;
@@ -47,6 +49,10 @@ Driver::~Driver() = default;
 Status Driver::start() {
   EXTVOLD_CHECK(state_ == DriverState::starting);
   started_at_ = parts_.clock.wall();
+  if (!options_.masters.empty()) {
+    master_auth_.look();
+    agents_auth_.look();
+  }
   if (auto opened = open(); !opened && !start_reading(opened.error())) return opened;
   upkeep_.start(kPruneFirst, [this] { upkeep(); });
   return {};
@@ -203,6 +209,12 @@ void Driver::set_policy(Policy policy) {
   policy.drivers = policy_.drivers;
   policy_ = policy;
   if (state_ == DriverState::running) post(reconcilers::PolicyChanged{std::move(policy)});
+}
+
+void Driver::set_auth(AuthConfig master, AuthConfig agents) {
+  if (options_.masters.empty()) return;
+  master_auth_.set(std::move(master));
+  agents_auth_.set(std::move(agents));
 }
 
 // Retention, and a look at the write-ahead log: a reader that forgot its transaction keeps it from shrinking.

@@ -23,6 +23,7 @@
 #include <variant>
 #include <vector>
 
+#include "daemon/auth/authenticator.h"
 #include "daemon/backoff.h"
 #include "daemon/clock.h"
 #include "daemon/http_stream.h"
@@ -68,6 +69,8 @@ struct DriverOptions {
   bool dry_run = false;
   std::vector<std::string> masters;  // empty: no subscription
   SubscriptionConfig subscription;
+  AuthConfig master_auth;
+  AuthConfig agents_auth;
   MesosReaderOptions reader;
   Duration history_kept =
       seconds(90 * 24 * 3600);  // ended operations, spent evidence and history older than this go
@@ -147,6 +150,10 @@ class Driver {
 
   // Numbers of the policy that changed (SIGHUP). Providers and drivers must be as they were.
   void set_policy(Policy policy);
+
+  // Which files prove who we are (SIGHUP). They are read anew also if their names are the same; connections
+  // that are open stay.
+  void set_auth(AuthConfig master, AuthConfig agents);
 
   // After start(), until stopped. What it shows is the tentative state: commits under way included.
   // References are good until the loop turns.
@@ -255,10 +262,13 @@ class Driver {
   std::unique_ptr<ingest::RecordDecoder> decoder_;
   SubscriptionState subscription_state_ = SubscriptionState::none;
   std::string master_;
+  Recipient master_recipient_ = Recipient::stranger;  // with open: whether it may have our credentials
   std::string subscription_error_;
   WallTime subscription_since_;
   bool stream_paused_ = false;
 
+  Authenticator master_auth_;
+  Authenticator agents_auth_;
   MesosReader reader_;
   Backoff reopen_backoff_;
   uv::Timer wake_;

@@ -192,10 +192,15 @@ void Driver::carry_out(reconcilers::Execute& effect) {
 
 void Driver::carry_out(reconcilers::PollMaster& effect) {
   // Closed meanwhile: the engine will know, and asks anew after the next subscription.
-  if (subscription_state_ == SubscriptionState::open) reader_.poll_master(master_, effect.call);
+  if (subscription_state_ == SubscriptionState::open)
+    reader_.poll_master(master_, effect.call, master_recipient_);
 }
 
-void Driver::carry_out(reconcilers::ReadAgent& effect) { reader_.read_agent(effect.agent, effect.address); }
+void Driver::carry_out(reconcilers::ReadAgent& effect) {
+  const auto known = snapshot().agents().find(effect.agent);
+  reader_.read_agent(effect.agent, effect.address,
+                     known == snapshot().agents().end() ? std::string() : known->second.hostname);
+}
 
 void Driver::carry_out(reconcilers::Reply& effect) {
   const auto waiting = waiting_commands_.find(effect.request);

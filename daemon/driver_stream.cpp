@@ -26,7 +26,7 @@ void Driver::subscribe() {
   const auto masters = [this] { return Result<std::vector<std::string>>(options_.masters); };
   subscription_ =
       std::make_unique<Subscription>(parts_.loop, parts_.streams, parts_.clock, parts_.random,
-                                     options_.subscription, masters, RequestHeaders{}, std::move(callbacks));
+                                     options_.subscription, masters, &master_auth_, std::move(callbacks));
   subscription_state_ = SubscriptionState::connecting;
   subscription_since_ = parts_.clock.wall();
   subscription_->start();
@@ -47,6 +47,7 @@ void Driver::on_opened(const SubscriptionOpened& opened) {
   reader_.cancel_master();
   decoder_ = std::make_unique<ingest::RecordDecoder>(ingest_counters_);
   master_ = opened.url;
+  master_recipient_ = opened.recipient;
   subscription_error_.clear();
   subscription_state_ = SubscriptionState::open;
   subscription_since_ = parts_.clock.wall();

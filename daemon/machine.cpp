@@ -12,6 +12,10 @@ DriverOptions driver_options(const Config& config) {
   options.ledger_path = config.ledger_path;
   options.masters = config.masters;
   options.subscription = config.subscription;
+  options.master_auth = config.master_auth;
+  options.agents_auth = config.agents_auth;
+  options.reader.agents_https = config.agents_https;
+  options.reader.agents_verify_hostname = config.agents_verify_hostname;
   options.history_kept = config.history_kept;
   options.reader.master_deadline = config.master_deadline;
   options.reader.agent_deadline = config.agent_deadline;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "daemon/auth/refusal.h"
 #include "daemon/ingest/agent_answers.h"
 #include "daemon/ingest/poll_decoder.h"
 #include "daemon/uv/timer.h"
@@ -60,10 +61,23 @@ std::string base_of(const std::string& url) {
   return url.substr(0, path);
 }
 
-std::string refused(int status, std::string_view text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
-  return fmt::format("answered {}{}{}", status, text.empty() ? "" : ": ",
-                     text.substr(0, kExplanationBytesMax));
+std::string refused(std::string_view who, int status, std::string_view text, const Authenticator* auth,
+                    Recipient to) {
+  return refusal_text(who, status, text.substr(0, kExplanationBytesMax), auth, to);
+}
+
+// Adds what `to` gets, and says which credentials that were.
+Status prove_ourselves(HttpRequest& request, Authenticator* auth, Recipient to, std::uint64_t& sent) {
+  if (auth == nullptr) return {};
+  ASSIGN(sent, auth->prepare(request, to));
+  return {};
+}
+
+// A 401 for credentials that have changed since: the same again, once, with the new ones.
+bool is_worth_repeating(int status, Authenticator* auth, Recipient to, std::uint64_t sent, bool& repeated) {
+  if (status != 401 || auth == nullptr || !auth->sends_credentials(to) || repeated) return false;
+  repeated = auth->is_worth_repeating(sent);
+  return repeated;
 }
 
 void post_json(HttpRequest& request, std::string url, std::string_view body) {
@@ -75,6 +89,13 @@ void post_json(HttpRequest& request, std::string url, std::string_view body) {
   request.method = "POST";
   request.body = body;
   request.headers.emplace_back("Content-Type", "application/json");  // compared verbatim: no charset
+}
+
+// Who must be there, as a URL has it: with TLS, the name that the agent's certificate must be for.
+std::string authority_of(const MesosReaderOptions& options, const std::string& address,
+                         const std::string& hostname) {
+  if (!options.agents_https || !options.agents_verify_hostname || hostname.empty()) return address;
+  return hostname + address.substr(std::min(address.rfind(':'), address.size()));
 }
 
 Duration jitter(Random& random, Duration max) {
@@ -91,7 +112,10 @@ struct MesosReader::Poll {
   std::uint64_t id = 0;
   MasterCall call = MasterCall::get_agents;
   std::string base;
-  uv::Timer timer;  // the jitter, then the deadline; while the list is paused, the end of our patience
+  Recipient recipient = Recipient::trusted;
+  std::uint64_t credentials_sent = 0;
+  bool repeated = false;  // with other credentials, after a 401
+  uv::Timer timer;        // the jitter, then the deadline; while the list is paused, the end of our patience
   std::unique_ptr<HttpStream> stream;
   // The deadline is the master's: it stands still while we do not read.
   bool paused = false;
@@ -109,6 +133,9 @@ struct MesosReader::Round {
   std::uint64_t id = 0;
   AgentId agent;
   std::string address;
+  std::string base;  // "http://address", "https://hostname:port"
+  std::uint64_t credentials_sent = 0;
+  bool repeated = false;
   uv::Timer timer;  // the jitter
   std::size_t calls = 0;
   std::array<std::optional<std::string>, kAgentCalls.size()> bodies;  // of answers with status 200
@@ -116,14 +143,14 @@ struct MesosReader::Round {
   Instant ended_at;
 };
 
-MesosReader::MesosReader(Parts parts, MesosReaderOptions options, RequestHeaders headers, Events events)
-    : parts_(parts), options_(options), headers_(std::move(headers)), events_(std::move(events)) {}
+MesosReader::MesosReader(Parts parts, MesosReaderOptions options, Auth auth, Events events)
+    : parts_(parts), options_(options), auth_(auth), events_(std::move(events)) {}
 
 MesosReader::~MesosReader() = default;
 
 // ---- the master
 
-void MesosReader::poll_master(const std::string& url, MasterCall call) {
+void MesosReader::poll_master(const std::string& url, MasterCall call, Recipient recipient) {
   const bool asked =
       std::any_of(polls_.begin(), polls_.end(), [&](const auto& poll) { return poll->call == call; });
   if (asked) return;  // its answer serves both
@@ -131,6 +158,7 @@ void MesosReader::poll_master(const std::string& url, MasterCall call) {
   poll->id = next_id_++;
   poll->call = call;
   poll->base = base_of(url);
+  poll->recipient = recipient;
   polls_.push_back(std::move(poll));
   if (polls_.size() == 1) next_poll();
 }
@@ -139,22 +167,26 @@ void MesosReader::next_poll() {
   if (polls_.empty()) return;
   Poll& poll = *polls_.front();
   poll.timer.start(jitter(parts_.random, options_.master_jitter_max), [this] {
-    Poll& first = *polls_.front();
     ++counts_.polls;
-    if (is_list(first.call)) {
-      start_list(first);
-    } else {
-      start_small(first);
-    }
+    start(*polls_.front());
   });
+}
+
+void MesosReader::start(Poll& poll) {
+  if (is_list(poll.call)) {
+    start_list(poll);
+  } else {
+    start_small(poll);
+  }
 }
 
 void MesosReader::start_list(Poll& poll) {
   HttpRequest request;
   post_json(request, poll.base + "/api/v1", call_body(poll.call));
-  if (headers_) {
-    for (auto& header : headers_()) request.headers.push_back(std::move(header));
-  }
+  if (Status ready = prove_ourselves(request, auth_.master, poll.recipient, poll.credentials_sent); !ready)
+    return end_poll(tl::make_unexpected(ready.error()));
+  poll.status = 0;
+  poll.explanation.clear();
   poll.decoder.emplace(poll.call, parts_.clock.now(), parts_.counters, agents_);
   poll.stream = parts_.streams.start_stream(
       std::move(request), {[this](int status, const HttpHeaders&) { polls_.front()->status = status; },
@@ -205,8 +237,13 @@ Flow MesosReader::on_list_bytes(std::string_view bytes) {
 void MesosReader::end_list(Status status) {
   Poll& poll = *polls_.front();
   std::vector<MesosEvent> events;
-  if (status && poll.status != 200)
-    status = fail(Errc::unavailable, "{}", refused(poll.status, poll.explanation));
+  if (status &&
+      is_worth_repeating(poll.status, auth_.master, poll.recipient, poll.credentials_sent, poll.repeated))
+    return start(poll);
+  if (status && poll.status != 200) {
+    status = fail(Errc::unavailable, "{}",
+                  refused("master", poll.status, poll.explanation, auth_.master, poll.recipient));
+  }
   if (status) status = poll.decoder->finish(events);
   if (!status) return end_poll(tl::make_unexpected(status.error()));
   end_poll(std::move(events));
@@ -217,9 +254,8 @@ void MesosReader::start_small(Poll& poll) {
   const bool metrics = poll.call == MasterCall::metrics;
   post_json(request, poll.base + (metrics ? "/metrics/snapshot" : "/api/v1"), call_body(poll.call));
   request.deadline = options_.master_deadline;
-  if (headers_) {
-    for (auto& header : headers_()) request.headers.push_back(std::move(header));
-  }
+  if (Status ready = prove_ourselves(request, auth_.master, poll.recipient, poll.credentials_sent); !ready)
+    return end_poll(tl::make_unexpected(ready.error()));
   parts_.http.request(std::move(request),
                       [this, id = poll.id, alive = std::weak_ptr<int>(alive_)](Result<HttpResponse> answer) {
                         if (alive.expired() || polls_.empty() || polls_.front()->id != id) return;
@@ -229,8 +265,13 @@ void MesosReader::start_small(Poll& poll) {
 
 void MesosReader::on_small(Result<HttpResponse> answer) {
   if (!answer) return end_poll(tl::make_unexpected(answer.error()));
-  if (answer->status != 200)
-    return end_poll(fail(Errc::unavailable, "{}", refused(answer->status, answer->body)));
+  Poll& poll = *polls_.front();
+  if (is_worth_repeating(answer->status, auth_.master, poll.recipient, poll.credentials_sent, poll.repeated))
+    return start(poll);
+  if (answer->status != 200) {
+    return end_poll(fail(Errc::unavailable, "{}",
+                         refused("master", answer->status, answer->body, auth_.master, poll.recipient)));
+  }
   std::vector<MesosEvent> events;
   if (polls_.front()->call == MasterCall::metrics) {
     auto seen = ingest::decode_metrics(answer->body, parts_.counters);
@@ -277,7 +318,7 @@ void MesosReader::cancel() {
 
 // ---- agents
 
-void MesosReader::read_agent(const AgentId& agent, const std::string& address) {
+void MesosReader::read_agent(const AgentId& agent, const std::string& address, const std::string& hostname) {
   for (const auto& [id, round] : rounds_) {
     if (round->agent == agent && round->address == address) return;  // its answer serves both
   }
@@ -285,6 +326,8 @@ void MesosReader::read_agent(const AgentId& agent, const std::string& address) {
   round->id = next_id_++;
   round->agent = agent;
   round->address = address;
+  round->base = fmt::format("{}://{}", options_.agents_https ? "https" : "http",
+                            authority_of(options_, address, hostname));
   Round& added = *rounds_.emplace(round->id, std::move(round)).first->second;
   added.timer.start(jitter(parts_.random, options_.agent_jitter_max), [this, id = added.id] {
     ++counts_.agent_reads;
@@ -292,15 +335,20 @@ void MesosReader::read_agent(const AgentId& agent, const std::string& address) {
   });
 }
 
-// Dialled at the ip and port that the agent itself listens at (out of its pid), never by hostname.
-// THE PLACE FOR AUTHENTICATION of agents: their credentials are others than the master's.
+// Dialled at the ip and port that the agent itself listens at (out of its pid), never by hostname; whatever
+// name its certificate has to be for.
 void MesosReader::next_call(Round& round) {
   HttpRequest request;
   const AgentCall& call = kAgentCalls[round.calls];
-  post_json(request, fmt::format("http://{}{}", round.address, call.body.empty() ? call.name : "/api/v1"),
-            call.body);
+  post_json(request, fmt::format("{}{}", round.base, call.body.empty() ? call.name : "/api/v1"), call.body);
   request.deadline = options_.agent_deadline;
   request.response_bytes_max = options_.agent_answer_bytes_max;
+  if (options_.agents_https) request.connect_to = round.address;
+  if (Status ready = prove_ourselves(request, auth_.agents, Recipient::trusted, round.credentials_sent);
+      !ready) {
+    return end_round(round.id,
+                     AgentApiFailed{round.agent, fmt::format("{}: {}", round.base, ready.error().message)});
+  }
   parts_.http.request(std::move(request),
                       [this, id = round.id, alive = std::weak_ptr<int>(alive_)](Result<HttpResponse> answer) {
                         if (alive.expired() || !rounds_.contains(id)) return;
@@ -310,13 +358,17 @@ void MesosReader::next_call(Round& round) {
 
 void MesosReader::on_call(std::uint64_t id, Result<HttpResponse> answer) {
   Round& round = *rounds_.at(id);
+  if (answer && is_worth_repeating(answer->status, auth_.agents, Recipient::trusted, round.credentials_sent,
+                                   round.repeated))
+    return next_call(round);
   const AgentCall& call = kAgentCalls[round.calls];
   const bool good = answer && answer->status == 200;
   if (!good && !(answer && call.body.empty())) {  // metrics may be refused: then they prove nothing
-    return end_round(id,
-                     AgentApiFailed{round.agent, fmt::format("{} of http://{}: {}", call.name, round.address,
-                                                             answer ? refused(answer->status, answer->body)
-                                                                    : answer.error().message)});
+    return end_round(
+        id, AgentApiFailed{round.agent, fmt::format("{} of {}: {}", call.name, round.base,
+                                                    answer ? refused("agent", answer->status, answer->body,
+                                                                     auth_.agents, Recipient::trusted)
+                                                           : answer.error().message)});
   }
   if (round.calls == 0) round.first_sent_at = answer->sent_at;
   if (good) {
@@ -331,8 +383,8 @@ void MesosReader::on_call(std::uint64_t id, Result<HttpResponse> answer) {
   Result<AgentApiRead> read = ingest::decode_agent_answers(
       {round.agent, round.address, round.first_sent_at, round.ended_at}, answers, parts_.counters);
   if (!read)
-    return end_round(
-        id, AgentApiFailed{round.agent, fmt::format("http://{}: {}", round.address, read.error().message)});
+    return end_round(id,
+                     AgentApiFailed{round.agent, fmt::format("{}: {}", round.base, read.error().message)});
   end_round(id, std::move(*read));
 }
 

@@ -18,12 +18,12 @@
 #include <string_view>
 #include <vector>
 
+#include "daemon/auth/authenticator.h"
 #include "daemon/clock.h"
 #include "daemon/http_stream.h"
 #include "daemon/ingest/agent_memory.h"
 #include "daemon/ingest/counters.h"
 #include "daemon/random.h"
-#include "daemon/subscription.h"
 #include "daemon/uv/loop.h"
 #include "model/mesos.h"
 #include "model/ports.h"
@@ -37,6 +37,9 @@ struct MesosReaderOptions {
   std::size_t agent_answer_bytes_max = std::size_t{8} << 20;  // of each call; 16 agents are asked at once
   Duration master_jitter_max = milliseconds(500);
   Duration agent_jitter_max = milliseconds(20);
+  bool agents_https = false;
+  // https: an agent's certificate must be for its hostname; else for the address at which it is dialled.
+  bool agents_verify_hostname = true;
 };
 
 struct MesosReaderCounts {
@@ -59,15 +62,22 @@ class MesosReader {
   // pause: what was handed over is taken; no more of a list until resume().
   using Events = std::function<Flow(std::vector<MesosEvent>)>;
 
-  // `headers`: as for a Subscription, sent to the master only; may be empty.
-  MesosReader(Parts parts, MesosReaderOptions options, RequestHeaders headers, Events events);
+  // Who we are to the master, and to the agents, which know others. May be null.
+  struct Auth {
+    Authenticator* master = nullptr;
+    Authenticator* agents = nullptr;
+  };
+
+  MesosReader(Parts parts, MesosReaderOptions options, Auth auth, Events events);
   ~MesosReader();
   MesosReader(const MesosReader&) = delete;
   MesosReader& operator=(const MesosReader&) = delete;
 
-  // `url` as the subscription was answered at, "http://host:port/api/v1": the same master is asked.
-  void poll_master(const std::string& url, MasterCall call);
-  void read_agent(const AgentId& agent, const std::string& address);
+  // `url` as the subscription was answered at, "http://host:port/api/v1": the same master is asked,
+  // and it gets credentials only if it did then.
+  void poll_master(const std::string& url, MasterCall call, Recipient recipient = Recipient::trusted);
+  // Dialled at `address`, ip:port. `hostname` is for https only.
+  void read_agent(const AgentId& agent, const std::string& address, const std::string& hostname = {});
 
   void resume();
 
@@ -83,6 +93,7 @@ class MesosReader {
   struct Round;
 
   void next_poll();
+  void start(Poll& poll);
   void start_list(Poll& poll);
   void start_small(Poll& poll);
   void start_deadline(Poll& poll);
@@ -98,7 +109,7 @@ class MesosReader {
 
   Parts parts_;
   MesosReaderOptions options_;
-  RequestHeaders headers_;
+  Auth auth_;
   Events events_;
   MesosReaderCounts counts_;
   ingest::AgentMemory agents_;               // outlives every poll

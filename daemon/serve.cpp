@@ -116,6 +116,9 @@ class Service {
       log_.warning("reload_needs_restart", {{"key", key}, {"kept", "the old value until a restart"}});
     log_.set_least(loaded.config->log_level);
     driver_->set_policy(loaded.config->policy);
+    driver_->set_auth(loaded.config->master_auth, loaded.config->agents_auth);
+    config_.master_auth = loaded.config->master_auth;
+    config_.agents_auth = loaded.config->agents_auth;
     config_.policy = std::move(loaded.config->policy);
     config_.log_level = loaded.config->log_level;
     config_.active = loaded.config->active;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/auth/refusal.h"
 #include "daemon/http_client.h"
 #include "model/check.h"
 
@@ -30,50 +31,34 @@ const std::string* find_header(const HttpHeaders& headers, std::string_view name
   return found == headers.end() ? nullptr : &found->second;
 }
 
-std::string_view trimmed(std::string_view text) {
-  const auto is_space = [](char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; };
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  return text;
-}
-
 Errc errc_from_refusal(int status) {
   if (status == 401 || status == 403) return Errc::permission;
   if (status >= 500 && status != 501) return Errc::unavailable;
   return Errc::invalid;
 }
 
-// What an operator can do about it. The statuses and their grounds: Mesos' master/http.cpp,
-// Master::Http::api().
-std::string_view remedy_of_refusal(int status) {
-  switch (status) {
-    case 401:
-      return "the master wants credentials: none were sent, or it does not know them";
-    case 403:
-      return "the master's ACLs do not allow this principal to subscribe";
-    case 503:
-      return "no leader, or it is still recovering: this passes";
-    case 400:
-    case 405:
-    case 406:
-    case 415:
-    case 501:
-      return "this master does not speak the operator API that extvold needs (Mesos 1.11)";
-  }
-  return "";
+// "https://host:port", in lower case, so that two spellings of one server are alike.
+std::string origin_of(const std::string& url) {
+  const std::size_t scheme = url.find("://");
+  const std::size_t begin = scheme == std::string::npos ? 0 : scheme + 3;
+  std::string origin = url.substr(0, url.find_first_of("/?#", begin));
+  std::transform(origin.begin(), origin.end(), origin.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  if (origin.find(':', begin) == std::string::npos) origin += origin.starts_with("https") ? ":443" : ":80";
+  return origin;
 }
 
 }  // namespace
 
 Subscription::Subscription(uv::Loop& loop, HttpStreamSource& http, const Clock& clock, Random& random,
-                           SubscriptionConfig config, MasterUrls masters, RequestHeaders headers,
+                           SubscriptionConfig config, MasterUrls masters, Authenticator* auth,
                            Callbacks callbacks)
     : http_(http),
       clock_(clock),
       random_(random),
       config_(config),
       masters_(std::move(masters)),
-      headers_(std::move(headers)),
+      auth_(auth),
       callbacks_(std::move(callbacks)),
       backoff_(config.backoff_min, config.backoff_max),
       retry_(loop),
@@ -123,11 +108,19 @@ void Subscription::attempt() {
   if (!urls) return close(urls.error().code, urls.error().message);
   if (urls->empty()) return close(Errc::invalid, "no master is configured");
   redirects_ = 0;
-  connect(with_api_path(urls->at(attempts_++ % urls->size())));
+  repeated_ = false;
+  configured_ = *std::move(urls);
+  connect(with_api_path(configured_.at(attempts_++ % configured_.size())), Recipient::trusted);
 }
 
-void Subscription::connect(std::string url) {
+bool Subscription::is_configured(const std::string& url) const {
+  return std::any_of(configured_.begin(), configured_.end(),
+                     [&](const std::string& one) { return origin_of(one) == origin_of(url); });
+}
+
+void Subscription::connect(std::string url, Recipient recipient) {
   url_ = std::move(url);
+  recipient_ = recipient;
   state_ = State::connecting;
   paused_ = false;
   HttpRequest request;
@@ -137,8 +130,10 @@ void Subscription::connect(std::string url) {
   // Compared verbatim by the master: with a charset it answers 415. RecordIO is what the answer is framed in
   // all the same.
   request.headers = {{"Content-Type", "application/json"}, {"Accept", "application/json"}};
-  if (headers_) {
-    for (auto& header : headers_()) request.headers.push_back(std::move(header));
+  if (auth_ != nullptr) {
+    const Result<std::uint64_t> prepared = auth_->prepare(request, recipient);
+    if (!prepared) return close(prepared.error().code, fmt::format("{}: {}", url_, prepared.error().message));
+    credentials_sent_ = *prepared;
   }
   stream_ = http_.start_stream(
       std::move(request), {[this](int status, const HttpHeaders& headers) { on_headers(status, headers); },
@@ -151,6 +146,11 @@ void Subscription::connect(std::string url) {
 void Subscription::on_headers(int status, const HttpHeaders& headers) {
   last_byte_at_ = clock_.now();
   if (status == 307 || status == 308) return on_redirect(headers);
+  if (status == 401 && auth_ != nullptr && auth_->sends_credentials(recipient_) && !repeated_ &&
+      auth_->is_worth_repeating(credentials_sent_)) {
+    repeated_ = true;
+    return connect(std::string(url_), recipient_);
+  }
   if (status != 200) {
     state_ = State::refused;
     refusal_status_ = status;
@@ -165,7 +165,7 @@ void Subscription::on_headers(int status, const HttpHeaders& headers) {
   state_ = State::open;
   opened_at_ = clock_.now();
   const auto opened = callbacks_.opened;  // a copy: it may destroy this object
-  opened({url_, redirects_});
+  opened({url_, redirects_, recipient_});
 }
 
 // A master that does not lead sends `Location: //host:port/api/v1`. 308 means the same; 301 to 303 do not
@@ -180,7 +180,9 @@ void Subscription::on_redirect(const HttpHeaders& headers) {
   auto target = resolve_redirect(url_, location == nullptr ? "" : *location);
   if (!target) return close(target.error().code, target.error().message);
   ++redirects_;
-  connect(std::move(*target));
+  // A configured master is believed about who leads; whom that one names in turn is a stranger.
+  const bool trusted = is_configured(*target) || (recipient_ == Recipient::trusted && is_configured(url_));
+  connect(std::move(*target), trusted ? Recipient::trusted : Recipient::stranger);
 }
 
 Flow Subscription::on_bytes(std::string_view bytes) {
@@ -205,10 +207,8 @@ Flow Subscription::on_bytes(std::string_view bytes) {
 }
 
 void Subscription::close_refused() {
-  const std::string_view remedy = remedy_of_refusal(refusal_status_);
   close(errc_from_refusal(refusal_status_),
-        fmt::format("{} answered {}: {}{}{}{}", url_, refusal_status_, trimmed(refusal_),
-                    remedy.empty() ? "" : " (", remedy, remedy.empty() ? "" : ")"));
+        fmt::format("{} {}", url_, refusal_text("master", refusal_status_, refusal_, auth_, recipient_)));
 }
 
 void Subscription::on_end(const Status& status) {

@@ -1,9 +1,9 @@
 // Subscription: one connection to the leading master's event stream, made again whenever it is lost.
 //
 // It knows bytes, not records: they go to `Callbacks::bytes` as they come (daemon/ingest makes records of
-// them). It sends SUBSCRIBE, follows a redirect to the leader, watches that bytes keep coming, and after each
-// end waits a while (Backoff) before the next try. Facts about the protocol: Apache Mesos 1.11,
-// src/master/http.cpp.
+// them). It sends SUBSCRIBE, proves who we are (Authenticator), follows a redirect to the leader, watches
+// that bytes keep coming, and after each end waits a while (Backoff) before the next try. Facts about the
+// protocol: Apache Mesos 1.11, src/master/http.cpp.
 //
 // Loop thread only; outlived by everything given to the constructor. No callback comes from inside a member
 // function, and each may call any member function or destroy the Subscription. Order: opened, bytes…, closed;
@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "daemon/auth/authenticator.h"
 #include "daemon/backoff.h"
 #include "daemon/clock.h"
 #include "daemon/http_stream.h"
@@ -43,18 +44,15 @@ struct SubscriptionConfig {
 // detector keeps the leader it saw last and answers with it here, and calls drop() when the leader changes.
 using MasterUrls = std::function<Result<std::vector<std::string>>()>;
 
-// THE PLACE FOR AUTHENTICATION: headers to add to each request, the redirected ones included (a master wants
-// the credentials again). Asked each time, so that a token can be refreshed. May be empty.
-using RequestHeaders = std::function<HttpHeaders()>;
-
 struct SubscriptionOpened {
   std::string url;  // that answered 200, after redirects
   int redirects = 0;
+  Recipient recipient = Recipient::trusted;  // whether it may have our credentials
 };
 
 struct SubscriptionClosed {
-  // permission (401, 403), invalid (the master does not understand us, or is none), unavailable (anything
-  // that may pass by itself), or what drop() was given.
+  // permission (401, 403, TLS, no credentials to send), invalid (the master does not understand us, or is
+  // none), unavailable (anything that may pass by itself), or what drop() was given.
   Errc code = Errc::unavailable;
   std::string message;  // names the URL; holds up to 512 bytes of what the master said
   bool was_open = false;
@@ -69,8 +67,9 @@ class Subscription {
     std::function<void(const SubscriptionClosed&)> closed;
   };
 
+  // `auth` may be null: no credentials, the system's authorities.
   Subscription(uv::Loop& loop, HttpStreamSource& http, const Clock& clock, Random& random,
-               SubscriptionConfig config, MasterUrls masters, RequestHeaders headers, Callbacks callbacks);
+               SubscriptionConfig config, MasterUrls masters, Authenticator* auth, Callbacks callbacks);
   Subscription(const Subscription&) = delete;
   Subscription& operator=(const Subscription&) = delete;
 
@@ -97,7 +96,8 @@ class Subscription {
   };
 
   void attempt();
-  void connect(std::string url);
+  void connect(std::string url, Recipient recipient);
+  bool is_configured(const std::string& url) const;
   void on_headers(int status, const HttpHeaders& headers);
   void on_redirect(const HttpHeaders& headers);
   Flow on_bytes(std::string_view bytes);
@@ -114,13 +114,17 @@ class Subscription {
   Random& random_;
   SubscriptionConfig config_;
   MasterUrls masters_;
-  RequestHeaders headers_;
+  Authenticator* auth_;
   Callbacks callbacks_;
 
   State state_ = State::stopped;
   std::size_t attempts_ = 0;
   int redirects_ = 0;
+  std::vector<std::string> configured_;  // what masters_ answered for this attempt
   std::string url_;
+  Recipient recipient_ = Recipient::stranger;
+  std::uint64_t credentials_sent_ = 0;
+  bool repeated_ = false;  // with other credentials, after a 401 in this attempt
   int refusal_status_ = 0;
   std::string refusal_;
   bool paused_ = false;

@@ -104,6 +104,12 @@ Exit config_check(Context& context) {
       loaded.errors.push_back(std::move(problem));
     }
   }
+  if (loaded.config) {
+    for (const AuthConfig* auth : {&loaded.config->master_auth, &loaded.config->agents_auth}) {
+      for (std::string& what : file_problems(*auth))
+        loaded.warnings.push_back({context.config_file, 0, 0, auth->section, std::move(what), ""});
+    }
+  }
   const bool good = loaded.errors.empty();
   std::string text;
   for (const ConfigProblem& one : loaded.errors) text += "error: " + to_text(one) + "\n";

@@ -280,8 +280,6 @@ TEST_CASE("config: each way to write it wrong is said with its place, its key an
        "x.toml:4:1: mesos.master: finding the leader by ZooKeeper is not built yet: it comes with the next "
        "release: "
        "name the masters by URL"},
-      {base_but("\"http://127.0.0.1:5050\"", "\"https://127.0.0.1:5050\""),
-       "x.toml:4:1: mesos.master: TLS is not built yet"},
       {base_but("\"http://127.0.0.1:5050\"", "\"127.0.0.1:5050\""),
        "x.toml:4:1: mesos.master: \"127.0.0.1:5050\" is no URL: write http://HOST:PORT"},
       {base_but("\"http://127.0.0.1:5050\"", "\"http://127.0.0.1\""),
@@ -292,9 +290,24 @@ TEST_CASE("config: each way to write it wrong is said with its place, its key an
       {base_but("\"http://127.0.0.1:5050\"", "[]"), "x.toml:4:1: mesos.master: is empty"},
       {base_but("\"http://127.0.0.1:5050\"", "[\"http://a:1\", 7]"),
        "x.toml:4:25: mesos.master: holds a whole number: write texts in quotes only"},
-      {base_but("[mesos]\n", "[mesos]\nprincipal = \"extvold\"\n"),
-       "x.toml:4:1: mesos.principal: authentication is not built yet: it comes with the next release"},
-      {base_but("[mesos]\n", "[mesos]\ntls = true\n"), "x.toml:4:1: mesos.tls: TLS is not built yet"},
+      {base_but("\"http://127.0.0.1:5050\"", "\"htp://me:pw@h:5050\""),
+       "x.toml:4:1: mesos.master: has credentials in the URL: remove them"},
+      // who we are
+      {base_but("[mesos]\n", "[mesos]\nsecret = \"hush\"\n"),
+       "x.toml:4:1: mesos.secret: is no key: secrets do not belong in the configuration: put `PRINCIPAL "
+       "SECRET`"},
+      {base_but("[mesos]\n", "[mesos]\ntoken = \"hush\"\n"),
+       "x.toml:4:1: mesos.token: is no absolute path and no systemd credential (what it says is not "
+       "repeated"},
+      {base_but("[mesos]\n", "[mesos]\ncredential = \"/c\"\ntoken = \"/t\"\n"),
+       "x.toml:5:1: mesos.token: is there beside credential"},
+      {base_but("[mesos]\n", "[mesos]\ntoken_prefix = \"Bearer \"\n"),
+       "x.toml:4:1: mesos.token_prefix: is there without token"},
+      {base_but("[mesos]\n", "[mesos]\nkey = \"/k\"\n"),
+       "x.toml:4:1: mesos.key: is there without certificate"},
+      {base_but("[mesos]\n", "[mesos]\ntls = true\n"), "x.toml:4:1: mesos.tls: is not a key"},
+      {base_but("launcher = \"linux\"", "verify = \"name\""),
+       "x.toml:6:1: mesos.agents.verify: \"name\" is not known here: write \"hostname\""},
       {base_but("[mesos]\n", "[mesos]\nagent_poll_min = \"2m\"\n"),
        "x.toml:4:1: mesos.agent_poll_min: is more than agent_poll_max"},
       {base_but("launcher = \"linux\"", "launcher = \"Linux\""),

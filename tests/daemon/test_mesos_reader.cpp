@@ -66,8 +66,8 @@ struct Peer {
 };
 
 struct Reading {
-  explicit Reading(MesosReaderOptions options = fast())
-      : reader({loop, clock, random, http, http, counters}, options, {},
+  explicit Reading(MesosReaderOptions options = fast(), MesosReader::Auth auth = {})
+      : reader({loop, clock, random, http, http, counters}, options, auth,
                [this](std::vector<MesosEvent> more) {
                  for (MesosEvent& one : more) events.push_back(std::move(one));
                  if (on_events) on_events();
