@@ -29,6 +29,7 @@ CONFIG = """
 active = {active}
 [mesos]
 master = "http://{master}"
+{credential}
 poll = "2s"
 poll_min = "200ms"
 agent_poll_min = "200ms"
@@ -128,7 +129,7 @@ class Watcher(threading.Thread):
 
 class Cluster:
     def __init__(self, recording, speed=1.0, holds=(), active="true", agents_api="unfiltered", linger="500ms",
-                 log=None):
+                 log=None, credential=None):
         self.dir = os.path.realpath(tempfile.mkdtemp(prefix=f"extvold-e2e-{recording}-"))
         self.replay = self.daemon = self.netns = None
         self.log_path = log or os.path.join(self.dir, "log")
@@ -140,12 +141,21 @@ class Cluster:
             self.config = f"{self.dir}/extvold.toml"
             with open(self.config, "w", encoding="utf-8") as file:
                 file.write(CONFIG.format(dir=self.dir, master=self.master, active=active, agents_api=agents_api,
-                                         linger=linger))
+                                         linger=linger, credential=self.write_credential(credential)))
             self.watcher = Watcher(self.dir)
             self.watcher.start()
         except BaseException:
             self.close()
             raise
+
+    def write_credential(self, credential):
+        """The lines of [mesos] for this "PRINCIPAL SECRET", which is put into a file."""
+        if credential is None:
+            return ""
+        path = f"{self.dir}/credential"
+        with open(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
+            file.write(credential + "\n")
+        return f'credential = "{path}"'
 
     def __enter__(self):
         return self

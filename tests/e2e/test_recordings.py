@@ -300,6 +300,43 @@ class Recordings(EndToEnd):
             world.await_blocked("v1", "view_incomplete", "format")
             self.assertEqual(self.hosts(world, "v1"), [])
 
+    def test_authenticated_good(self):
+        """With the credentials of a principal that may see everything, the cluster is there, and complete."""
+        with Cluster("authenticated", speed=1, credential="extvold extvold") as world:
+            world.start_daemon()
+            world.await_sql("its agent", "SELECT 1 FROM agents WHERE state = 'registered'")
+            self.assertTrue(world.try_get("/v1/status")["mesos"]["view_complete"])
+            world.await_sql("its task", "SELECT 1 FROM claims WHERE task = 't.1'")
+            self.check_that_nothing_is_told(world, "extvold extvold", "ZXh0dm9sZDpleHR2b2xk")
+
+    def test_authenticated_blind(self):
+        """A principal that may see nothing gets a healthy, empty cluster. That is an incomplete view, never an empty
+        one: it never becomes complete, the reason names the permissions, and nothing is done."""
+        with Cluster("authenticated", speed=1, holds=[3.5], credential="blind blind") as world:
+            world.start_daemon(wait=False)  # the recording stands while a task runs that it does not show
+            world.await_sql("the self-check", "SELECT 1 FROM history WHERE kind = 'view.authorisation'")
+            status = world.try_get("/v1/status")["mesos"]
+            self.assertEqual(status["subscription"], "open")
+            self.assertFalse(status["view_complete"])
+            self.assertIn("VIEW_TASK", str(status))
+            world.order("POST", "/v1/release", {})
+            world.create_volume("v1")
+            world.await_sql("v1 formatted", "SELECT 1 FROM volumes WHERE format = 'formatted'")
+            world.await_blocked("v1", "view_incomplete", "format")
+            self.assertFalse(world.try_get("/v1/status")["mesos"]["view_complete"])
+            self.assertEqual(self.hosts(world, "v1"), [])
+            self.assertEqual(world.sql("SELECT count(*) FROM operations WHERE kind = 'detach'")[0][0], 0)
+            self.check_that_nothing_is_told(world, "blind blind", "YmxpbmQ6YmxpbmQ=")
+
+    def check_that_nothing_is_told(self, world, *secrets):
+        """Neither the ledger nor the log holds what was sent."""
+        for path in [f"{world.dir}/ledger.db", f"{world.dir}/ledger.db-wal", world.log_path]:
+            if os.path.exists(path):
+                with open(path, "rb") as file:
+                    text = file.read()
+                for secret in secrets:
+                    self.assertNotIn(secret.encode(), text, path)
+
 
 class Refusals(EndToEnd):
     def test_agents_that_are_not_trusted(self):
