@@ -441,6 +441,45 @@ TEST_CASE("config: the installed example is valid, names every key, and warns of
   }
 }
 
+TEST_CASE("config: who we are and whom we trust, for masters and for agents") {
+  const dm::ConfigResult plain = parse(kBase);
+  CHECK_FALSE(plain.config->agents_https);
+  CHECK_FALSE(plain.config->master_auth.has_credentials());
+  const dm::ConfigResult got = parse(
+      "[mesos]\nmaster = [\"https://m1:5050\", \"https://m2:5050\"]\ncredential = \"systemd:mesos\"\n"
+      "ca = \"/ca\"\ncertificate = \"/c\"\nkey = \"systemd:key\"\n[mesos.agents]\nlauncher = \"linux\"\n"
+      "api = \"unfiltered\"\nverify = \"address\"\ntoken = \"/t\"\ntoken_prefix = \"Bearer \"\n"
+      "[providers.lab]\ntype = \"local\"\nroot = \"/v\"\nhosts_dir = \"/h\"\npools = [{ name = \"d\" }]\n"
+      "format_host = \"f\"\n[drivers.x]\nprovider = \"local~lab\"\n");
+  REQUIRE(got.config.has_value());
+  CHECK(texts(got.warnings).empty());
+  CHECK(got.config->masters == std::vector<std::string>{"https://m1:5050", "https://m2:5050"});
+  CHECK(got.config->master_auth ==
+        dm::AuthConfig{"mesos", "systemd:mesos", "", "", "/ca", "/c", "systemd:key", false});
+  CHECK(got.config->agents_auth == dm::AuthConfig{"mesos.agents", "", "/t", "Bearer ", "", "", "", false});
+  CHECK(got.config->agents_https);  // as the masters
+  CHECK_FALSE(got.config->agents_verify_hostname);
+
+  const auto warns = [](std::string_view line, std::string_view what) {
+    const dm::ConfigResult result = parse(base_but("[mesos]\n", "[mesos]\n" + std::string(line) + "\n"));
+    REQUIRE(result.config.has_value());
+    REQUIRE_FALSE(result.warnings.empty());
+    CHECK(to_text(result.warnings[0]).starts_with("x.toml:4:1: mesos." + std::string(what)));
+  };
+  warns("credential = \"/c\"", "credential: is sent without encryption");
+  warns("token = \"/t\"", "token: is sent without encryption");
+  warns("ca = \"/ca\"", "ca: has no effect");
+  const dm::ConfigResult insecure = parse(base_but(
+      "master = \"http://127.0.0.1:5050\"", "insecure_skip_verify = true\nmaster = \"https://m:5050\""));
+  REQUIRE_FALSE(insecure.warnings.empty());
+  CHECK(to_text(insecure.warnings[0]).find("insecure_skip_verify: turns off the check") != std::string::npos);
+  // Taken over by SIGHUP, but for how agents are dialled.
+  CHECK(dm::needs_restart(*plain.config, *parse(base_but("[mesos]\n", "[mesos]\ntoken = \"/t\"\n")).config)
+            .empty());
+  CHECK(dm::needs_restart(*plain.config, *insecure.config) ==
+        std::vector<std::string>{"mesos.master", "mesos.agents.https, verify"});
+}
+
 TEST_CASE("config: what needs a restart is named") {
   const dm::Config running = *parse(kBase).config;
   CHECK(dm::needs_restart(running, running).empty());
