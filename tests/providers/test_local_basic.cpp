@@ -134,6 +134,6 @@ TEST_CASE("local: attach, format, mount, detach, on another host again", "[root]
   struct stat st {};
   REQUIRE(::stat(world.image(volume).c_str(), &st) == 0);
   CHECK(st.st_blocks * 512 >= st.st_size);  // mkfs discarded nothing of the reserved space
-  CHECK(lazy_groups(world.image(volume)) == 0);
+  if (filesystem == Filesystem::ext4) CHECK(lazy_groups(world.image(volume)) == 0);
   check_done(world.execute(world.call(OperationKind::detach, volume, "a2")), Outcome::changed);
 }
