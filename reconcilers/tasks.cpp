@@ -252,6 +252,10 @@ void Engine::on(TaskUpdated& event, Now now) {
     }
   }
   ask_agent_about(event, claims.empty(), now);
+  // No event tells of an agent that became unreachable or is gone, but the updates of its tasks do.
+  if (status.unreachable_time_set || event.state == TaskState::task_unreachable ||
+      event.state == TaskState::task_gone || event.state == TaskState::task_gone_by_operator)
+    master_polls_[MasterCall::get_agents].wanted = true;
   TaskStateChange row;
   row.framework = std::move(event.framework);
   row.task = std::move(event.task);

@@ -252,3 +252,18 @@ TEST_CASE("of more agents than are asked at once, those that have waited longest
   CHECK(third.front() == ev::AgentId("A32"));
   CHECK(third[8] == ev::AgentId("A00"));
 }
+
+TEST_CASE("an agent that became unreachable is missed at once, though no event names it") {
+  EngineWorld world;
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  world.make_volume("pgdata");
+  world.run_task("pg.1", "A1", "pgdata");
+  world.advance(ev::seconds(10));
+  world.silent_agents.insert("A1");
+  world.task_updated("pg.1", "A1", ev::TaskState::task_unreachable, ev::StatusSource::source_master,
+                     "REASON_AGENT_REMOVED");
+  world.advance(ev::seconds(6));
+  CHECK_FALSE(world.engine().observed().agent(ev::AgentId("A1"))->registered);
+  CHECK(world.engine().snapshot().agent(ev::AgentId("A1"))->state == ev::AgentState::absent);
+}
