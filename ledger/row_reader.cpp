@@ -5,17 +5,18 @@
 namespace extvold::ledger {
 namespace {
 
-// Reads every row of one embedded SELECT. `read_row` fills the row from the query, `take` gets it.
+// Reads every row of one embedded SELECT. `read_row` fills the row from the query, `take` gets it. One row
+// serves for all, so that its texts find their memory there.
 template <typename Row, typename ReadRow, typename Take>
 Status for_each_row(Database& db, std::string_view name, ReadRow read_row, Take take) {
   ASSIGN(Statement statement, db.prepare(name));
   Query query(statement);
+  Row row;
   for (;;) {
     ASSIGN(const bool more, query.next());
     if (!more) return {};
-    Row row;
     TRY(read_row(query, row));
-    TRY(take(std::move(row)));
+    TRY(take(row));
   }
 }
 
@@ -40,13 +41,6 @@ std::string missing(const Snapshot& snapshot, const Row& row) {
   return {};
 }
 
-std::string missing(const Snapshot& snapshot, const Volume& row) {
-  const bool named = row.state != VolumeState::removed && snapshot.volume_by_name(row.name) != nullptr;
-  if (named || snapshot.volume_by_key(row.key) != nullptr)
-    return fmt::format("volume {}, whose name or key is that of another one", row.id.value);
-  return {};
-}
-
 std::string missing(const Snapshot& snapshot, const Claim& row) {
   if (row.volume) {
     if (auto what = missing_volume(snapshot, row.volume); !what.empty()) return what;
@@ -62,17 +56,32 @@ std::string missing(const Snapshot& snapshot, const Operation& row) {
   return missing_host(snapshot, row.host);
 }
 
-// ... and puts each into the snapshot.
+// Puts the row into the snapshot. Not empty: what cannot be so.
+template <typename Row>
+std::string put_row(Snapshot& snapshot, const Row& row) {
+  if (std::string what = missing(snapshot, row); !what.empty()) return what;
+  if constexpr (requires { snapshot.load(row); }) {
+    snapshot.load(row);
+  } else {
+    snapshot.apply(Change(row));
+  }
+  return {};
+}
+
+std::string put_row(Snapshot& snapshot, const Volume& row) {
+  if (snapshot.load(row)) return {};
+  return fmt::format("volume {}, whose name or key is that of another one", row.id.value);
+}
+
 template <typename Row, typename ReadRow>
 Status put_rows(Database& db, Snapshot& snapshot, std::string_view name, ReadRow read_row) {
-  return for_each_row<Row>(db, name, read_row, [&](Row row) -> Status {
-    if (const std::string what = missing(snapshot, row); !what.empty()) {
+  return for_each_row<Row>(db, name, read_row, [&](const Row& row) -> Status {
+    if (const std::string what = put_row(snapshot, row); !what.empty()) {
       return fail(Errc::corrupt,
                   "ledger {}: {}: a row names {}; `extvold ledger check` lists all of them; restore a backup "
                   "with `extvold ledger restore FILE`",
                   sqlite3_db_filename(db.handle(), "main"), name, what);
     }
-    snapshot.apply(Change(std::move(row)));
     return {};
   });
 }

@@ -92,7 +92,9 @@ inline bool read_value(sqlite3_stmt* statement, int column, Sequence& value) {
 }
 template <typename Tag, typename Text>
 bool read_value(sqlite3_stmt* statement, int column, TextId<Tag, Text>& id) {
-  id = TextId<Tag, Text>(column_text(statement, column));
+  const std::string_view text = column_text(statement, column);
+  // Neighbouring rows often name the same thing: what is there already is not made anew.
+  if (std::string_view(id.value) != text) id = TextId<Tag, Text>(text);
   return true;
 }
 template <typename Tag>

@@ -248,6 +248,15 @@ void Snapshot::put(const Volume& volume) {
   EXTVOLD_CHECK(volumes_by_key_.insert(&row).second);
 }
 
+bool Snapshot::load(const Volume& volume) {
+  const auto [it, fresh] = volumes_.try_emplace(volume.id);
+  if (!fresh) return false;
+  Volume& row = it->second.volume;
+  row = volume;
+  if (row.state != VolumeState::removed && !volumes_by_name_.insert(&row).second) return false;
+  return volumes_by_key_.insert(&row).second;
+}
+
 void Snapshot::put(const Attachment& attachment) {
   VolumeEntry* entry = find_value(volumes_, attachment.volume);
   EXTVOLD_CHECK(entry != nullptr);

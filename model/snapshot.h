@@ -42,6 +42,11 @@ class Snapshot {
 
   void apply(const Change& change);
   void apply(const Batch& batch);  // CHECKs that it is the next one
+  // The same for rows of which a ledger has as many as it has volumes, without the detour of a Change. False:
+  // another volume has this id, name or key, and the snapshot is of no use any more.
+  bool load(const Volume& volume);
+  void load(const Attachment& attachment) { put(attachment); }
+  void load(const Claim& claim) { put(claim); }
 
   Sequence sequence;
   LedgerIdentity ledger;
