@@ -55,8 +55,11 @@ std::string_view executor_name(const Claim& claim) {
 }
 
 // Why this agent's word is no evidence of this claim's end. Empty: it is.
-std::string why_no_evidence(const Claim& claim, const AgentApiRead& read, const Policy& policy) {
-  if (claim.containerizer != Containerizer::mesos) return "it ran under the Docker containerizer";
+// The claim may stand for an executor of which only a task told; what ran it, its agent knows best.
+std::string why_no_evidence(const Claim& claim, const ExecutorRecord& completed, const AgentApiRead& read,
+                            const Policy& policy) {
+  if (claim.containerizer != Containerizer::mesos || completed.containerizer != Containerizer::mesos)
+    return "it ran under the Docker containerizer";
   if (!policy.agents_use_linux_launcher) return "nobody said that the agents use the linux launcher";
   if (!policy.agents_api_unfiltered) return "nobody said that the agents' API shows every container";
   const std::int64_t errors = read.container_destroy_errors.value_or(0);
@@ -218,13 +221,14 @@ void Engine::judge_agent_read(const AgentApiRead& read, Now now) {
     });
   };
   const auto among = [](const std::vector<ExecutorRecord>& executors, const Claim& claim) {
-    return std::any_of(executors.begin(), executors.end(), [&](const ExecutorRecord& one) {
+    const auto it = std::find_if(executors.begin(), executors.end(), [&](const ExecutorRecord& one) {
       return one.framework == claim.framework && one.executor.value == executor_name(claim);
     });
+    return it == executors.end() ? nullptr : &*it;
   };
   for (const Claim* claim : snapshot_.claims_of_agent(read.expected)) {
     if (!is_of_mesos(claim->kind)) continue;
-    const bool there = listed(*claim) || among(read.executors, *claim);
+    const bool there = listed(*claim) || among(read.executors, *claim) != nullptr;
     if (claim->liveness == Liveness::dead) {
       if (there && claim->volume && read.first_sent_at > claim->last_event_at.value)
         void_evidence(*snapshot_.volume(claim->volume), claim->host, /*keep_fenced=*/true,
@@ -233,9 +237,10 @@ void Engine::judge_agent_read(const AgentApiRead& read, Now now) {
     }
     const bool question =
         !claim->wanted || claim->liveness == Liveness::unknown || claim->kind == ClaimKind::executor;
-    if (there || !question || !among(read.completed_executors, *claim)) continue;
+    const ExecutorRecord* completed = among(read.completed_executors, *claim);
+    if (there || !question || completed == nullptr) continue;
     if (read.first_sent_at <= claim->last_event_at.value) continue;
-    if (std::string why = why_no_evidence(*claim, read, policy_); !why.empty()) {
+    if (std::string why = why_no_evidence(*claim, *completed, read, policy_); !why.empty()) {
       // No other event tells that an executor ended.
       move_claim(
           *claim, claim->task_state,

@@ -206,6 +206,7 @@ class Engine {
   const Claim* known_claim(const Claim& claim) const;
   const Claim* new_claim(Claim claim, const Verdict& verdict, bool heard_of);
   void ask_agent_about(const TaskUpdated& event, bool without_claim, Now now);
+  void hear_of_executor(const TaskRecord& task, Now now);
   bool concerns_us(const VolumeReference& reference) const;
   void see_task_claims(const TaskRecord& task, Now now);
   void see_executor_claims(const ExecutorRecord& executor, Now now);

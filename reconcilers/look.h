@@ -92,9 +92,10 @@ bool is_released_by_itself(const VolumeEntry& entry, const Attachment& attachmen
 bool is_released(const VolumeEntry& entry, const ProviderInfo& provider, const Attachment& attachment,
                  EvidenceId& evidence);
 
-// A claim that its own holder gave up: our format, an operator's order.
+// A claim that its own holder gave up: our format, an operator's order. A restored ledger doubts that too.
 constexpr bool is_withdrawn(const Claim& claim) {
-  return (claim.kind == ClaimKind::format || claim.kind == ClaimKind::operator_) && !claim.wanted;
+  return (claim.kind == ClaimKind::format || claim.kind == ClaimKind::operator_) && !claim.wanted &&
+         claim.liveness == Liveness::dead;
 }
 
 }  // namespace extvold::reconcilers

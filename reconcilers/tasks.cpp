@@ -55,6 +55,7 @@ void Engine::on(TaskSeen& event, Now now) {
     return;  // the answer is older than the end
   if (!over && event.origin != ElementOrigin::poll) forget_ended(task);
   if (event.origin == ElementOrigin::event) {
+    if (!over && !task.executor.empty()) hear_of_executor(task, now);
     // An executor or an agent that nobody has heard of; DVDI variables are only in the agent's own answer.
     if (!task.executor.empty() && known_executors_.insert({task.framework, task.executor.value, task.agent}))
       master_polls_[MasterCall::get_executors].wanted = true;
@@ -85,6 +86,20 @@ void Engine::on(TaskSeen& event, Now now) {
   if (!over && !stale && !task.volumes.empty()) see_task_claims(task, now);
   // What a poll only repeats is written already.
   if (event.origin != ElementOrigin::poll || changes_.size() != changes_before) put_task(task);
+}
+
+// A new task of it: an executor that was proven gone was started again under its name, and may use what it
+// used before, whatever an agent said that was asked before.
+void Engine::hear_of_executor(const TaskRecord& task, Now now) {
+  gone_executors_.erase({task.framework, task.executor.value, task.agent});
+  for (const Claim* claim : snapshot_.claims_of_task(task.framework, TaskId{})) {
+    const bool its = claim->kind == ClaimKind::executor && claim->executor == task.executor;
+    if (!its || claim->agent != task.agent) continue;
+    snapshot_.note_claim_event(claim->id, now.at);
+    if (claim->liveness == Liveness::dead && claim->volume)
+      void_evidence(*snapshot_.volume(claim->volume), claim->host, /*keep_fenced=*/true,
+                    "its executor was started again");
+  }
 }
 
 void Engine::put_task(const TaskRecord& task) {

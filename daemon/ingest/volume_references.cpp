@@ -183,16 +183,22 @@ std::optional<MountOption> parse_mount(std::string_view text) {
   return out;
 }
 
+// What may be shown of a --mount that is no volume of one driver: its driver's options may hold passwords.
+std::string_view without_options(std::string_view text) {
+  return text.substr(0, std::min(lower(text).find("volume-opt"), text.size()));
+}
+
 // docker run --mount type=volume,source=NAME,target=PATH,volume-driver=DRIVER,readonly. The container's
 // volume-driver does not count here.
 void read_mount_parameter(std::string_view text, References& out) {
   const auto mount = parse_mount(text);
-  if (!mount) return add_inexpressible(out, ReferenceSpelling::docker_parameter, text, {});
+  const std::string_view shown = without_options(text);
+  if (!mount) return add_inexpressible(out, ReferenceSpelling::docker_parameter, shown, {});
   constexpr std::array<std::string_view, 4> kNoVolume = {"bind", "tmpfs", "image", "npipe"};
   if (std::find(kNoVolume.begin(), kNoVolume.end(), mount->type) != kNoVolume.end()) return;
   if (mount->type != "volume")
-    return add_inexpressible(out, ReferenceSpelling::docker_parameter, text, mount->target);
-  if (mount->source.empty()) return add_nameless(out, mount->driver, text, mount->target);
+    return add_inexpressible(out, ReferenceSpelling::docker_parameter, shown, mount->target);
+  if (mount->source.empty()) return add_nameless(out, mount->driver, shown, mount->target);
   add(out, ReferenceSpelling::docker_parameter, or_default(mount->driver), mount->source, mount->target,
       mount->read_only);
 }

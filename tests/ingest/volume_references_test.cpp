@@ -115,6 +115,17 @@ TEST_CASE("references: docker's --mount") {
         References{docker("local", "pg", "/data")});
 }
 
+TEST_CASE("references: no option of a --mount is kept, it may be a password") {
+  for (const char* text : {R"(target=/x,volume-driver=rexray,"volume-opt=o=username=u,password=secret")",
+                           R"(target=/x,volume-driver=rexray,Volume-Opt=password=secret,nonsense)"}) {
+    const References found = mount(text);
+    REQUIRE(found.size() == 1);
+    CHECK(found[0].driver.empty());
+    CHECK(found[0].name.find("volume-driver=rexray") != std::string::npos);
+    CHECK(found[0].name.find("secret") == std::string::npos);
+  }
+}
+
 TEST_CASE("references: the quotes of --mount are CSV's") {
   CHECK(mount(R"("source=a,b",target=/data,volume-driver=rexray)") ==
         References{docker("rexray", "a,b", "/data")});

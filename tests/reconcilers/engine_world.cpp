@@ -465,8 +465,12 @@ void EngineWorld::answer_agent(const reconcilers::ReadAgent& wish) {
         {FrameworkId("F"), ExecutorId(id), wish.agent, Containerizer::mesos, executor_volumes[id]});
   }
   for (const std::string& id : completed[wish.agent.value.str()]) {
-    read.completed_executors.push_back(
-        {FrameworkId("F"), ExecutorId(id), wish.agent, Containerizer::mesos, {}});
+    const bool docker = docker_executors.contains(id);
+    read.completed_executors.push_back({FrameworkId("F"),
+                                        ExecutorId(id),
+                                        wish.agent,
+                                        docker ? Containerizer::docker : Containerizer::mesos,
+                                        {}});
   }
   queue_.emplace_back(reconcilers::EventsArrived{{std::move(read)}});
 }

@@ -106,6 +106,7 @@ class EngineWorld {
   std::map<std::string, std::set<std::string>> completed;   // agent → executors that it counts as completed
   // What its agent's list says of an executor's volumes; by executor.
   std::map<std::string, std::vector<VolumeReference>> executor_volumes;
+  std::set<std::string> docker_executors;              // by the agents' word, of those that are completed
   std::map<std::string, int> agent_rounds;             // how often each was asked
   std::set<std::string> silent_agents;                 // accept and never answer
   std::map<std::string, std::int64_t> destroy_errors;  // agent → container_destroy_errors

@@ -123,3 +123,30 @@ TEST_CASE(
   world.advance(ev::minutes(2));
   CHECK(world.attached("shared", "a1"));
 }
+
+TEST_CASE("an executor that is started again under its name voids what proved it gone") {
+  ev::Policy policy = EngineWorld::default_policy();
+  policy.detach_linger = ev::minutes(1);
+  Pod world(policy);
+  world.end_container("pod", "A1");
+  for (int i = 0; i < 150 && world.only_claim().liveness != ev::Liveness::dead; ++i)
+    world.advance(ev::seconds(1));
+  REQUIRE(world.only_claim().liveness == ev::Liveness::dead);
+  REQUIRE(world.attached("shared", "a1"));
+  // Its agent does not answer, so that only the master tells.
+  world.silent_agents.insert("A1");
+  ev::TaskRecord again = world.task("pod.2", "A1", "");
+  again.executor = ev::ExecutorId("pod");
+  world.task_added(again);
+  world.advance(ev::minutes(5));
+  CHECK(world.attached("shared", "a1"));
+}
+
+TEST_CASE("an executor that its agent ran under the Docker containerizer is not proven gone") {
+  Pod world;
+  world.end_container("pod", "A1");
+  world.docker_executors.insert("pod");
+  world.advance(ev::minutes(5));
+  CHECK(world.attached("shared", "a1"));
+  CHECK(world.only_claim().liveness == ev::Liveness::unknown);
+}
