@@ -233,7 +233,8 @@ TEST_CASE("property: whoever wants a volume and does not have it is told why") {
       if (entry.volume.state == VolumeState::removed || entry.open_operation != nullptr) continue;
       const Attachment* attachment = entry.attachment(claim.host);
       if (attachment != nullptr && attachment->state == AttachmentState::attached) continue;
-      const auto of_volume = [&](const auto& row) { return row.volume == claim.volume; };
+      const VolumeId volume = claim.volume;
+      const auto of_volume = [&](const auto& row) { return row.volume == volume; };
       const bool said = std::any_of(made.blocked.begin(), made.blocked.end(), of_volume) ||
                         std::any_of(made.operations.begin(), made.operations.end(),
                                     [&](const PlannedOperation& one) { return of_volume(one.operation); });
