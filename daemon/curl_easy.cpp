@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "model/ascii.h"
 #include "model/check.h"
 
 namespace extvold::daemon {
@@ -30,8 +31,6 @@ bool has_control(std::string_view text) {
   return std::any_of(text.begin(), text.end(),
                      [](char c) { return (c >= 0 && c < ' ' && c != '\t') || c == 0x7f; });
 }
-
-char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),

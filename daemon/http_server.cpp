@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "daemon/unix_listener.h"
+#include "model/ascii.h"
 #include "model/check.h"
 
 namespace extvold::daemon {
@@ -23,13 +24,6 @@ constexpr std::size_t kDiscardFactor = 4;
 struct ResponseDeleter {
   void operator()(MHD_Response* response) const noexcept { MHD_destroy_response(response); }
 };
-
-std::string lower_case(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return out;
-}
 
 HttpServer::Response plain_text(int status, std::string text) {
   return {status, std::move(text) + "\n", "text/plain; charset=utf-8", {}};

@@ -5,6 +5,7 @@
 
 #include "daemon/auth/refusal.h"
 #include "daemon/http_client.h"
+#include "model/ascii.h"
 #include "model/check.h"
 
 namespace extvold::daemon {
@@ -41,9 +42,7 @@ Errc errc_from_refusal(int status) {
 std::string origin_of(const std::string& url) {
   const std::size_t scheme = url.find("://");
   const std::size_t begin = scheme == std::string::npos ? 0 : scheme + 3;
-  std::string origin = url.substr(0, url.find_first_of("/?#", begin));
-  std::transform(origin.begin(), origin.end(), origin.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  std::string origin = lower_case(url.substr(0, url.find_first_of("/?#", begin)));
   if (origin.find(':', begin) == std::string::npos) origin += origin.starts_with("https") ? ":443" : ":80";
   return origin;
 }

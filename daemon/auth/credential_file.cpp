@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "daemon/unique_fd.h"
+#include "model/ascii.h"
 
 namespace extvold::daemon {
 namespace {
@@ -30,18 +31,9 @@ constexpr std::string_view kHow = R"(write `PRINCIPAL SECRET`, or {"principal": 
 bool is_control(char c) { return (c >= 0 && c < ' ') || c == 0x7f; }
 bool has_control(std::string_view text) { return std::any_of(text.begin(), text.end(), is_control); }
 
-char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
 bool begins_ignoring_case(std::string_view text, std::string_view lower) {
   return text.size() >= lower.size() && std::equal(lower.begin(), lower.end(), text.begin(),
                                                    [](char a, char b) { return a == to_lower(b); });
-}
-
-std::string_view trimmed(std::string_view text) {
-  const auto is_space = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; };
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  return text;
 }
 
 std::vector<std::string_view> split(std::string_view text, char at) {

@@ -2,15 +2,10 @@
 
 #include <fmt/format.h>
 
+#include "model/ascii.h"
+
 namespace extvold::daemon {
 namespace {
-
-std::string_view trimmed(std::string_view text) {
-  const auto is_space = [](char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; };
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  return text;
-}
 
 // The statuses and their grounds: Mesos' master/http.cpp, Master::Http::api().
 std::string remedy_of(std::string_view who, int status, const Authenticator* auth, Recipient to) {

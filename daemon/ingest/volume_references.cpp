@@ -4,6 +4,8 @@
 #include <array>
 #include <optional>
 
+#include "model/ascii.h"
+
 namespace extvold::ingest {
 
 namespace {
@@ -130,14 +132,6 @@ std::optional<std::vector<std::string>> csv_fields(std::string_view text) {
   }
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
 // Go's strconv.ParseBool.
 std::optional<bool> go_bool(std::string_view text) {
   constexpr std::array<std::string_view, 6> kTrue = {"1", "t", "T", "true", "TRUE", "True"};
@@ -162,7 +156,7 @@ std::optional<MountOption> parse_mount(std::string_view text) {
   for (const std::string& field : *fields) {
     const std::size_t equals = field.find('=');
     const bool flag = equals == std::string::npos;
-    const std::string key = lower(field.substr(0, equals));
+    const std::string key = lower_case(field.substr(0, equals));
     const std::string value = flag ? "true" : field.substr(equals + 1);
     if (key == "readonly" || key == "ro") {
       const auto read_only = go_bool(value);
@@ -171,7 +165,7 @@ std::optional<MountOption> parse_mount(std::string_view text) {
     } else if (flag) {
       if (key != "volume-nocopy" && key != "bind-nonrecursive") return std::nullopt;
     } else if (key == "type") {
-      out.type = lower(value);
+      out.type = lower_case(value);
     } else if (key == "source" || key == "src") {
       out.source = value;
     } else if (key == "target" || key == "dst" || key == "destination") {
@@ -185,7 +179,7 @@ std::optional<MountOption> parse_mount(std::string_view text) {
 
 // What may be shown of a --mount that is no volume of one driver: its driver's options may hold passwords.
 std::string_view without_options(std::string_view text) {
-  return text.substr(0, std::min(lower(text).find("volume-opt"), text.size()));
+  return text.substr(0, std::min(lower_case(text).find("volume-opt"), text.size()));
 }
 
 // docker run --mount type=volume,source=NAME,target=PATH,volume-driver=DRIVER,readonly. The container's
