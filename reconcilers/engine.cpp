@@ -105,6 +105,17 @@ void Engine::change(Change change) {
 
 void Engine::history(HistoryEntry entry) { changes_.push_back(std::move(entry)); }
 
+void Engine::history(const Operation& operation, std::string_view what, std::string_view why) {
+  history({.kind = fmt::format("operation.{}", what),
+           .volume = operation.volume,
+           .host = operation.host,
+           .operation = operation.id,
+           .evidence = operation.evidence,
+           .claim = operation.claim,
+           .rule = operation.rule,
+           .text = fmt::format("{}: {}", describe(operation, snapshot_), why)});
+}
+
 void Engine::touch(VolumeId volume) {
   if (volume) dirty_.insert(volume);
 }
@@ -268,14 +279,7 @@ void Engine::record(PlannedOperation planned, Now now) {
     change(row);
   }
   change(operation);
-  history({.kind = "operation.recorded",
-           .volume = operation.volume,
-           .host = operation.host,
-           .operation = operation.id,
-           .evidence = operation.evidence,
-           .claim = operation.claim,
-           .rule = operation.rule,
-           .text = fmt::format("{}: {}", describe(operation, snapshot_), operation.cause)});
+  history(operation, "recorded", operation.cause);
   awaiting_[{snapshot_.sequence.value + 1}].calls.emplace_back(operation.id, operation.volume);
 }
 
@@ -287,13 +291,7 @@ void Engine::supersede(Operation operation, Now now) {
   operation.error_code = Errc::uncertain;
   operation.error += "; a detach settles whether it happened";
   operation.ended_at = now.wall;
-  history({.kind = "operation.failed",
-           .volume = operation.volume,
-           .host = operation.host,
-           .operation = operation.id,
-           .claim = operation.claim,
-           .rule = operation.rule,
-           .text = fmt::format("{}: {}", describe(operation, snapshot_), operation.error)});
+  history(operation, "failed", operation.error);
   change(std::move(operation));
 }
 

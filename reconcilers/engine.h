@@ -132,6 +132,7 @@ class Engine {
   void change(Change change);
   VolumeId volume_of_news(const Change& change) const;
   void history(HistoryEntry entry);
+  void history(const Operation& operation, std::string_view what, std::string_view why);
   void touch(VolumeId volume);
   void touch_all();
   void touch_askers(const AgentId& agent);

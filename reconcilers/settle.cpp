@@ -536,16 +536,8 @@ void Engine::end_operation(Operation operation, OperationState state, Outcome ou
     operation.error.clear();
     view.retries.clear();
   }
-  history({.kind = fmt::format("operation.{}", to_text(state)),
-           .volume = operation.volume,
-           .host = operation.host,
-           .operation = operation.id,
-           .evidence = operation.evidence,
-           .claim = operation.claim,
-           .rule = operation.rule,
-           .text = state == OperationState::done
-                       ? fmt::format("{}: {}", describe(operation, snapshot_), to_text(operation.outcome))
-                       : fmt::format("{}: {}", describe(operation, snapshot_), operation.error)});
+  history(operation, to_text(state),
+          state == OperationState::done ? to_text(operation.outcome) : std::string_view(operation.error));
   change(operation);
   apply_outcome(operation, entry, now);
   touch(operation.volume);

@@ -193,9 +193,11 @@ Json volume_detail(const World& world, const VolumeEntry& entry) {
   const VolumeView* view = world.observed.volume(entry.volume.id);
   int failures = 0;
   Instant retry_at;
-  for (const RetryView& one : view == nullptr ? std::vector<RetryView>{} : view->retries) {
-    failures = std::max(failures, one.failures);
-    retry_at = std::max(retry_at, one.at);
+  if (view != nullptr) {
+    for (const RetryView& one : view->retries) {
+      failures = std::max(failures, one.failures);
+      retry_at = std::max(retry_at, one.at);
+    }
   }
   out["observed"] = view == nullptr || view->sent_at.ns == 0
                         ? Json(nullptr)
