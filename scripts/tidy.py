@@ -141,7 +141,7 @@ GOOD = {
     "ledger/b.cpp": long_function(FUNCTION_LINES_MAX),
     "host/c.cpp": "void f() { usleep(1); }  // tidy: allow sleep (no event exists)\n"
                   "void g() { x.system(1); }\n",
-    "docs/a.md": "x" * 300 + "\nTO" "DO(#12) later; /var/lib/mesos/work/dir, ./work/x\n",
+    "docs/a.md": "x" * 300 + "\nTO" "DO(#12) later; /var/lib/mesos/wo" "rk/dir, ./wo" "rk/x\n",
     "tests/recordings/x.recordio": b"a\0b /ho" b"me/x/",
     "model/x.h": "#pragma once\n" + "struct S { int f() { return 1; } };\n" * 100,
 }
