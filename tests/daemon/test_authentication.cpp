@@ -9,6 +9,7 @@
 #include "daemon/mesos_reader.h"
 #include "daemon/subscription.h"
 #include "tests/daemon/auth_support.h"
+#include "tests/daemon/reading.h"
 
 namespace extvold::daemon::tests {
 namespace {
@@ -225,31 +226,12 @@ TEST_CASE("what a look at the files finds is logged with its remedy", "[daemon][
   CHECK_FALSE(request.tls.verify);
 }
 
-struct Reading {
-  explicit Reading(MesosReader::Auth auth)
-      : reader({loop, clock, random, http, http, counters}, fast(), auth,
-               [this](std::vector<MesosEvent> more) {
-                 for (MesosEvent& one : more) events.push_back(std::move(one));
-                 return Flow::go_on;
-               }) {}
-
-  static MesosReaderOptions fast() {
-    MesosReaderOptions options;
-    options.master_deadline = seconds(30);
-    options.agent_deadline = seconds(30);
-    options.master_jitter_max = milliseconds(1);
-    options.agent_jitter_max = milliseconds(1);
-    return options;
-  }
-
-  SystemClock clock;
-  FixedRandom random{1};
-  uv::Loop loop;
-  CurlHttpClient http{loop, clock};
-  ingest::IngestCounters counters;
-  std::vector<MesosEvent> events;
-  MesosReader reader;
-};
+// Nothing here is about deadlines.
+MesosReaderOptions patient() {
+  MesosReaderOptions options = Reading::fast();
+  options.master_deadline = options.agent_deadline = seconds(30);
+  return options;
+}
 
 TEST_CASE("polls and agents get their own credentials, and other ones after a 401", "[daemon][auth]") {
   const auto answer = [](const std::string& want, std::string_view body) {
@@ -264,7 +246,7 @@ TEST_CASE("polls and agents get their own credentials, and other ones after a 40
   TokenFile masters("Bearer m1"), agents("Bearer a1");
   masters.auth.look();
   agents.auth.look();
-  Reading r({&masters.auth, &agents.auth});
+  Reading r(patient(), {&masters.auth, &agents.auth});
   masters.write("Bearer m2");
   agents.write("Bearer a2");
   r.reader.poll_master(master.server.url("/api/v1"), MasterCall::get_master);

@@ -4,8 +4,6 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <zlib.h>
-
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <memory>
@@ -13,6 +11,7 @@
 
 #include "daemon/uv/timer.h"
 #include "tests/daemon/support.h"
+#include "tests/replay/gzip.h"
 
 namespace extvold::daemon::tests {
 namespace {
@@ -45,22 +44,6 @@ HttpRequest post(std::string url, std::string body) {
   request.url = std::move(url);
   request.body = std::move(body);
   return request;
-}
-
-std::string gzip(const std::string& bytes) {
-  z_stream stream{};
-  constexpr int kGzipFormat = 15 + 16;  // zlib's largest window, gzip's header
-  REQUIRE(deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, kGzipFormat, 8, Z_DEFAULT_STRATEGY) == Z_OK);
-  std::string packed(deflateBound(&stream, static_cast<uLong>(bytes.size())), '\0');
-  std::string input(bytes);  // zlib's input is not const
-  stream.next_in = reinterpret_cast<Bytef*>(input.data());
-  stream.avail_in = static_cast<uInt>(input.size());
-  stream.next_out = reinterpret_cast<Bytef*>(packed.data());
-  stream.avail_out = static_cast<uInt>(packed.size());
-  REQUIRE(deflate(&stream, Z_FINISH) == Z_STREAM_END);
-  packed.resize(stream.total_out);
-  deflateEnd(&stream);
-  return packed;
 }
 
 int free_port() {
@@ -429,7 +412,7 @@ TEST_CASE("a paused stream stops the sender, and nothing is lost", "[daemon][htt
 TEST_CASE("a stream is unpacked where that was asked for, through pauses", "[daemon][http_client]") {
   std::string whole;
   for (int i = 0; i < 400'000; ++i) whole += fmt::format(R"({{"task_id":{{"value":"pg.{}"}}}},)", i);
-  const std::string packed = gzip(whole);
+  const std::string packed = replay::gzip(whole);
   REQUIRE(packed.size() < whole.size() / 4);
   std::string seen;
   RawServer server([&](Connection& connection, int) {

@@ -4,24 +4,15 @@
 
 #include <algorithm>
 
-#include "tests/reconcilers/engine_world.h"
+#include "tests/reconcilers/held.h"
 
 using extvold::testing::EngineWorld;
 namespace ev = extvold;
 
 namespace {
 
-// pgdata at a1 by task pg.1 of agent A1; a2 (agent A2) is there too.
-struct Held : EngineWorld {
-  explicit Held(ev::Policy policy = EngineWorld::default_policy()) : EngineWorld(std::move(policy)) {
-    subscribe();
-    agent_added("A1", "a1");
-    agent_added("A2", "a2");
-    make_volume("pgdata");
-    run_task("pg.1", "A1", "pgdata");
-    advance(ev::seconds(1));
-    REQUIRE(attached("pgdata", "a1"));
-  }
+struct Held : extvold::testing::Held {
+  using extvold::testing::Held::Held;
   void lose_a1() {
     silent_agents.insert("A1");
     task_updated("pg.1", "A1", ev::TaskState::task_unreachable, ev::StatusSource::source_master,
