@@ -96,6 +96,12 @@ void Subscription::drop(Errc code, std::string why) {
   });
 }
 
+void Subscription::retry_now() {
+  if (state_ != State::waiting) return;
+  backoff_.reset();
+  retry_.start(Duration{}, [this] { attempt(); });
+}
+
 void Subscription::set_heartbeat_interval(Duration interval) {
   if (interval < seconds(1) || interval > minutes(10)) return;
   config_.heartbeat_interval = interval;
@@ -103,6 +109,7 @@ void Subscription::set_heartbeat_interval(Duration interval) {
 }
 
 void Subscription::attempt() {
+  if (dropped_) return retry_.start(milliseconds(1), [this] { attempt(); });  // first it is reported
   auto urls = masters_();
   if (!urls) return close(urls.error().code, urls.error().message);
   if (urls->empty()) return close(Errc::invalid, "no master is configured");

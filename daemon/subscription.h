@@ -40,8 +40,8 @@ struct SubscriptionConfig {
 };
 
 // Where a master may be: `http://host:port` or a whole URL, tried in turn, one per attempt. Asked before each
-// attempt. An error (nobody leads) is reported as closed and tried again. THE PLACE FOR ZOOKEEPER: its
-// detector keeps the leader it saw last and answers with it here, and calls drop() when the leader changes.
+// attempt. An error (nobody leads) is reported as closed and tried again. With ZooKeeper this is the leader
+// that is known at that moment; when it changes, drop() and retry_now() are called.
 using MasterUrls = std::function<Result<std::vector<std::string>>()>;
 
 struct SubscriptionOpened {
@@ -80,6 +80,8 @@ class Subscription {
   // Gives up the present connection or attempt, e.g. for an undecodable record or a full queue; `closed`
   // follows.
   void drop(Errc code, std::string why);
+  // There is news about where to try: ends the wait between two attempts, and begins their backoff anew.
+  void retry_now();
   // What SUBSCRIBED said (heartbeat_interval_seconds), for this connection and the next. A value outside 1 s
   // to 10 min is not believed: the present one stays.
   void set_heartbeat_interval(Duration interval);

@@ -203,7 +203,9 @@ TEST_CASE("401, 403 and 503 say different things", "[daemon][auth]") {
   const std::string forbidden = refusal_text("agent", 403, "", &token.auth, Recipient::trusted);
   CHECK(forbidden.starts_with("answered 403 (the agent's ACLs do not allow this to the token of "));
   CHECK(refusal_text("master", 503, "No leader elected", nullptr, Recipient::trusted) ==
-        "answered 503: No leader elected (the master has no leader, or is still recovering: this passes)");
+        "answered 503: No leader elected (the masters have not agreed yet on who leads: this passes, if most "
+        "of "
+        "them run)");
   CHECK(refusal_text("master", 500, "", nullptr, Recipient::trusted) == "answered 500");
 }
 

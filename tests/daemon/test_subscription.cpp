@@ -153,14 +153,17 @@ TEST_CASE("a refusal is reported with the master's own words", "[daemon][subscri
     Errc code;
     std::string hint;
   };
-  const Case c =
-      GENERATE(Case{"401 Unauthorized", "401 Unauthorized.", Errc::permission, "credentials"},
-               Case{"403 Forbidden", "403 Forbidden.", Errc::permission, "ACLs"},
-               Case{"503 Service Unavailable", "No leader elected\n", Errc::unavailable, "this passes"},
-               Case{"415 Unsupported Media Type", "Expecting 'Content-Type' of application/json",
-                    Errc::invalid, "Mesos 1.11"},
-               Case{"500 Internal Server Error", "", Errc::unavailable, ""},
-               Case{"404 Not Found", std::string(100'000, 'x'), Errc::invalid, "xxx"});
+  const Case c = GENERATE(Case{"401 Unauthorized", "401 Unauthorized.", Errc::permission, "credentials"},
+                          Case{"403 Forbidden", "403 Forbidden.", Errc::permission, "ACLs"},
+                          Case{"503 Service Unavailable", "No leader elected\n", Errc::unavailable,
+                               "the masters have not agreed yet on who leads: this passes"},
+                          Case{"503 Service Unavailable", "Master has not finished recovery",
+                               Errc::unavailable, "it leads, and is still reading its registry: this passes"},
+                          Case{"503 Service Unavailable", "Busy", Errc::unavailable, "this passes"},
+                          Case{"415 Unsupported Media Type", "Expecting 'Content-Type' of application/json",
+                               Errc::invalid, "Mesos 1.11"},
+                          Case{"500 Internal Server Error", "", Errc::unavailable, ""},
+                          Case{"404 Not Found", std::string(100'000, 'x'), Errc::invalid, "xxx"});
   RawServer master([&](Connection& connection, int) {
     connection.read_request();
     connection.send(whole_answer(c.line, c.body));
