@@ -35,6 +35,7 @@ std::vector<Effect> Engine::step(Now now, Input input) {
   } else if (auto* command = std::get_if<CommandArrived>(&input)) {
     on_command(std::move(command->command), now);
   } else if (auto* changed = std::get_if<PolicyChanged>(&input)) {
+    if (!policy_.observe_only.empty() && changed->policy.observe_only.empty()) doubt_looks(now);
     policy_ = std::move(changed->policy);
     resolve_again({}, now);
     touch_all();
@@ -82,6 +83,15 @@ void Engine::start(Now now) {
     observed_.view_incomplete_why.clear();
   }
   next_audit_ = now.at + policy_.audit;
+}
+
+// While this daemon only observed another one may have acted, until just now: what was seen earlier does not
+// say where volumes are.
+void Engine::doubt_looks(Now now) {
+  for (const auto& [id, entry] : snapshot_.volumes()) {
+    VolumeView& view = observed_.volumes[id];
+    view.acted_at = std::max(view.acted_at, now.at);
+  }
 }
 
 // Whose claims or evidence this moves: what failed before is worth another try.

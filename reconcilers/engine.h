@@ -136,6 +136,7 @@ class Engine {
   void touch(VolumeId volume);
   void touch_all();
   void touch_askers(const AgentId& agent);
+  void doubt_looks(Now now);
   void look_at_dirty(Now now);
   void look_at_turn(Now now);
   void look_at(VolumeEntry const& entry, Now now, VolumePlan& out);
