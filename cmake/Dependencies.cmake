@@ -22,6 +22,17 @@ extvold_system(mount mount)
 extvold_system(microhttpd libmicrohttpd)
 extvold_system(zlib zlib)
 
+# ZooKeeper's C client, the single-threaded library: our loop drives it. It has no pkg-config file.
+find_path(EXTVOLD_zookeeper_HEADERS zookeeper/zookeeper.h)
+find_library(EXTVOLD_zookeeper_LIBRARY zookeeper_st)
+if(NOT EXTVOLD_zookeeper_HEADERS OR NOT EXTVOLD_zookeeper_LIBRARY)
+  message(FATAL_ERROR "libzookeeper_st: not found. Install what the build needs with: ./dev setup")
+endif()
+add_library(zookeeper_st UNKNOWN IMPORTED GLOBAL)
+set_target_properties(zookeeper_st PROPERTIES IMPORTED_LOCATION ${EXTVOLD_zookeeper_LIBRARY}
+                                              INTERFACE_INCLUDE_DIRECTORIES ${EXTVOLD_zookeeper_HEADERS})
+add_library(dep::zookeeper ALIAS zookeeper_st)
+
 find_package(Threads REQUIRED)
 find_package(tl-expected REQUIRED)    # header only: tl/expected.hpp
 find_package(nlohmann_json REQUIRED)  # header only

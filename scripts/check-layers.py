@@ -19,6 +19,7 @@ LAYERS = {
     "daemon": ["model", "ledger", "reconcilers", "host", "providers"],
     "daemon/ingest": ["model"],
     "daemon/uv": ["model"],
+    "daemon/zookeeper": ["model", "daemon/uv", "daemon"],  # of daemon/: Clock, Random, Backoff
     "tests": None,  # everything
     "bench": None,
 }
@@ -32,7 +33,8 @@ ONLY_IN = [
     (r"simdjson\.h", ["daemon/ingest"]),
     (r"(blkid|libmount)/.*", ["host"]),
     (r"nlohmann/.*", ["daemon", "providers", "host"]),
-    (r"(CLI|toml\+\+|systemd|microhttpd|zookeeper)(/.*|\.h)", ["daemon"]),
+    (r"(CLI|toml\+\+|systemd|microhttpd)(/.*|\.h)", ["daemon"]),
+    (r"zookeeper/.*", ["daemon/zookeeper"]),
     (r"(thread|(shared_)?mutex|condition_variable|atomic|future|semaphore|latch|barrier)|pthread\.h",
      ["ledger", "daemon"]),
     (r"(coroutine)", []),
@@ -120,6 +122,7 @@ GOOD = {
     "providers/local/local.cpp": '#include "providers/provider.h"\n#include "host/probe.h"\n',
     "daemon/driver.cpp": '#include "daemon/uv/loop.h"\n#include "providers/local/local.h"\n',
     "daemon/uv/loop.h": "#pragma once\n#include <uv.h>\n",
+    "daemon/zookeeper/session.cpp": '#include <zookeeper/zookeeper.h>\n#include "daemon/uv/loop.h"\n',
     "providers/local/local.h": "#pragma once\n",
     "tests/lib/fake.h": '#include "daemon/uv/loop.h"\n#include <catch2/catch.hpp>\n#include <sqlite3.h>\n',
 }
@@ -140,6 +143,7 @@ BAD = [
      "providers/ includes providers/local/local.h"),
     ({"host/x.cpp": "#include <thread>\n"}, "<thread> in host/"),
     ({"daemon/x.cpp": "#include <simdjson.h>\n"}, "<simdjson.h> in daemon/"),
+    ({"daemon/x.cpp": "#include <zookeeper/zookeeper.h>\n"}, "<zookeeper/zookeeper.h> in daemon/"),
     ({"daemon/x.cpp": "#include <coroutine>\n"}, "<coroutine> in daemon/"),
     ({"daemon/uv/x.cpp": '#include "ledger/database.h"\n'}, "daemon/uv/ includes ledger/database.h"),
     ({"daemon/x.cpp": '#include "tests/lib/fake.h"\n'}, "daemon/ includes tests/lib/fake.h"),
