@@ -19,6 +19,8 @@ Loop::Loop() {
 
 Loop::~Loop() {
   for (int i = 0; i < kDrainTurnsMax && uv_loop_alive(&loop_) != 0; ++i) uv_run(&loop_, UV_RUN_NOWAIT);
+  // A name lookup cannot be taken back; the resolver has time-outs of its own.
+  while (loop_.active_reqs.count > 0) uv_run(&loop_, UV_RUN_ONCE);
   EXTVOLD_CHECK(uv_loop_close(&loop_) == 0);
 }
 

@@ -1,0 +1,68 @@
+// Server: a real ZooKeeper server, of Debian's libzookeeper-java, in a process of its own on 127.0.0.1 with a
+// free port and a temporary directory. Ended with the object; nothing of it stays.
+#pragma once
+
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "daemon/zookeeper/session.h"
+#include "model/instant.h"
+#include "tests/daemon/support.h"
+
+namespace extvold::daemon::zookeeper::tests {
+
+using daemon::tests::FixedRandom;
+using daemon::tests::run_for;
+using daemon::tests::run_until;
+using daemon::tests::TempDir;
+
+// Why no server can be started on this machine; empty: one can.
+std::string why_no_server();
+
+class Server {
+ public:
+  Server();
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  void start();  // again: with what it knew when it was killed
+  void kill();
+  void freeze();  // it keeps its connections and says nothing
+  void thaw();
+
+  Address address(std::string path = "/mesos", std::string credentials = "") const;
+
+ private:
+  TempDir folder_;
+  int port_ = 0;
+  pid_t pid_ = -1;
+};
+
+// As long as the servers grant it: a slow machine must not end sessions by itself.
+inline constexpr Duration kTimeout = seconds(4);
+// Longer than a session may be silent; the process is as if it were frozen.
+inline void freeze_ourselves() { ::usleep(5'000'000); }
+inline SessionOptions options() { return {kTimeout, milliseconds(20), milliseconds(100)}; }
+
+// A second client, for what masters and operators do: each call waits for its answer.
+class Client {
+ public:
+  Client(uv::Loop& loop, Address address);
+  void create(const std::string& path, std::string_view data = "", NodeKind kind = NodeKind::permanent);
+  Status try_create(const std::string& path);
+  void remove(const std::string& path);  // and waits until it is gone
+  void remove_soon(const std::string& path) { session_.remove(path); }
+  std::vector<std::string> children(const std::string& path);
+  Node get(const std::string& path);
+
+ private:
+  uv::Loop& loop_;
+  SystemClock clock_;
+  FixedRandom random_{1};
+  Session session_;
+};
+
+}  // namespace extvold::daemon::zookeeper::tests
