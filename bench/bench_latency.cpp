@@ -172,7 +172,7 @@ class Bench {
     prepare(folder + "/ledger.db", events);
     DriverOptions options;
     options.ledger_path = folder + "/ledger.db";
-    options.masters = {"http://127.0.0.1:1"};
+    options.masters.urls = {"http://127.0.0.1:1"};
     auto provider = std::make_unique<InstantProvider>(loop_, clock_, events);
     provider_ = provider.get();
     std::vector<std::unique_ptr<providers::Provider>> providers;

@@ -27,8 +27,27 @@ constexpr std::size_t kSocketPathBytesMax = 107;  // sockaddr_un::sun_path, with
 
 // ---- [daemon]
 
+// [daemon] guard; its default was made from the path of the masters.
+void read_guard(ConfigTable& section, Config& config) {
+  const std::optional<std::string> path = section.text("guard");
+  if (!path) return;
+  if (!config.masters.zookeeper) {
+    section.warning("guard", "is without effect", "it belongs to a zk:// master; remove it");
+  } else if (const std::string problem = zookeeper::problem_of_path(*path); !problem.empty()) {
+    section.error(
+        "guard", fmt::format("\"{}\" {}", path->substr(0, 100), problem),
+        "write a path in ZooKeeper, as \"/extvold/mesos\"; the same for all daemons of the cluster");
+  } else {
+    config.masters.zookeeper->guard_path = *path;
+  }
+}
+
+// After [mesos]: with ZooKeeper any daemon may ask for the guard that is not told to keep off.
 void read_daemon(ConfigTable section, std::string_view host, Config& config) {
-  if (section.is_text("active")) {
+  read_guard(section, config);
+  if (config.masters.zookeeper && !section.has("active")) {
+    config.active = true;
+  } else if (section.is_text("active")) {
     const std::optional<std::string> named = section.text("active");
     config.active = named && *named == host;
     if (!config.active) {
@@ -51,8 +70,25 @@ void read_daemon(ConfigTable section, std::string_view host, Config& config) {
 
 // ---- [mesos]
 
-// "http://host:port", the form in which the rest of the program wants it. Empty: an error was reported. A URL
-// with credentials in it is not repeated.
+// The only one of its list: ZooKeeper knows all masters. No message holds what stands before the '@'.
+void read_zookeeper(ConfigTable& section, const std::vector<std::string>& given, std::string_view host,
+                    Config& config) {
+  if (given.size() > 1) {
+    return section.error("master", "names a zk:// address and something else besides",
+                         "leave only the zk:// address: all of its servers belong into that one text");
+  }
+  auto address = zookeeper::parse_address(given.front());
+  if (!address)
+    return section.error("master", std::move(address.error().what), std::move(address.error().remedy));
+  zookeeper::LinkOptions options;
+  options.guard_path = "/extvold" + address->path;
+  options.address = std::move(*address);
+  options.identity.host = std::string(host);
+  config.masters.zookeeper = std::move(options);
+}
+
+// "http://host:port", the form in which the rest of the program wants it. Empty: an error was reported. What
+// stands before an '@' is never repeated.
 std::string master_url(ConfigTable& section, const std::string& given) {
   constexpr std::string_view kHow =
       "write http://HOST:PORT or https://HOST:PORT, as \"http://10.0.0.1:5050\"";
@@ -60,17 +96,15 @@ std::string master_url(ConfigTable& section, const std::string& given) {
     section.error("master", std::move(what), std::string(remedy));
     return std::string();
   };
-  if (given.starts_with("zk://")) {
-    return bad(
-        "finding the leader by ZooKeeper is not built yet: it comes with the next release",
-        "name the masters by URL, as [\"http://10.0.0.1:5050\", \"http://10.0.0.2:5050\"]: the leader is "
-        "found by redirect");
-  }
-  if (given.find('@') != std::string::npos)
+  const std::string_view scheme = given.starts_with("https://") ? "https://" : "http://";
+  const bool zookeeper_meant = given.starts_with("zk:") || given.starts_with("ZK:");
+  if (!zookeeper_meant && given.find('@') != std::string::npos)
     return bad("has credentials in the URL",
                "remove them, and name a file that holds them with `credential`");
-  const std::string_view scheme = given.starts_with("https://") ? "https://" : "http://";
-  if (!given.starts_with(scheme)) return bad(fmt::format("\"{}\" is no URL", given.substr(0, 200)), kHow);
+  if (!given.starts_with(scheme)) {
+    return bad(fmt::format("\"{}\" is no URL", zookeeper::without_credentials(given).substr(0, 200)),
+               fmt::format("{}, or zk://HOST:2181/PATH, as \"zk://10.0.0.1:2181/mesos\"", kHow));
+  }
   std::string_view rest = std::string_view(given).substr(scheme.size());
   if (rest.ends_with('/')) rest.remove_suffix(1);
   const std::size_t colon = rest.rfind(':');
@@ -86,8 +120,6 @@ std::string master_url(ConfigTable& section, const std::string& given) {
     return bad(fmt::format("\"{}\" is not HOST:PORT", given.substr(0, 200)), kHow);
   return fmt::format("{}{}", scheme, rest);
 }
-
-bool is_https(const std::string& url) { return url.starts_with("https://"); }
 
 // A key that says where a secret or certificate is. What is no place is not repeated: it may be the secret.
 void read_place(ConfigTable& section, std::string_view key, std::string& place) {
@@ -142,8 +174,8 @@ void read_auth(ConfigTable& section, bool https, bool http, AuthConfig& auth) {
 
 void read_agents(ConfigTable section, Config& config) {
   Policy& policy = config.policy;
-  const bool matters = !config.masters.empty();
-  config.agents_https = matters && std::all_of(config.masters.begin(), config.masters.end(), is_https);
+  const bool matters = !config.masters.none();
+  config.agents_https = config.masters.all_https();
   if (const auto https = section.boolean("https")) config.agents_https = *https;
   config.agents_auth.section = "mesos.agents";
   read_auth(section, config.agents_https, !config.agents_https, config.agents_auth);
@@ -177,21 +209,40 @@ void read_agents(ConfigTable section, Config& config) {
       "detaches then wait for a person; state them if they are true of every agent");
 }
 
-void read_mesos(ConfigTable section, Config& config) {
-  Policy& policy = config.policy;
-  SubscriptionConfig& subscription = config.subscription;
-  if (const auto masters = section.texts("master")) {
+void read_masters(ConfigTable& section, std::string_view host, Config& config) {
+  const auto masters = section.texts("master");
+  const auto is_zookeeper = [](const std::string& one) { return one.starts_with(zookeeper::kScheme); };
+  if (masters && std::any_of(masters->begin(), masters->end(), is_zookeeper)) {
+    read_zookeeper(section, *masters, host, config);
+  } else if (masters) {
     for (const std::string& one : *masters) {
-      if (std::string url = master_url(section, one); !url.empty()) config.masters.push_back(std::move(url));
+      if (std::string url = master_url(section, one); !url.empty())
+        config.masters.urls.push_back(std::move(url));
     }
     if (masters->empty()) section.error("master", "is empty", "name at least one, or leave the key out");
   } else if (!section.has("master")) {
     section.warning("master", "is missing", "without it only operators' orders are carried out");
   }
-  const auto https = [](const std::string& url) { return is_https(url); };
+  // ZooKeeper does not say how the masters are spoken to.
+  const auto https = section.boolean("https");
+  const auto timeout = section.duration("zookeeper_timeout", seconds(1), minutes(5));
+  if (config.masters.zookeeper) {
+    config.masters.zookeeper->https = https.value_or(false);
+    if (timeout) config.masters.zookeeper->session.timeout = *timeout;
+    return;
+  }
+  for (const std::string_view key : {"https", "zookeeper_timeout"}) {
+    if (section.has(key))
+      section.warning(key, "is without effect", "it belongs to a zk:// master; remove it");
+  }
+}
+
+void read_mesos(ConfigTable section, std::string_view host, Config& config) {
+  Policy& policy = config.policy;
+  SubscriptionConfig& subscription = config.subscription;
+  read_masters(section, host, config);
   config.master_auth.section = "mesos";
-  read_auth(section, std::any_of(config.masters.begin(), config.masters.end(), https),
-            !std::all_of(config.masters.begin(), config.masters.end(), https), config.master_auth);
+  read_auth(section, config.masters.any_https(), !config.masters.all_https(), config.master_auth);
 
   const auto set = [&](std::string_view key, Duration min, Duration max, Duration& value) {
     if (const auto given = section.duration(key, min, max)) value = *given;
@@ -214,7 +265,7 @@ void read_mesos(ConfigTable section, Config& config) {
     section.error("agent_poll_min", "is more than agent_poll_max", "lower it, or raise agent_poll_max");
   if (subscription.backoff_min > subscription.backoff_max)
     section.error("reconnect_min", "is more than reconnect_max", "lower it, or raise reconnect_max");
-  policy.has_master = !config.masters.empty();
+  policy.has_master = !config.masters.none();
   read_agents(section.table("agents"), config);
   section.finish();
 }
@@ -463,8 +514,8 @@ ConfigResult parse_config(std::string_view text, std::string_view file, std::str
   Config config;
   config.file = std::string(file);
   ConfigTable top(&parsed.table(), "", problems);
+  read_mesos(top.table("mesos"), host, config);
   read_daemon(top.table("daemon"), host, config);
-  read_mesos(top.table("mesos"), config);
   read_places(top.table("ledger"), top.table("api"), top.table("log"), config);
   const std::vector<std::string> broken_providers = read_providers(top, config);
   read_drivers(top, broken_providers, config);
@@ -501,7 +552,14 @@ ConfigResult load_config(const std::string& file) {
   if (text.size() > kFileBytesMax) return unreadable("is larger than 1 MiB", "that is no configuration");
   std::array<char, 256> host{};
   if (gethostname(host.data(), host.size() - 1) != 0) host[0] = '\0';
-  return parse_config(text, file, host.data());
+  ConfigResult result = parse_config(text, file, host.data());
+  const bool has_secret = result.config && result.config->masters.zookeeper &&
+                          !result.config->masters.zookeeper->address.credentials.empty();
+  if (const std::string exposed = has_secret ? exposed_file(file) : std::string(); !exposed.empty()) {
+    result.warnings.push_back(
+        {file, 0, 0, "mesos.master", "holds a password, and the file is open to others", exposed});
+  }
+  return result;
 }
 
 std::vector<std::string> needs_restart(const Config& running, const Config& changed) {
@@ -530,7 +588,20 @@ std::vector<std::string> needs_restart(const Config& running, const Config& chan
       rows.emplace_back(d.driver, d.provider, d.attach_by, d.accept_executor_terminal_after);
     return rows;
   };
-  compare(running.masters == changed.masters, "mesos.master");
+  const auto zookeeper = [](const Config& one) {
+    const auto& options = one.masters.zookeeper;
+    return options ? *options : zookeeper::LinkOptions{};
+  };
+  compare(running.masters.urls == changed.masters.urls &&
+              zookeeper(running).address == zookeeper(changed).address,
+          "mesos.master");
+  compare(zookeeper(running).https == zookeeper(changed).https, "mesos.https");
+  compare(zookeeper(running).session.timeout == zookeeper(changed).session.timeout,
+          "mesos.zookeeper_timeout");
+  // With another address it is another path by itself.
+  compare(zookeeper(running).address != zookeeper(changed).address ||
+              zookeeper(running).guard_path == zookeeper(changed).guard_path,
+          "daemon.guard");
   compare(subscription(running) == subscription(changed),
           "mesos.reconnect_min, reconnect_max, silent_heartbeats_max");
   compare(std::pair(running.agents_https, running.agents_verify_hostname) ==

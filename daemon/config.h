@@ -14,6 +14,7 @@
 
 #include "daemon/auth/authenticator.h"
 #include "daemon/log.h"
+#include "daemon/masters.h"
 #include "daemon/subscription.h"
 #include "model/policy.h"
 #include "providers/local/local_config.h"
@@ -36,10 +37,10 @@ struct Config {
 
   // [daemon]. Not a mode: an `active` host acts as far as the ledger's mode and the holds allow. Elsewhere
   // the daemon observes whatever the ledger says (DESIGN.md section 14), and policy.observe_only says why.
-  bool active = false;
+  bool active = false;  // with ZooKeeper: that it asks for the guard, and acts while it holds it
 
   // [mesos]
-  std::vector<std::string> masters;  // http(s)://host:port; empty: no master, only operators' orders
+  Masters masters;  // none(): no master, only operators' orders
   SubscriptionConfig subscription;
   Duration agent_deadline = seconds(5);    // of each call to an agent
   std::int64_t agent_answer_max_mb = 8;    // of each answer of an agent

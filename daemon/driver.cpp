@@ -28,6 +28,7 @@ Driver::Driver(DriverParts parts, DriverOptions options, Policy policy,
       options_(std::move(options)),
       policy_(std::move(policy)),
       providers_(std::move(providers)),
+      configured_observe_only_(policy_.observe_only),
       master_auth_(options_.master_auth, parts.log),
       agents_auth_(options_.agents_auth, parts.log),
       reader_({parts.loop, parts.clock, parts.random, parts.http, parts.streams, ingest_counters_},
@@ -44,16 +45,20 @@ Driver::Driver(DriverParts parts, DriverOptions options, Policy policy,
       upkeep_(parts.loop),
       deferred_(parts.loop) {}
 
-Driver::~Driver() = default;
+Driver::~Driver() { disconnect_zookeeper(); }
 
 Status Driver::start() {
   EXTVOLD_CHECK(state_ == DriverState::starting);
   started_at_ = parts_.clock.wall();
-  if (!options_.masters.empty()) {
+  if (!options_.masters.none()) {
     master_auth_.look();
     agents_auth_.look();
   }
-  if (auto opened = open(); !opened && !start_reading(opened.error())) return opened;
+  connect_zookeeper();
+  if (auto opened = open(); !opened && !start_reading(opened.error())) {
+    disconnect_zookeeper();
+    return opened;
+  }
   upkeep_.start(kPruneFirst, [this] { upkeep(); });
   return {};
 }
@@ -156,6 +161,7 @@ void Driver::finish_stop() {
   if (state_ == DriverState::stopped) return;
   state_ = DriverState::stopped;
   unsubscribe();
+  disconnect_zookeeper();
   reader_.cancel();
   for (uv::Timer* timer : {&wake_, &reopen_, &pause_, &stop_deadline_, &upkeep_}) timer->stop();
   queue_.clear();
@@ -207,12 +213,22 @@ void Driver::with_ledger(std::function<void(ledger::Ledger&)> job, std::function
 void Driver::set_policy(Policy policy) {
   policy.providers = policy_.providers;
   policy.drivers = policy_.drivers;
-  policy_ = policy;
-  if (state_ == DriverState::running) post(reconcilers::PolicyChanged{std::move(policy)});
+  const bool asked_before = configured_observe_only_.empty();
+  configured_observe_only_ = policy.observe_only;
+  settle_candidate();
+  if (link_ != nullptr && policy.observe_only.empty()) {  // refresh_guard() goes on from there
+    policy.observe_only =
+        asked_before ? policy_.observe_only : "extvold's guard in ZooKeeper is being asked for";
+  }
+  if (!configured_observe_only_.empty()) guard_epoch_ = 0;
+  policy_ = std::move(policy);
+  policy_told_ = false;
+  guard_news_ = true;
+  post(reconcilers::TimerFired{});  // drain() tells the engine before anything else
 }
 
 void Driver::set_auth(AuthConfig master, AuthConfig agents) {
-  if (options_.masters.empty()) return;
+  if (options_.masters.none()) return;
   master_auth_.set(std::move(master));
   agents_auth_.set(std::move(agents));
 }
@@ -289,6 +305,8 @@ DriverStatus Driver::status() const {
   out.master = master_;
   out.subscription_error = subscription_error_;
   out.subscription_since = subscription_since_;
+  out.masters_by_url = !options_.masters.urls.empty();
+  if (link_ != nullptr) out.zookeeper = link_->status();
   out.events_queued = events_queued_;
   out.batches_uncommitted = uncommitted_.size();
   out.calls_running = calls_running_;
@@ -310,7 +328,9 @@ std::string Driver::unsettled() const {
     if (!told) return fmt::format("provider {} has not answered yet", provider.name.value);
   }
   if (observing_ > 0) return fmt::format("{} questions to providers are under way", observing_);
-  if (!options_.masters.empty()) {
+  if (link_ != nullptr && configured_observe_only_.empty() && !link_->guard_decided(parts_.clock.now()))
+    return policy_.observe_only;
+  if (!options_.masters.none()) {
     if (!observed().view_complete) return fmt::format("the Mesos view: {}", observed().view_incomplete_why);
     for (const auto& [id, agent] : observed().agents) {
       if (agent.registered && !agent.complete() && agent.api_error.empty())

@@ -19,6 +19,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -30,6 +31,7 @@
 #include "daemon/ingest/counters.h"
 #include "daemon/ledger_session.h"
 #include "daemon/log.h"
+#include "daemon/masters.h"
 #include "daemon/mesos_reader.h"
 #include "daemon/random.h"
 #include "daemon/subscription.h"
@@ -67,7 +69,7 @@ struct DriverOptions {
   // Reads the ledger once, without its lock, and commits to memory only: `reconcile --dry-run`. Give it a
   // Policy with `observe_only` set, so that nothing is ever intended.
   bool dry_run = false;
-  std::vector<std::string> masters;  // empty: no subscription
+  Masters masters;  // none(): no subscription
   SubscriptionConfig subscription;
   AuthConfig master_auth;
   AuthConfig agents_auth;
@@ -113,6 +115,8 @@ struct DriverStatus {
   std::string master;              // URL that answered, with open; else what was tried last
   std::string subscription_error;  // of the newest loss or failed attempt; empty: none since it opened
   WallTime subscription_since;     // of the present state
+  bool masters_by_url = false;     // how the leader is found; with `zookeeper` by that
+  std::optional<zookeeper::LinkStatus> zookeeper;
   std::size_t events_queued = 0;
   std::size_t batches_uncommitted = 0;
   std::size_t calls_running = 0;
@@ -218,8 +222,19 @@ class Driver {
   void note_history(const Uncommitted& batch);
   providers::Provider& provider(const ProviderName& name);
 
+  // driver_zookeeper.cpp: who leads, and who of several daemons acts
+  void connect_zookeeper();
+  void disconnect_zookeeper();
+  void on_leader();
+  void on_guard();
+  void on_zookeeper_session();
+  void settle_candidate();
+  bool refresh_guard();
+  bool may_start_calls() const;
+
   // driver_stream.cpp: the subscription
   void subscribe();
+  void begin_subscription();
   void unsubscribe();
   void on_opened(const SubscriptionOpened& opened);
   Flow on_bytes(std::string_view bytes);
@@ -258,7 +273,16 @@ class Driver {
   std::size_t calls_running_ = 0;  // those of earlier engines included
   std::size_t observing_ = 0;
 
+  std::unique_ptr<zookeeper::Link> link_;
+  std::string configured_observe_only_;  // policy_.observe_only without what the guard adds
+  bool policy_told_ = true;              // the engine knows policy_
+  std::int64_t guard_epoch_ = 0;         // with which we act; 0: we do not
+  bool guard_news_ = false;              // why nothing is done may have another reason
+  std::string leader_node_;              // whose events count; empty: nobody's
+  std::string leader_url_;
+
   std::unique_ptr<Subscription> subscription_;
+  bool subscription_begun_ = false;
   std::unique_ptr<ingest::RecordDecoder> decoder_;
   SubscriptionState subscription_state_ = SubscriptionState::none;
   std::string master_;

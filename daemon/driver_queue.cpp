@@ -75,6 +75,13 @@ void Driver::drain() {
   scheduled_ = false;
   const Instant began = parts_.clock.now();
   while (!queue_.empty()) {
+    // What may be done is told before anything that could start a call. After a failed commit nothing can.
+    if (refresh_guard()) policy_told_ = false;
+    if (!policy_told_ && !std::holds_alternative<reconcilers::CommitFailed>(queue_.front())) {
+      policy_told_ = true;
+      step(reconcilers::PolicyChanged{policy_});
+      continue;
+    }
     reconcilers::Input input = std::move(queue_.front());
     queue_.pop_front();
     if (const auto* events = std::get_if<reconcilers::EventsArrived>(&input))
@@ -180,12 +187,21 @@ void Driver::carry_out(reconcilers::ObserveProvider& effect) {
 
 void Driver::carry_out(reconcilers::Execute& effect) {
   EXTVOLD_CHECK(!options_.dry_run);
+  if (!may_start_calls()) {
+    OperationResult result;
+    result.id = effect.call.operation.id;
+    result.state = OperationState::failed;
+    result.error = {Errc::unavailable, "not started: extvold's guard in ZooKeeper was lost just before"};
+    result.ended_at = parts_.clock.now();
+    return post(reconcilers::OperationEnded{std::move(result)});
+  }
   ++calls_running_;
   ++counts_.calls_started;
   const ProviderName name = effect.call.volume.pool.provider;
   provider(name).execute(std::move(effect.call), [this, engine = engine_number_](OperationResult result) {
     --calls_running_;
     ++counts_.calls_ended;
+    settle_candidate();
     if (engine == engine_number_) post(reconcilers::OperationEnded{std::move(result)});
   });
 }

@@ -18,17 +18,27 @@ std::string without_numbers(std::string text) {
 }  // namespace
 
 void Driver::subscribe() {
-  if (options_.masters.empty()) return;
+  if (options_.masters.none()) return;
   Subscription::Callbacks callbacks;
   callbacks.opened = [this](const SubscriptionOpened& opened) { on_opened(opened); };
   callbacks.bytes = [this](std::string_view bytes) { return on_bytes(bytes); };
   callbacks.closed = [this](const SubscriptionClosed& closed) { on_closed(closed); };
-  const auto masters = [this] { return Result<std::vector<std::string>>(options_.masters); };
+  const auto masters = [this]() -> Result<std::vector<std::string>> {
+    if (link_ != nullptr) return link_->master_urls();
+    return options_.masters.urls;
+  };
   subscription_ =
       std::make_unique<Subscription>(parts_.loop, parts_.streams, parts_.clock, parts_.random,
                                      options_.subscription, masters, &master_auth_, std::move(callbacks));
   subscription_state_ = SubscriptionState::connecting;
   subscription_since_ = parts_.clock.wall();
+  subscription_begun_ = false;
+  if (link_ == nullptr || link_->leader()) return begin_subscription();
+  subscription_error_ = link_->why_none();  // on_leader() goes on
+}
+
+void Driver::begin_subscription() {
+  subscription_begun_ = true;
   subscription_->start();
 }
 
@@ -43,6 +53,14 @@ void Driver::unsubscribe() {
 }
 
 void Driver::on_opened(const SubscriptionOpened& opened) {
+  // Who leads is known; a redirect to somebody else is of a master that does not know it yet. What the other
+  // one says counts no more.
+  if (link_ != nullptr && opened.redirects > 0 && link_->leader() && link_->leader()->unreadable.empty()) {
+    return subscription_->drop(Errc::unavailable,
+                               fmt::format("{} leads by ZooKeeper, and it redirects elsewhere: it does not "
+                                           "know yet that it leads",
+                                           leader_url_));
+  }
   ++counts_.streams_opened;
   reader_.cancel_master();
   decoder_ = std::make_unique<ingest::RecordDecoder>(ingest_counters_);

@@ -1,5 +1,7 @@
 #include "daemon/machine.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -11,6 +13,7 @@ DriverOptions driver_options(const Config& config) {
   DriverOptions options;
   options.ledger_path = config.ledger_path;
   options.masters = config.masters;
+  if (options.masters.zookeeper) options.masters.zookeeper->identity.pid = getpid();
   options.subscription = config.subscription;
   options.master_auth = config.master_auth;
   options.agents_auth = config.agents_auth;

@@ -44,7 +44,7 @@ std::vector<std::string> what_is_missing(const Config& config, const Driver& dri
   std::vector<std::string> out;
   const Observed& observed = driver.observed();
   if (!unsettled.empty()) out.push_back(std::move(unsettled));
-  if (!config.masters.empty() && !observed.view_complete && out.empty())
+  if (!config.masters.none() && !observed.view_complete && out.empty())
     out.push_back(fmt::format("the Mesos view: {}", observed.view_incomplete_why));
   for (const auto& [name, view] : observed.providers) {
     if (!view.why_incomplete.empty())

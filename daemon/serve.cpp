@@ -64,8 +64,8 @@ class Service {
                           {"sequence", status.committed.value},
                           {"state", to_text(status.state)},
                           {"mode", to_text(driver_->snapshot().mode)},
-                          {"acting", config_.policy.observe_only.empty() ? "as the mode says"
-                                                                         : config_.policy.observe_only},
+                          {"acting", driver_->policy().observe_only.empty() ? "as the mode says"
+                                                                            : driver_->policy().observe_only},
                           {"volumes", driver_->snapshot().volumes().size()},
                           {"socket", config_.socket_path}});
     notify_.ready(status_line());

@@ -37,6 +37,33 @@ Json calls_view(const World& world) {
   return out;
 }
 
+// How the leader is found, and who of several daemons acts. Credentials are in none of it.
+Json zookeeper_view(const std::optional<zookeeper::LinkStatus>& link) {
+  if (!link) return nullptr;
+  const auto text_or_null = [](const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); };
+  Json leader = nullptr;
+  if (!link->leader_node.empty()) {
+    leader = {{"node", link->leader_node},
+              {"id", text_or_null(link->leader_id)},
+              {"url", link->leader_url},
+              {"hostname", text_or_null(link->leader_hostname)}};
+  }
+  return {{"address", link->address},
+          {"session", std::string(to_text(link->session))},
+          {"session_since", time_or_null(link->session_since)},
+          {"session_id", text_or_null(link->session_id)},
+          {"session_error", text_or_null(link->session_error)},
+          {"leader", std::move(leader)},
+          {"leader_error", text_or_null(link->leader_error)},
+          {"guard",
+           {{"path", link->guard_path},
+            {"held", link->guard_acting},
+            {"node", text_or_null(link->guard_node)},
+            {"epoch", link->guard_epoch == 0 ? Json(nullptr) : Json(link->guard_epoch)},
+            {"holder", text_or_null(link->guard_holder)},
+            {"why_not_held", text_or_null(link->guard_reason)}}}};
+}
+
 Json mesos_view(const World& world, const StatusFacts& facts) {
   const MesosView& view = world.snapshot.view;
   Json out = {
@@ -50,6 +77,10 @@ Json mesos_view(const World& world, const StatusFacts& facts) {
       {"master_version", view.master_version},
       {"calls", calls_view(world)}};
   if (!facts.driver) return out;
+  out["leader_by"] = facts.driver->zookeeper        ? Json("zookeeper")
+                     : facts.driver->masters_by_url ? Json("url")
+                                                    : Json(nullptr);
+  out["zookeeper"] = zookeeper_view(facts.driver->zookeeper);
   out["subscription"] = std::string(to_text(facts.driver->subscription));
   out["master"] = facts.driver->master;
   out["since"] = time_or_null(facts.driver->subscription_since);

@@ -78,6 +78,33 @@ std::string ingest_text(const Json& activity) {
   return counts == "none" ? std::string() : line("ingest", counts);
 }
 
+std::string zookeeper_text(const Json& zookeeper, Style style) {
+  const std::string session = text_of(zookeeper, "session");
+  std::string out =
+      fmt::format("{}: {}", text_of(zookeeper, "address"),
+                  painted(session, session == "connected" ? Paint::good : Paint::attention, style.colours));
+  if (const std::string error = text_of(zookeeper, "session_error"); !error.empty())
+    out += fmt::format(" ({})", error);
+  const Json& leader = part(zookeeper, "leader");
+  if (leader.is_object()) {
+    const std::string id = text_of(leader, "id");
+    out += fmt::format("; leader {} by {}{}{}", text_of(leader, "url"), text_of(leader, "node"),
+                       id.empty() ? "" : ", id ", id);
+  } else {
+    out += "; no leader";
+  }
+  if (const std::string error = text_of(zookeeper, "leader_error"); !error.empty())
+    out += fmt::format(" ({})", error);
+  const Json& guard = part(zookeeper, "guard");
+  if (part(guard, "held") == true) {
+    out += fmt::format("; guard {} held, epoch {}", text_of(guard, "path"), number_of(guard, "epoch"));
+  } else {
+    out += fmt::format("; guard {} {}", text_of(guard, "path"),
+                       painted("not held", Paint::attention, style.colours));
+  }
+  return out;
+}
+
 std::string mode_text(const Json& status, Style style) {
   const std::string mode = text_of(status, "mode");
   std::string out = painted(mode, paint_of(mode), style.colours);
@@ -159,6 +186,8 @@ std::string render_status(const Json& status, Style style) {
   out += "\n";
   out += line("mode", mode_text(status, style));
   out += line("mesos", mesos_text(status, style));
+  if (const Json& zookeeper = part(part(status, "mesos"), "zookeeper"); zookeeper.is_object())
+    out += line("zookeeper", zookeeper_text(zookeeper, style));
   out += calls_text(list_of(part(status, "mesos"), "calls"), style);
   out += ingest_text(part(status, "activity"));
   const Json& ledger = part(status, "ledger");

@@ -1,6 +1,8 @@
 // The configuration: what is read, and each way to write it wrong with its place, its key and its remedy.
 #include "daemon/config.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <fstream>
@@ -88,7 +90,8 @@ TEST_CASE("config: a small one, with every default") {
   const dm::Config& config = *result.config;
   CHECK(config.active);
   CHECK(config.policy.observe_only.empty());
-  CHECK(config.masters == std::vector<std::string>{"http://127.0.0.1:5050"});
+  CHECK(config.masters.urls == std::vector<std::string>{"http://127.0.0.1:5050"});
+  CHECK_FALSE(config.masters.zookeeper);
   CHECK(config.ledger_path == "/var/lib/extvold/ledger.db");
   CHECK(config.socket_path == "/run/extvold/extvold.sock");
   CHECK(config.socket_group.empty());
@@ -167,7 +170,7 @@ detach_storm_window = "1m"
   REQUIRE(result.config.has_value());
   const dm::Config& config = *result.config;
   CHECK(config.active);
-  CHECK(config.masters == std::vector<std::string>{"http://m1:5050", "http://[::1]:5050"});
+  CHECK(config.masters.urls == std::vector<std::string>{"http://m1:5050", "http://[::1]:5050"});
   CHECK(config.policy.master_poll == minutes(2));
   CHECK(config.policy.master_poll_min == seconds(2));
   CHECK(config.master_deadline == seconds(30));
@@ -205,6 +208,62 @@ detach_storm_window = "1m"
   CHECK(config.policy.detach_storm_window == minutes(1));
   // An assumption and agents that prove nothing: it works, and it is said.
   CHECK(result.warnings.size() == 3);  // mesos.agents, format_host, accept
+}
+
+TEST_CASE("config: the leader by ZooKeeper, and a guard for those who may act") {
+  const auto with = [](std::string_view active, std::string_view more = "") {
+    std::string text = base_but("\"http://127.0.0.1:5050\"", "\"zk://me:secret@h1:2181,h2:2182/a/mesos\"");
+    const std::size_t at = text.find("active = true");
+    text.replace(at, std::string_view("active = true").size(), std::string(active));
+    return parse(text + std::string(more));
+  };
+  const dm::ConfigResult result = with("");
+  REQUIRE(result.config.has_value());
+  const dm::Config& config = *result.config;
+  CHECK(config.masters.urls.empty());
+  CHECK(config.policy.has_master);
+  REQUIRE(config.masters.zookeeper);
+  CHECK(config.masters.zookeeper->address.text() == "zk://h1:2181,h2:2182/a/mesos");
+  CHECK(config.masters.zookeeper->address.credentials == "me:secret");
+  CHECK(config.masters.zookeeper->guard_path == "/extvold/a/mesos");
+  CHECK(config.masters.zookeeper->identity.host == "m1.example");
+  CHECK(config.masters.zookeeper->session.timeout == seconds(10));
+  CHECK(config.active);  // left out: the guard decides
+  CHECK(with("active = true").config->active);
+  CHECK_FALSE(with("active = false").config->policy.observe_only.empty());
+  CHECK_FALSE(with("active = \"m2.example\"").config->policy.observe_only.empty());
+
+  CHECK_FALSE(config.agents_https);
+
+  // Spoken to by https, if the configuration says so: ZooKeeper does not.
+  std::string secure =
+      base_but("master = \"http://127.0.0.1:5050\"", "master = \"zk://h1:2181/mesos\"\nhttps = true");
+  const dm::ConfigResult https = parse(secure);
+  REQUIRE(https.config.has_value());
+  CHECK(https.config->masters.zookeeper->https);
+  CHECK(https.config->agents_https);
+  // A password in a file that all can read.
+  const dm::tests::TempDir folder;
+  const auto exposed = [&](mode_t mode) {
+    const std::string path = folder.path("extvold.toml");
+    std::ofstream(path) << base_but("\"http://127.0.0.1:5050\"", "\"zk://me:secret@h1:2181/mesos\"");
+    REQUIRE(::chmod(path.c_str(), mode) == 0);
+    std::string out;
+    for (const std::string& text : texts(dm::load_config(path).warnings)) out += text + "\n";
+    CHECK(out.find("secret") == std::string::npos);
+    return out.find("mesos.master: holds a password") != std::string::npos;
+  };
+  CHECK(exposed(0644));
+  CHECK_FALSE(exposed(0600));
+
+  const dm::ConfigResult changed = with("guard = \"/x\"");
+  REQUIRE(changed.config.has_value());
+  CHECK(changed.config->masters.zookeeper->guard_path == "/x");
+  CHECK(dm::needs_restart(config, *changed.config) == std::vector<std::string>{"daemon.guard"});
+  CHECK(dm::needs_restart(config, *parse(kBase).config) == std::vector<std::string>{"mesos.master"});
+  const dm::ConfigResult bad = with("guard = \"x\"");
+  REQUIRE(bad.errors.size() == 1);
+  CHECK(dm::to_text(bad.errors[0]).find("daemon.guard: \"x\" does not begin with a /") != std::string::npos);
 }
 
 TEST_CASE("config: who may act") {
@@ -276,10 +335,12 @@ TEST_CASE("config: each way to write it wrong is said with its place, its key an
        "x.toml:17:1: api.socket: has 121 bytes: a unix socket's path has at most 107"},
       {base_with("[api]\ngroup = \"\"\n"), "x.toml:17:1: api.group: is empty"},
       // the master
-      {base_but("\"http://127.0.0.1:5050\"", "\"zk://10.0.0.1:2181/mesos\""),
-       "x.toml:4:1: mesos.master: finding the leader by ZooKeeper is not built yet: it comes with the next "
-       "release: "
-       "name the masters by URL"},
+      {base_but("\"http://127.0.0.1:5050\"", "\"zk://10.0.0.1/mesos\""),
+       "x.toml:4:1: mesos.master: \"10.0.0.1\" has no port: write zk://HOST:2181"},
+      {base_but("\"http://127.0.0.1:5050\"", "[\"zk://a:1/m\", \"http://b:5050\"]"),
+       "x.toml:4:1: mesos.master: names a zk:// address and something else besides: leave only"},
+      {base_but("\"http://127.0.0.1:5050\"", "\"zk:/me:secret@h:2181/m\""),
+       "x.toml:4:1: mesos.master: \"...@h:2181/m\" is no URL: write http://HOST:PORT"},
       {base_but("\"http://127.0.0.1:5050\"", "\"127.0.0.1:5050\""),
        "x.toml:4:1: mesos.master: \"127.0.0.1:5050\" is no URL: write http://HOST:PORT"},
       {base_but("\"http://127.0.0.1:5050\"", "\"http://127.0.0.1\""),
@@ -453,7 +514,7 @@ TEST_CASE("config: who we are and whom we trust, for masters and for agents") {
       "format_host = \"f\"\n[drivers.x]\nprovider = \"local~lab\"\n");
   REQUIRE(got.config.has_value());
   CHECK(texts(got.warnings).empty());
-  CHECK(got.config->masters == std::vector<std::string>{"https://m1:5050", "https://m2:5050"});
+  CHECK(got.config->masters.urls == std::vector<std::string>{"https://m1:5050", "https://m2:5050"});
   CHECK(got.config->master_auth ==
         dm::AuthConfig{"mesos", "systemd:mesos", "", "", "/ca", "/c", "systemd:key", false});
   CHECK(got.config->agents_auth == dm::AuthConfig{"mesos.agents", "", "/t", "Bearer ", "", "", "", false});
@@ -469,6 +530,8 @@ TEST_CASE("config: who we are and whom we trust, for masters and for agents") {
   warns("credential = \"/c\"", "credential: is sent without encryption");
   warns("token = \"/t\"", "token: is sent without encryption");
   warns("ca = \"/ca\"", "ca: has no effect");
+  warns("https = true", "https: is without effect");
+  warns("zookeeper_timeout = \"5s\"", "zookeeper_timeout: is without effect");
   const dm::ConfigResult insecure = parse(base_but(
       "master = \"http://127.0.0.1:5050\"", "insecure_skip_verify = true\nmaster = \"https://m:5050\""));
   REQUIRE_FALSE(insecure.warnings.empty());

@@ -209,7 +209,7 @@ struct World {
     policy.detach_linger = milliseconds(1);
     DriverOptions options;
     options.ledger_path = ledger_path();
-    options.masters = {"http://127.0.0.1:1"};
+    options.masters.urls = {"http://127.0.0.1:1"};
     options.subscription.backoff_min = milliseconds(1);
     options.subscription.backoff_max = milliseconds(5);
     options.reader.master_jitter_max = {};
@@ -641,7 +641,7 @@ TEST_CASE("driver: a dry run beside it reads the same, changes nothing and start
   World dry([&](DriverOptions& options) {
     options.ledger_path = world.ledger_path();
     options.dry_run = true;
-    options.masters.clear();
+    options.masters.urls.clear();
   });
   REQUIRE(dry.driver->start());
   dry.until([&] { return dry.driver->status().counts.observations > 0; });
