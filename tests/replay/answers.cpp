@@ -43,6 +43,19 @@ bool accepts(const std::optional<std::string>& accept, std::string_view type) {
          accept->find("application/*") != std::string::npos;
 }
 
+// As a master answers /slaves?slave_id=ID: its list with at most that one.
+void keep_agent(std::string& body, const std::string& id) {
+  Json answer = parse_json(body);
+  const Json* all = find_path(answer, {"slaves"});
+  if (all == nullptr || !all->is_array()) return;
+  Json kept = Json::array();
+  for (const Json& one : *all) {
+    if (text_at(one, {"id"}) == id) kept.push_back(one);
+  }
+  answer["slaves"] = std::move(kept);
+  body = dump_json(answer);
+}
+
 std::string lower(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(),
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
@@ -119,7 +132,9 @@ Reply Answers::plain_get(const Ask& ask, int view, Moment at) const {
   if (row == nullptr) return lacking(404, "404 Not Found.", "no recorded answer to " + ask.path);
   if (ask.method != "GET" && ask.method != "HEAD") return not_allowed("GET", ask.method);
   if (ask.endpoint == "m1" && path == "/metrics/snapshot") return metrics(*row, at);
-  return from_row(*row);
+  Reply reply = from_row(*row);
+  if (ask.slave_id && path == "/slaves") keep_agent(reply.body, *ask.slave_id);
+  return reply;
 }
 
 Reply Answers::subscribe(int view, Moment at) const {

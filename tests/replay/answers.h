@@ -22,6 +22,7 @@ struct Ask {
   std::optional<std::string> accept;
   std::optional<std::string> authorization;
   std::string body;
+  std::optional<std::string> slave_id{};  // of GET /slaves: only this agent
 };
 
 struct Reply {

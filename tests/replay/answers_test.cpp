@@ -55,6 +55,17 @@ TEST_CASE("an answer is the recorded one, byte for byte", "[answers]") {
   CHECK(cluster.get("a1", "/metrics/snapshot", 10'000).status == 200);
 }
 
+TEST_CASE("of all agents the one that is asked for", "[answers]") {
+  const Cluster cluster("reservations");
+  Ask ask{"m1", "GET", "/slaves", std::nullopt, std::nullopt, std::nullopt, ""};
+  const Answers answers(cluster.history, cluster.addresses, cluster.credentials);
+  CHECK(find_path(parse_json(answers.answer(ask, 9000).body), {"slaves"})->size() == 2);
+  ask.slave_id = "890b7b36-aed5-4fcd-bfe4-4d211781bd02-S1";
+  CHECK(find_path(parse_json(answers.answer(ask, 9000).body), {"slaves"})->size() == 1);
+  ask.slave_id = "nosuch";
+  CHECK(find_path(parse_json(answers.answer(ask, 9000).body), {"slaves"})->empty());
+}
+
 TEST_CASE("the checks before a call are Mesos' own", "[answers]") {
   const Cluster cluster("move");
   const Answers answers(cluster.history, cluster.addresses, cluster.credentials);

@@ -57,8 +57,12 @@ struct HttpCallbacks {
       request->ask.endpoint = port->endpoint_;
       request->ask.method = method;
       request->ask.path = url;
-      // The recorded answers are to questions without arguments; only metrics have harmless ones (timeout).
-      if (MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, nullptr, nullptr) > 0 &&
+      if (const char* id = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "slave_id"))
+        request->ask.slave_id = id;
+      // The recorded answers are to questions without arguments; only metrics have harmless ones (timeout),
+      // and what asks for one agent is answered out of all.
+      const bool one_agent = request->ask.slave_id && request->ask.path.ends_with("/slaves");
+      if (!one_agent && MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, nullptr, nullptr) > 0 &&
           !request->ask.path.ends_with("/metrics/snapshot")) {
         request->ask.path += "?…";
       }
