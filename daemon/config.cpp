@@ -261,6 +261,14 @@ void read_mesos(ConfigTable section, std::string_view host, Config& config) {
   }
   if (const auto count = section.integer("silent_heartbeats_max", 1, 100))
     subscription.silent_heartbeats_max = static_cast<int>(*count);
+  for (const std::string& word : section.texts("operations").value_or(std::vector<std::string>{})) {
+    if (const auto kind = from_text<MesosOperationKind>(word)) {
+      policy.mesos_calls.push_back(*kind);
+    } else {
+      section.error("operations", fmt::format("\"{}\" is not known here", word.substr(0, 64)),
+                    fmt::format("write some of {}", fmt::join(enum_texts(MesosOperationKind{}), ", ")));
+    }
+  }
   if (policy.agent_poll_min > policy.agent_poll_max)
     section.error("agent_poll_min", "is more than agent_poll_max", "lower it, or raise agent_poll_max");
   if (subscription.backoff_min > subscription.backoff_max)

@@ -37,6 +37,7 @@ Driver::Driver(DriverParts parts, DriverOptions options, Policy policy,
                 post_events(std::move(events));
                 return must_pause() ? Flow::pause : Flow::go_on;
               }),
+      caller_(parts.http, parts.clock, &master_auth_, options_.reader.master_deadline),
       reopen_backoff_(options_.reopen_min, options_.reopen_max),
       wake_(parts.loop),
       reopen_(parts.loop),
@@ -320,7 +321,7 @@ DriverStatus Driver::status() const {
 std::string Driver::unsettled() const {
   if (state_ != DriverState::running) return fmt::format("extvold is {}", to_text(state_));
   if (!queue_.empty() || !uncommitted_.empty()) return "what arrived is not recorded yet";
-  if (calls_running_ > 0) return fmt::format("{} calls at providers are under way", calls_running_);
+  if (calls_running_ > 0) return fmt::format("{} calls are under way", calls_running_);
   for (const ProviderInfo& provider : policy_.providers) {
     const auto view = observed().providers.find(provider.name);
     const bool told = view != observed().providers.end() &&

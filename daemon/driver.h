@@ -32,6 +32,7 @@
 #include "daemon/ledger_session.h"
 #include "daemon/log.h"
 #include "daemon/masters.h"
+#include "daemon/mesos_caller.h"
 #include "daemon/mesos_reader.h"
 #include "daemon/random.h"
 #include "daemon/subscription.h"
@@ -214,6 +215,7 @@ class Driver {
   void carry_out(reconcilers::ReadAgent& effect);
   void carry_out(reconcilers::PollMaster& effect);
   void carry_out(reconcilers::Execute& effect);
+  void carry_out(reconcilers::CallMaster& effect);
   void carry_out(reconcilers::Reply& effect);
   void carry_out(reconcilers::WakeAt& effect);
   void carry_out(reconcilers::Stop& effect);
@@ -294,6 +296,7 @@ class Driver {
   Authenticator master_auth_;
   Authenticator agents_auth_;
   MesosReader reader_;
+  MesosCaller caller_;
   Backoff reopen_backoff_;
   uv::Timer wake_;
   uv::Timer reopen_;

@@ -206,6 +206,28 @@ void Driver::carry_out(reconcilers::Execute& effect) {
   });
 }
 
+void Driver::carry_out(reconcilers::CallMaster& effect) {
+  EXTVOLD_CHECK(!options_.dry_run);
+  if (!may_start_calls() || subscription_state_ != SubscriptionState::open) {
+    MesosCallResult result;
+    result.id = effect.operation.id;
+    result.agent = effect.operation.agent;
+    result.answer = MesosAnswer::refused;
+    result.error = {Errc::unavailable, "not asked: the master, or extvold's guard in ZooKeeper, was lost"};
+    result.ended_at = parts_.clock.now();
+    return post(reconcilers::MesosCallEnded{std::move(result)});
+  }
+  ++calls_running_;
+  ++counts_.calls_started;
+  caller_.call(master_, master_recipient_, std::move(effect.operation),
+               [this, engine = engine_number_](MesosCallResult result) {
+                 --calls_running_;
+                 ++counts_.calls_ended;
+                 settle_candidate();
+                 if (engine == engine_number_) post(reconcilers::MesosCallEnded{std::move(result)});
+               });
+}
+
 void Driver::carry_out(reconcilers::PollMaster& effect) {
   // Closed meanwhile: the engine will know, and asks anew after the next subscription.
   if (subscription_state_ == SubscriptionState::open)

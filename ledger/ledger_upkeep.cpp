@@ -235,6 +235,8 @@ Status Ledger::prune_in_transaction(WallTime older_than, PruneReport& report) {
   const auto changed = [this] { return sqlite3_changes64(db_.handle()); };
   TRY(db_.run("queries/prune_operations", {"older_than", "count"}, older_than, kPruneOperations));
   report.operations = changed();
+  TRY(db_.run("queries/prune_mesos_operations", {"older_than", "count"}, older_than, kPruneOperations));
+  report.operations += changed();
   TRY(db_.run("queries/prune_evidence", {"older_than", "count"}, older_than, kPruneEvidence));
   report.evidence = changed();
   if (through > from) {
@@ -250,7 +252,7 @@ Status Ledger::prune_in_transaction(WallTime older_than, PruneReport& report) {
     report.history += changed();
   }
   report.more = (through == from + kPruneRows && through < last) || !all_revisited ||
-                report.operations == kPruneOperations || report.evidence == kPruneEvidence;
+                report.operations >= kPruneOperations || report.evidence == kPruneEvidence;
   TRY(transaction.commit());
   history_revisited_ = kept_through;  // from the start again after the last
   return {};

@@ -48,6 +48,11 @@ std::string missing(const Snapshot& snapshot, const Claim& row) {
   return missing_host(snapshot, row.host);
 }
 
+std::string missing(const Snapshot& snapshot, const MesosOperation& row) {
+  if (!snapshot.mesos_operations().contains(row.agent)) return {};
+  return fmt::format("agent {}, which has another open operation", row.agent.value);
+}
+
 std::string missing(const Snapshot& snapshot, const Operation& row) {
   const VolumeEntry* const entry = snapshot.volume(row.volume);
   if (entry == nullptr) return missing_volume(snapshot, row.volume);
@@ -135,6 +140,29 @@ Status read_operation(Query& q, Operation& r) {
                 r.recorded_at, r.ended_at);
 }
 
+// "key=value" a line, as they are written; a key has no '=', neither has a line end.
+std::vector<std::pair<std::string, std::string>> labels_of(std::string_view lines) {
+  std::vector<std::pair<std::string, std::string>> out;
+  while (!lines.empty()) {
+    const std::string_view line = lines.substr(0, lines.find('\n'));
+    const std::size_t sign = line.find('=');
+    if (sign != std::string_view::npos) out.emplace_back(line.substr(0, sign), line.substr(sign + 1));
+    lines.remove_prefix(std::min(line.size() + 1, lines.size()));
+  }
+  return out;
+}
+
+Status read_mesos_operation(Query& q, MesosOperation& r) {
+  std::string labels;
+  MesosRequest& to = r.request;
+  TRY(q.read(r.id, r.kind, r.state, r.outcome, r.agent, r.generation.incarnation, r.generation.counter,
+             to.role, to.resource, to.amount_milli, to.principal, labels, to.persistence_id,
+             to.container_path, to.grace_seconds, to.mark_gone, to.before_milli, r.user_uid, r.reason,
+             r.error_code, r.error, r.recorded_at, r.ended_at));
+  to.labels = labels_of(labels);
+  return {};
+}
+
 Status read_block(Query& q, BlockedRow& r) {
   return q.read(r.volume, r.host, r.reason, r.owner, r.text, r.since, r.next_look);
 }
@@ -198,6 +226,7 @@ Result<Snapshot> read_snapshot(Database& db) {
   TRY(put_rows<Claim>(db, snapshot, "queries/list_claims", read_claim));
   TRY(put_rows<Operation>(db, snapshot, "queries/list_failed_operations", read_operation));
   TRY(put_rows<Operation>(db, snapshot, "queries/list_open_operations", read_operation));
+  TRY(put_rows<MesosOperation>(db, snapshot, "queries/list_open_mesos_operations", read_mesos_operation));
   TRY(put_rows<BlockedRow>(db, snapshot, "queries/list_blocks", read_block));
   ASSIGN(const Meta meta, read_meta(db));
   snapshot.ledger = meta.ledger;

@@ -3,6 +3,15 @@
 #include <variant>
 
 namespace extvold::ledger {
+namespace {
+
+std::string label_lines(const std::vector<std::pair<std::string, std::string>>& labels) {
+  std::string out;
+  for (const auto& [key, value] : labels) out += fmt::format("{}={}\n", key, value);
+  return out;
+}
+
+}  // namespace
 
 Result<RowWriter> RowWriter::prepare(Database& db) {
   RowWriter writer;
@@ -110,6 +119,16 @@ Result<RowWriter::Storage> RowWriter::prepare_storage(Database& db) {
   ASSIGN(out.update_ended_operation, db.prepare("queries/update_ended_operation", names));
   names.emplace_back("sequence");
   ASSIGN(out.insert_operation, db.prepare("queries/insert_operation", names));
+  ASSIGN(out.update_mesos_operation,
+         db.prepare("queries/update_mesos_operation",
+                    {"state", "outcome", "error_code", "error", "ended_at", "agent", "id"}));
+  ASSIGN(out.insert_mesos_operation,
+         db.prepare("queries/insert_mesos_operation",
+                    {"id",          "kind",         "state",          "outcome",        "agent",
+                     "incarnation", "counter",      "role",           "resource",       "amount_milli",
+                     "principal",   "labels",       "persistence_id", "container_path", "grace_seconds",
+                     "mark_gone",   "before_milli", "user_uid",       "reason",         "error_code",
+                     "error",       "recorded_at",  "ended_at"}));
   return out;
 }
 
@@ -252,6 +271,20 @@ Status RowWriter::write(const Operation& row, WriteContext& context) {
     if (storage_.update_ended_operation.rows_changed() == 1) return {};
   }
   return write_with(storage_.insert_operation, context.sequence);
+}
+
+// What was asked for never changes; only what came of it does.
+Status RowWriter::write(const MesosOperation& row, WriteContext&) {
+  TRY(storage_.update_mesos_operation.run(row.state, row.outcome, row.error_code, row.error, row.ended_at,
+                                          row.agent, row.id));
+  if (storage_.update_mesos_operation.rows_changed() == 1) return {};
+  const MesosRequest& request = row.request;
+  return storage_.insert_mesos_operation.run(
+      row.id, row.kind, row.state, row.outcome, row.agent, row.generation.incarnation, row.generation.counter,
+      request.role, request.resource, request.amount_milli, request.principal, label_lines(request.labels),
+      request.persistence_id, request.container_path, request.grace_seconds, request.mark_gone,
+      request.before_milli, row.user_uid, row.reason, row.error_code, row.error, row.recorded_at,
+      row.ended_at);
 }
 
 Status RowWriter::write(const Evidence& row, WriteContext& context) {

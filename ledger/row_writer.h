@@ -39,6 +39,7 @@ class RowWriter {
     Statement put_pool, put_volume, put_attachment, delete_attachment, put_mount, delete_mount, put_block,
         delete_block;
     Statement update_open_operation, update_ended_operation, insert_operation;
+    Statement update_mesos_operation, insert_mesos_operation;
   };
   struct Meta {
     Statement update_view, update_mode, update_detach_storm, update_counters;
@@ -68,6 +69,7 @@ class RowWriter {
   Status write(const Mount& row, WriteContext& context);
   Status write(const DropMount& row, WriteContext& context);
   Status write(const Operation& row, WriteContext& context);
+  Status write(const MesosOperation& row, WriteContext& context);
   Status write(const Evidence& row, WriteContext& context);
   Status write(const BlockedRow& row, WriteContext& context);
   Status write(const DropBlocked& row, WriteContext& context);

@@ -12,6 +12,7 @@
 #include "model/cluster.h"
 #include "model/ids.h"
 #include "model/instant.h"
+#include "model/mesos_operation.h"
 #include "model/operation.h"
 #include "model/storage.h"
 
@@ -135,8 +136,8 @@ struct HistoryEntry {
 using Change =
     std::variant<TaskRow, TaskStateChange, EndTasksOfView, Claim, ClaimStateChange, DropClaim, Host, Agent,
                  DropAgent, Framework, DropFramework, ReservationRecord, DropReservations, Pool, Volume,
-                 Attachment, DropAttachment, Mount, DropMount, Operation, Evidence, BlockedRow, DropBlocked,
-                 MesosView, SetMode, SetDetachStorm, Counters, HistoryEntry>;
+                 Attachment, DropAttachment, Mount, DropMount, Operation, MesosOperation, Evidence,
+                 BlockedRow, DropBlocked, MesosView, SetMode, SetDetachStorm, Counters, HistoryEntry>;
 
 // One transaction. `sequence` is the newest committed one plus one; the ledger refuses any other (somebody
 // else wrote).

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "model/ids.h"
+#include "model/mesos_operation.h"
 #include "model/storage.h"
 
 namespace extvold {
@@ -68,10 +69,20 @@ struct FenceRelease {  // ends a quarantine
   std::string host;
   std::string reason;
 };
+// Has the Mesos master asked for one change.
+struct AskMesos {
+  MesosOperationKind kind = MesosOperationKind::deactivate_agent;
+  std::string agent;   // its id, or the hostname of exactly one that the master lists
+  std::string typed;   // what cannot be taken back: the agent, or the persistent volume's id, typed once more
+  std::string reason;  // may be empty, but not for what cannot be taken back
+  MesosRequest request;
+  bool dry_run = false;  // says what it would do, and does not
+};
 struct ReconcileNow {};  // looks at everything at once; forgets backoffs
 
-using Order = std::variant<CreateVolume, RemoveVolume, RestoreVolume, PurgeVolume, AttachVolume, DetachVolume,
-                           AdoptVolume, ForceFormat, Hold, Release, FenceConfirm, FenceRelease, ReconcileNow>;
+using Order =
+    std::variant<CreateVolume, RemoveVolume, RestoreVolume, PurgeVolume, AttachVolume, DetachVolume,
+                 AdoptVolume, ForceFormat, Hold, Release, FenceConfirm, FenceRelease, AskMesos, ReconcileNow>;
 
 struct Command {
   std::int64_t request = 0;    // names the answer

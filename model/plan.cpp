@@ -40,6 +40,13 @@ std::string describe(const Operation& operation, const Snapshot& snapshot) {
   return {};
 }
 
+std::string describe(const MesosOperation& operation, const Snapshot& snapshot) {
+  const Agent* agent = snapshot.agent(operation.agent);
+  return fmt::format(
+      "{} agent {}{}", to_text(operation.kind, operation.request), operation.agent.value,
+      agent == nullptr || agent->hostname.empty() ? "" : fmt::format(" ({})", agent->hostname));
+}
+
 std::string to_text(const Plan& plan, const Snapshot& snapshot, Instant now) {
   std::string out;
   for (std::size_t i = 0; i < plan.operations.size(); ++i) {
@@ -50,13 +57,18 @@ std::string to_text(const Plan& plan, const Snapshot& snapshot, Instant now) {
     if (!one.waits_for.empty()) out += fmt::format(" waits for {}", one.waits_for);
     out += '\n';
   }
+  for (const MesosOperation& one : plan.mesos_operations) {
+    out += fmt::format("under way: {} [{}]{}\n", describe(one, snapshot), to_text(one.state),
+                       one.error.empty() ? "" : fmt::format(": {}", one.error));
+  }
   for (const BlockedRow& one : plan.blocked) {
     out += "blocked";
     if (one.volume) out += fmt::format(" {}", volume_name(snapshot, one.volume));
     if (one.host) out += fmt::format(" on {}", host_name(snapshot, one.host));
     out += fmt::format(" [{}; {} must act]: {}\n", one.reason, to_text(one.owner), one.text);
   }
-  if (plan.operations.empty() && plan.blocked.empty()) out += "nothing to do\n";
+  if (plan.operations.empty() && plan.mesos_operations.empty() && plan.blocked.empty())
+    out += "nothing to do\n";
   if (plan.next_look != kNever)
     out += fmt::format("next look in {} ms\n", (plan.next_look - now).ns / 1'000'000);
   return out;

@@ -28,7 +28,8 @@ struct ObserveWish {
 
 struct Plan {
   Sequence based_on;
-  std::vector<PlannedOperation> operations;  // in order; dependencies come before
+  std::vector<PlannedOperation> operations;      // in order; dependencies come before
+  std::vector<MesosOperation> mesos_operations;  // under way, ordered by agent
   std::vector<BlockedRow> blocked;  // ordered by volume, then host; last those that name no volume of ours
   std::vector<ObserveWish> observe;
   Instant next_look = kNever;
@@ -40,6 +41,7 @@ std::string host_name(const Snapshot& snapshot, HostId host);
 // One line an operation, then one a blocked volume, then the next look. `now` only turns instants into "in 30
 // s".
 std::string describe(const Operation& operation, const Snapshot& snapshot);
+std::string describe(const MesosOperation& operation, const Snapshot& snapshot);
 std::string to_text(const Plan& plan, const Snapshot& snapshot, Instant now);
 
 }  // namespace extvold

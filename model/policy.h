@@ -9,6 +9,7 @@
 
 #include "model/enum_text.h"
 #include "model/instant.h"
+#include "model/mesos_operation.h"
 #include "model/provider_info.h"
 #include "model/storage.h"
 
@@ -41,6 +42,9 @@ struct Policy {
   // 4): the operator states them.
   bool agents_use_linux_launcher = false;
   bool agents_api_unfiltered = false;
+
+  // What an operator may have extvold ask of the Mesos master; nothing else is asked of it.
+  std::vector<MesosOperationKind> mesos_calls;
 
   Duration detach_linger = seconds(5);   // a restarting task does not pay twice
   Duration agent_poll_min = seconds(1);  // between two rounds of one agent's API

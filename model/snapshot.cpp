@@ -94,6 +94,7 @@ void Snapshot::apply(const Change& change) {
                  [this](const Mount& row) { put(row); },
                  [this](const DropMount& row) { drop(row); },
                  [this](const Operation& row) { put(row); },
+                 [this](const MesosOperation& row) { put(row); },
                  [this](const Evidence& row) { put(row); },
                  [this](const BlockedRow& row) { put(row); },
                  [this](const DropBlocked& row) { drop(row); },
@@ -318,6 +319,18 @@ void Snapshot::put(const Operation& operation) {
   }
 }
 
+void Snapshot::put(const MesosOperation& operation) {
+  const MesosOperation* open = find_value(mesos_operations_, operation.agent);
+  if (!is_open(operation.state)) {
+    if (open != nullptr && open->id == operation.id) mesos_operations_.erase(operation.agent);
+    return;
+  }
+  EXTVOLD_CHECK(open == nullptr || open->id == operation.id);  // at most one open operation per subject
+  EXTVOLD_CHECK(open == nullptr ? operation.state == OperationState::recorded || sequence.value == 0
+                                : operation_may_move(open->state, operation.state));
+  mesos_operations_[operation.agent] = operation;
+}
+
 void Snapshot::put(const Evidence& evidence) {
   VolumeEntry* entry = find_value(volumes_, evidence.volume);
   EXTVOLD_CHECK(entry != nullptr);
@@ -405,6 +418,10 @@ void Snapshot::note_call_ended(VolumeId volume, Instant at) {
   if (entry != nullptr && entry->open_operation != nullptr) entry->open_operation->call_ended_at = at;
 }
 
+void Snapshot::note_mesos_call_ended(const AgentId& agent, Instant at) {
+  if (MesosOperation* open = find_value(mesos_operations_, agent)) open->call_ended_at = at;
+}
+
 namespace {
 
 bool same(const std::unique_ptr<Operation>& a, const std::unique_ptr<Operation>& b) {
@@ -424,7 +441,7 @@ bool Snapshot::operator==(const Snapshot& other) const {
          detach_storm == other.detach_storm && view == other.view && counters == other.counters &&
          hosts_ == other.hosts_ && agents_ == other.agents_ && frameworks_ == other.frameworks_ &&
          claims_ == other.claims_ && evidence_ == other.evidence_ && pools_ == other.pools_ &&
-         reservations_ == other.reservations_ &&
+         reservations_ == other.reservations_ && mesos_operations_ == other.mesos_operations_ &&
          std::equal(
              volumes_.begin(), volumes_.end(), other.volumes_.begin(), other.volumes_.end(),
              [](const auto& a, const auto& b) { return a.first == b.first && same(a.second, b.second); });

@@ -63,6 +63,9 @@ class Snapshot {
   const std::map<EvidenceId, Evidence>& evidence() const { return evidence_; }  // not void ones
   const std::map<PoolName, Pool>& pools() const { return pools_; }
   const std::map<AgentId, std::vector<ReservationRecord>>& reservations() const { return reservations_; }
+  const std::map<AgentId, MesosOperation>& mesos_operations() const {
+    return mesos_operations_;
+  }  // open ones
 
   const VolumeEntry* volume(VolumeId id) const;
   const VolumeEntry* volume_by_name(std::string_view name) const;  // of volumes that are not removed
@@ -82,6 +85,7 @@ class Snapshot {
   void note_claim_event(ClaimId id, Instant at);
   void note_claim_listed(ClaimId id, bool alive);  // in the snapshot of the present view
   void note_call_ended(VolumeId volume, Instant at);
+  void note_mesos_call_ended(const AgentId& agent, Instant at);
 
   bool operator==(
       const Snapshot& other) const;  // memory-only fields count only as far as operator== of the rows does
@@ -115,6 +119,7 @@ class Snapshot {
   void put(const Claim& claim);
   void put(const Attachment& attachment);
   void put(const Operation& operation);
+  void put(const MesosOperation& operation);
   void put(const Evidence& evidence);
   void put(const Volume& volume);
   void put(const Host& host);
@@ -147,6 +152,7 @@ class Snapshot {
   std::map<EvidenceId, Evidence> evidence_;
   std::map<PoolName, Pool> pools_;
   std::map<AgentId, std::vector<ReservationRecord>> reservations_;
+  std::map<AgentId, MesosOperation> mesos_operations_;
 };
 
 }  // namespace extvold

@@ -32,6 +32,8 @@ std::vector<Effect> Engine::step(Now now, Input input) {
     on_observation(std::move(arrived->observation), now);
   } else if (auto* ended = std::get_if<OperationEnded>(&input)) {
     on_result(std::move(ended->result), now);
+  } else if (auto* answered = std::get_if<MesosCallEnded>(&input)) {
+    on_result(answered->result, now);
   } else if (auto* command = std::get_if<CommandArrived>(&input)) {
     on_command(std::move(command->command), now);
   } else if (auto* changed = std::get_if<PolicyChanged>(&input)) {
@@ -76,6 +78,7 @@ void Engine::start(Now now) {
     snapshot_.note_call_ended(id, ended);
     observed_.volumes[id].acted_at = ended;
   }
+  doubt_mesos_operations(now);
   resolve_again({}, now);  // drivers may be mapped otherwise than when they were seen
   interrupt_view("extvold was started", now);
   if (!policy_.has_master) {
@@ -310,6 +313,7 @@ void Engine::begin_calls(Sequence upto, Now now) {
     AwaitingCommit waiting = std::move(awaiting_.begin()->second);
     awaiting_.erase(awaiting_.begin());
     for (const auto& [operation, volume] : waiting.calls) begin_call(operation, volume, now);
+    for (const auto& [operation, agent] : waiting.mesos_calls) begin_mesos_call(agent, operation, now);
     for (Reply& reply : waiting.replies) effects_.emplace_back(std::move(reply));
   }
 }
@@ -540,6 +544,7 @@ void Engine::request_agent_reads(Now now, Instant& next) {
 void Engine::request_polls(Now now) {
   Instant next = kNever;
   if (subscribed_ && snapshot_whole_ && !stopping_) {
+    request_read_backs(now, next);
     request_master_polls(now, next);
     request_agent_reads(now, next);
   }

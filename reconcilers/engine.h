@@ -49,6 +49,9 @@ struct ObservationArrived {
 struct OperationEnded {
   OperationResult result;
 };
+struct MesosCallEnded {
+  MesosCallResult result;
+};
 struct CommandArrived {
   Command command;
 };
@@ -58,7 +61,7 @@ struct PolicyChanged {  // numbers and intervals; providers and drivers are as t
 struct TimerFired {};
 struct StopRequested {};
 using Input = std::variant<EventsArrived, Committed, CommitFailed, ObservationArrived, OperationEnded,
-                           CommandArrived, PolicyChanged, TimerFired, StopRequested>;
+                           MesosCallEnded, CommandArrived, PolicyChanged, TimerFired, StopRequested>;
 
 // ---- Effects
 struct Commit {
@@ -78,6 +81,9 @@ struct PollMaster {
 struct Execute {
   OperationCall call;
 };
+struct CallMaster {  // carries out an operation; ends in MesosCallEnded
+  MesosOperation operation;
+};
 struct Reply {
   std::int64_t request = 0;
   Status status;
@@ -89,7 +95,8 @@ struct WakeAt {
 struct Stop {
   Error why;
 };
-using Effect = std::variant<Commit, ObserveProvider, ReadAgent, PollMaster, Execute, Reply, WakeAt, Stop>;
+using Effect =
+    std::variant<Commit, ObserveProvider, ReadAgent, PollMaster, Execute, CallMaster, Reply, WakeAt, Stop>;
 
 struct EngineCounts {  // for status and metrics
   std::int64_t events = 0;
@@ -234,6 +241,18 @@ class Engine {
   void replace_synthetic(const AgentId& agent);
   void apply_assumptions(Now now);
 
+  // mesos_operations.cpp: what is asked of the master
+  Result<std::string> obey(const AskMesos& order, const Command& command, Now now);
+  Status may_ask(const AskMesos& order, const Agent& agent) const;
+  void doubt_mesos_operations(Now now);
+  void begin_mesos_call(const AgentId& agent, const OperationId& id, Now now);
+  std::string why_not_ask(const MesosOperation& operation) const;
+  void on_result(const MesosCallResult& result, Now now);
+  void request_read_backs(Now now, Instant& next);
+  void settle_mesos_operations(MasterCall call, Instant asked_at, Now now);
+  void end_mesos_operation(MesosOperation operation, OperationState state, Error error, Now now);
+  void history(const MesosOperation& operation, std::string_view what, std::string_view why);
+
   // settle.cpp: what providers say
   void on_observation(ProviderObservation observation, Now now);
   void on_result(OperationResult result, Now now);
@@ -291,6 +310,7 @@ class Engine {
   // Waiting for a commit.
   struct AwaitingCommit {
     std::vector<std::pair<OperationId, VolumeId>> calls;
+    std::vector<std::pair<OperationId, AgentId>> mesos_calls;
     std::vector<Reply> replies;
   };
   std::map<Sequence, AwaitingCommit> awaiting_;

@@ -249,6 +249,7 @@ void Engine::on(PollEnded& event, Now now) {
     forget_gone(/*absent_too=*/false);
     end_absent_agents(event.sent_at, now);
   }
+  settle_mesos_operations(event.call, event.sent_at, now);
   if (event.call == MasterCall::get_executors) end_absent_executors(event.sent_at, now);
   if (event.call == MasterCall::get_tasks) tasks_running_seen_ = tasks_running_in_poll_;
 }
@@ -306,7 +307,8 @@ void Engine::forget_gone(bool absent_too) {
   std::vector<AgentId> agents;
   for (const auto& [id, agent] : snapshot_.agents()) {
     const bool gone = agent.state == AgentState::removed || (absent_too && agent.state == AgentState::absent);
-    if (gone && snapshot_.claims_of_agent(id).empty()) agents.push_back(id);
+    if (gone && snapshot_.claims_of_agent(id).empty() && !snapshot_.mesos_operations().contains(id))
+      agents.push_back(id);
   }
   for (const AgentId& id : agents) {
     put_reservations(id, {});

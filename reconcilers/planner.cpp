@@ -98,6 +98,8 @@ Plan plan(const Snapshot& snapshot, const Observed& observed, Instant now, const
     std::move(one.observe.begin(), one.observe.end(), std::back_inserter(out.observe));
     out.next_look = std::min(out.next_look, one.next_look);
   }
+  for (const auto& [agent, operation] : snapshot.mesos_operations())
+    out.mesos_operations.push_back(operation);
   report_unresolved(look, out.blocked);
   apply_lanes(look, out);
   return out;

@@ -122,7 +122,7 @@ struct RouteTable {
     std::string_view path;
     void (Api::*handler)(Api::Call call);
   };
-  static constexpr std::array<Route, 25> kRoutes = {{
+  static constexpr std::array<Route, 29> kRoutes = {{
       {"GET", "/v1/status", &Api::get_status},
       {"GET", "/v1/volumes", &Api::get_volumes},
       {"GET", "/v1/volumes/{name}", &Api::get_volume},
@@ -130,6 +130,9 @@ struct RouteTable {
       {"GET", "/v1/claims", &Api::get_claims},
       {"GET", "/v1/operations", &Api::get_operations},
       {"GET", "/v1/hosts", &Api::get_hosts},
+      {"GET", "/v1/agents", &Api::get_agents},
+      {"GET", "/v1/reservations", &Api::get_reservations},
+      {"GET", "/v1/mesos_operations", &Api::get_mesos_operations},
       {"GET", "/v1/pools", &Api::get_pools},
       {"GET", "/v1/plan", &Api::get_plan},
       {"GET", "/v1/history", &Api::get_history},
@@ -147,6 +150,7 @@ struct RouteTable {
       {"POST", "/v1/release", &Api::order<Release>},
       {"POST", "/v1/fence/confirm", &Api::order<FenceConfirm>},
       {"POST", "/v1/fence/release", &Api::order<FenceRelease>},
+      {"POST", "/v1/mesos_operations", &Api::order<AskMesos>},
       {"POST", "/v1/reconcile", &Api::reconcile},
   }};
 };
@@ -286,6 +290,21 @@ void Api::get_operations(Call call) {
 void Api::get_hosts(Call call) {
   EXTVOLD_API_TRY(refuse_unknown(call.request.query, {}));
   call.answer(json_response(hosts_view(world())));
+}
+
+void Api::get_agents(Call call) {
+  EXTVOLD_API_TRY(refuse_unknown(call.request.query, {}));
+  call.answer(json_response(agents_list(world())));
+}
+
+void Api::get_reservations(Call call) {
+  EXTVOLD_API_TRY(refuse_unknown(call.request.query, {}));
+  call.answer(json_response(reservations_view(world())));
+}
+
+void Api::get_mesos_operations(Call call) {
+  EXTVOLD_API_TRY(refuse_unknown(call.request.query, {}));
+  call.answer(json_response(mesos_operations_view(world())));
 }
 
 void Api::get_pools(Call call) {

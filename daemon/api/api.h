@@ -53,6 +53,9 @@ class Api {
   void get_claims(Call call);
   void get_operations(Call call);
   void get_hosts(Call call);
+  void get_agents(Call call);
+  void get_reservations(Call call);
+  void get_mesos_operations(Call call);
   void get_pools(Call call);
   void get_plan(Call call);
   void get_history(Call call);

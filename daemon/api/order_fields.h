@@ -19,5 +19,6 @@ EXTVOLD_FIELDS(Hold, target);
 EXTVOLD_FIELDS(Release, target);
 EXTVOLD_FIELDS(FenceConfirm, host, typed_host, reason);
 EXTVOLD_FIELDS(FenceRelease, host, reason);
+EXTVOLD_FIELDS(AskMesos, kind, agent, typed, reason, request, dry_run);
 
 }  // namespace extvold::daemon::record

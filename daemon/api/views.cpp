@@ -263,22 +263,100 @@ Json operations_view(const World& world) {
   return {{"open", std::move(open)}, {"failed", std::move(failed)}};
 }
 
+namespace {
+
+Json agent_view(const World& world, const Agent& agent) {
+  const AgentView* view = world.observed.agent(agent.id);
+  return {
+      {"id", agent.id.value},
+      {"state", word(agent.state)},
+      {"address", text_or_null(agent.address)},
+      {"version", text_or_null(agent.version)},
+      {"deactivated", agent.deactivated},
+      {"drain_state", text_or_null(agent.drain_state)},
+      {"view_complete", view != nullptr && view->complete()},
+      {"api_read_at", view == nullptr ? Json(nullptr) : instant_or_null(world.now, view->api_read_sent_at)},
+      {"api_error", view == nullptr ? Json(nullptr) : text_or_null(view->api_error)}};
+}
+
+Json labels_view(const std::vector<std::pair<std::string, std::string>>& labels) {
+  Json out = Json::array();  // a key may be there twice
+  for (const auto& [key, value] : labels) out.push_back({{"key", key}, {"value", value}});
+  return out;
+}
+
+Json amount_view(std::int64_t milli) {
+  return milli % 1000 == 0 ? Json(milli / 1000) : Json(static_cast<double>(milli) / 1000.0);
+}
+
+}  // namespace
+
+Json agents_list(const World& world) {
+  Json out = Json::array();
+  for (const auto& [id, agent] : world.snapshot.agents()) {
+    Json row = agent_view(world, agent);
+    row["host"] = host_or_null(world.snapshot, agent.host);
+    row["hostname"] = text_or_null(agent.hostname);
+    const auto open = world.snapshot.mesos_operations().find(id);
+    row["operation"] = open == world.snapshot.mesos_operations().end()
+                           ? Json(nullptr)
+                           : mesos_operation_view(world.snapshot, open->second);
+    out.push_back(std::move(row));
+  }
+  return {{"agents", std::move(out)}};
+}
+
+Json reservations_view(const World& world) {
+  Json out = Json::array();
+  for (const auto& [id, list] : world.snapshot.reservations()) {
+    const Agent* agent = world.snapshot.agent(id);
+    for (const ReservationRecord& one : list) {
+      out.push_back({{"agent", id.value},
+                     {"hostname", agent == nullptr ? Json(nullptr) : text_or_null(agent->hostname)},
+                     {"role", one.role},
+                     {"resource", one.resource},
+                     {"amount", amount_view(one.amount_milli)},
+                     {"persistence_id", text_or_null(one.persistence_id)},
+                     {"container_path", text_or_null(one.container_path)},
+                     {"disk_source", text_or_null(one.disk_source)},
+                     {"labels", labels_view(one.labels)}});
+    }
+  }
+  return {{"reservations", std::move(out)}};
+}
+
+Json mesos_operation_view(const Snapshot& snapshot, const MesosOperation& operation) {
+  const MesosRequest& request = operation.request;
+  Json out = {{"id", operation.id.value},
+              {"kind", word(operation.kind)},
+              {"agent", operation.agent.value},
+              {"state", word(operation.state)},
+              {"text", describe(operation, snapshot)},
+              {"reason", text_or_null(operation.reason)},
+              {"user_uid", uid_or_null(operation.user_uid)},
+              {"error", text_or_null(operation.error)},
+              {"recorded_at", time_or_null(operation.recorded_at)}};
+  if (is_of_resources(operation.kind)) {
+    out["role"] = request.role;
+    out["resource"] = request.resource;
+    out["amount"] = amount_view(request.amount_milli);
+    out["persistence_id"] = text_or_null(request.persistence_id);
+    out["labels"] = labels_view(request.labels);
+  }
+  return out;
+}
+
+Json mesos_operations_view(const World& world) {
+  Json open = Json::array();
+  for (const auto& [agent, operation] : world.snapshot.mesos_operations())
+    open.push_back(mesos_operation_view(world.snapshot, operation));
+  return {{"open", std::move(open)}};
+}
+
 Json hosts_view(const World& world) {
   std::map<HostId, Json> agents;
   for (const auto& [id, agent] : world.snapshot.agents()) {
-    const AgentView* view = world.observed.agent(id);
-    agents.try_emplace(agent.host, Json::array())
-        .first->second.push_back(
-            {{"id", id.value},
-             {"state", word(agent.state)},
-             {"address", text_or_null(agent.address)},
-             {"version", text_or_null(agent.version)},
-             {"deactivated", agent.deactivated},
-             {"drain_state", text_or_null(agent.drain_state)},
-             {"view_complete", view != nullptr && view->complete()},
-             {"api_read_at",
-              view == nullptr ? Json(nullptr) : instant_or_null(world.now, view->api_read_sent_at)},
-             {"api_error", view == nullptr ? Json(nullptr) : text_or_null(view->api_error)}});
+    agents.try_emplace(agent.host, Json::array()).first->second.push_back(agent_view(world, agent));
   }
   std::map<HostId, Json> volumes;
   for (const auto& [id, entry] : world.snapshot.volumes()) {
@@ -350,6 +428,9 @@ Json plan_view(const Snapshot& snapshot, const Plan& plan, Now now) {
   }
   Json blocked = Json::array();
   for (const BlockedRow& row : plan.blocked) blocked.push_back(blocked_view(snapshot, row));
+  Json mesos_operations = Json::array();
+  for (const MesosOperation& one : plan.mesos_operations)
+    mesos_operations.push_back(mesos_operation_view(snapshot, one));
   Json observe = Json::array();
   for (const ObserveWish& wish : plan.observe) {
     if (wish.volume) {
@@ -360,6 +441,7 @@ Json plan_view(const Snapshot& snapshot, const Plan& plan, Now now) {
   }
   return {{"based_on", plan.based_on.value},
           {"operations", std::move(operations)},
+          {"mesos_operations", std::move(mesos_operations)},
           {"blocked", std::move(blocked)},
           {"observe", std::move(observe)},
           {"next_look", instant_or_null(now, plan.next_look)},

@@ -45,9 +45,13 @@ Json attachments_view(const World& world, const Page& page);  // ordered by volu
 Json claims_view(const World& world, const Page& page);       // ordered by id
 Json operations_view(const World& world);
 Json hosts_view(const World& world);
+Json agents_list(const World& world);            // ordered by id
+Json reservations_view(const World& world);      // ordered by agent, as it lists them
+Json mesos_operations_view(const World& world);  // open ones, ordered by agent
 Json pools_view(const World& world);
 
 Json operation_view(const Snapshot& snapshot, const Operation& operation);
+Json mesos_operation_view(const Snapshot& snapshot, const MesosOperation& operation);
 Json blocked_view(const Snapshot& snapshot, const BlockedRow& row);
 Json plan_view(const Snapshot& snapshot, const Plan& plan, Now now);
 Json history_view(const Snapshot& snapshot, std::span<const ledger::HistoryRow> rows);

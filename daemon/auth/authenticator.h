@@ -57,6 +57,10 @@ class Authenticator {
   bool is_worth_repeating(std::uint64_t sent);
 
   bool sends_credentials(Recipient to) const { return to == Recipient::trusted && config_.has_credentials(); }
+  // As whom `to` knows us, as far as the credentials say; empty: a token's holder, or nobody.
+  std::string principal(Recipient to) const {
+    return sends_credentials(to) ? held_.principal : std::string();
+  }
   // What a 401 is about, for a message: which file's credentials were sent, or why none were.
   std::string sent_text(Recipient to) const;
   // `text`, something that a server said, without what we sent to it. Also a beginning of it at the end.

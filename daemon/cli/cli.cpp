@@ -52,6 +52,8 @@ class CommandLine {
     add_looks();
     add_holds();
     add_fence();
+    add_agent();
+    add_reservation();
     add_ledger();
     add_own();
   }
@@ -281,6 +283,94 @@ class CommandLine {
     release->add_option("--reason", fence_.reason, "How you know; it is recorded with your uid")->required();
   }
 
+  CLI::App* asks(CLI::App& parent, const char* name, const char* about, MesosOperationKind kind) {
+    CLI::App* one = command(parent, name, about, [this, kind] { return agent_ask(context_, kind, agent_); });
+    one->add_option("AGENT", agent_.agent, "Its id, or its hostname")->required();
+    one->add_option("--reason", agent_.reason, "Why; it is recorded");
+    one->add_flag("--dry-run", agent_.dry_run, "Say what would be asked of the master, and do not ask");
+    return one;
+  }
+
+  void add_agent() {
+    CLI::App& agent = *group("agent", "The agents of the cluster, and what the master is to do with them");
+    command(agent, "list", "All that are known, with their state", [this] { return agent_list(context_); });
+    asks(agent, "deactivate", "No more offers of it; its tasks run on", MesosOperationKind::deactivate_agent);
+    asks(agent, "reactivate", "Offer it again", MesosOperationKind::reactivate_agent);
+    CLI::App* drain =
+        asks(agent, "drain", "End its tasks, offer it no more", MesosOperationKind::drain_agent);
+    drain
+        ->add_option("--grace", agent_.grace,
+                     "At most so long for a task to end; default: as the task has it")
+        ->type_name("TIME");
+    drain->add_flag("--mark-gone", agent_.mark_gone, "And mark it gone when the last has ended");
+    CLI::App* gone = asks(agent, "mark-gone", "State that it never comes back under its id",
+                          MesosOperationKind::mark_agent_gone);
+    for (CLI::App* one : {drain, gone}) {
+      one->add_option("--yes-i-mean", agent_.yes_i_mean, "The agent once more, for scripts")
+          ->type_name("AGENT");
+    }
+    gone->footer(
+        "It proves nothing about what runs there: no volume is detached because of it. See `extvold fence`.\n"
+        "Each of these has to be allowed by [mesos] operations in the configuration.");
+  }
+
+  CLI::App* asks_of_resources(CLI::App& parent, const char* name, const char* about,
+                              MesosOperationKind kind) {
+    CLI::App* one =
+        command(parent, name, about, [this, kind] { return reservation_ask(context_, kind, reservation_); });
+    one->add_option("AGENT", reservation_.agent, "Its id, or its hostname")->required();
+    one->add_option("--role", reservation_.request.role, "Whose reservation it is")
+        ->required()
+        ->type_name("ROLE");
+    one->add_option("--reason", reservation_.reason, "Why; it is recorded");
+    one->add_flag("--dry-run", reservation_.dry_run, "Say what would be asked of the master, and do not ask");
+    return one;
+  }
+  void labels(CLI::App* one) {
+    one->add_option("--label", reservation_.labels, "Label of the reservation, may be repeated")
+        ->type_name("KEY=VALUE");
+  }
+
+  void add_reservation() {
+    CLI::App& reservation = *group("reservation", "Dynamic reservations and persistent volumes of agents");
+    command(reservation, "list", "All that the agents have, as the master lists them",
+            [this] { return reservation_list(context_); });
+    CLI::App* reserve = asks_of_resources(reservation, "reserve", "Reserve a part of a resource",
+                                          MesosOperationKind::reserve_resources);
+    CLI::App* unreserve = asks_of_resources(reservation, "unreserve", "Give back a part of a reservation",
+                                            MesosOperationKind::unreserve_resources);
+    for (CLI::App* one : {reserve, unreserve}) {
+      one->add_option("RESOURCE", reservation_.request.resource, "Its name, as disk or ext-storage-inst1")
+          ->required();
+      one->add_option("AMOUNT", reservation_.amount, "How much, in its own unit (disk: MB)")->required();
+      labels(one);
+    }
+    reserve
+        ->add_option("--principal", reservation_.request.principal,
+                     "Whose; default: the one that extvold is to the master")
+        ->type_name("NAME");
+    CLI::App* create =
+        asks_of_resources(reservation, "create-volume", "Make a persistent volume of reserved disk",
+                          MesosOperationKind::create_volumes);
+    CLI::App* destroy = asks_of_resources(reservation, "destroy-volume", "Destroy a persistent volume",
+                                          MesosOperationKind::destroy_volumes);
+    for (CLI::App* one : {create, destroy})
+      one->add_option("ID", reservation_.request.persistence_id, "Its persistence id")->required();
+    create->add_option("SIZE", reservation_.size, "MB is 2^20 bytes, GB 2^30")->required();
+    create->add_option("--path", reservation_.request.container_path, "Where containers see it")
+        ->required()
+        ->type_name("PATH");
+    labels(create);
+    destroy->add_option("--yes-i-mean", reservation_.yes_i_mean, "Its id once more, for scripts")
+        ->type_name("ID");
+    reserve->footer(
+        "These are Mesos' own reservations and volumes on the agents' disks; extvold's are under `extvold "
+        "volume`.\n"
+        "Each of these has to be allowed by [mesos] operations in the configuration.\n\n"
+        "Example:\n  extvold reservation reserve a1 ext-storage-inst1 10240 --role db --label "
+        "extvold.volume=pgdata");
+  }
+
   void add_ledger() {
     CLI::App& ledger = *group("ledger", "Check, back up and restore the ledger");
     CLI::App* check = command(ledger, "check", "Check its invariants and its pages; a daemon may run",
@@ -330,6 +420,8 @@ class CommandLine {
   VolumeArgs volume_;
   HistoryArgs history_;
   FenceArgs fence_;
+  AgentArgs agent_;
+  ReservationArgs reservation_;
   std::string target_;
   bool all_ = false;
   bool removed_too_ = false;

@@ -42,6 +42,30 @@ Exit volume_restore(Context& context, const VolumeArgs& args);
 Exit volume_purge(Context& context, const VolumeArgs& args);
 Exit volume_format(Context& context, const VolumeArgs& args);
 
+// ---- agents and reservations
+struct AgentArgs {
+  std::string agent;  // id or hostname
+  std::string reason;
+  std::string yes_i_mean;  // the agent once more
+  std::string grace;       // drain
+  bool mark_gone = false;  // drain
+  bool dry_run = false;
+};
+Exit agent_list(Context& context);
+Exit agent_ask(Context& context, MesosOperationKind kind, const AgentArgs& args);
+struct ReservationArgs {
+  std::string agent;
+  MesosRequest request;
+  std::string amount;  // of reserve, unreserve
+  std::string size;    // of create-volume
+  std::vector<std::string> labels;
+  std::string reason;
+  std::string yes_i_mean;  // the volume's id once more
+  bool dry_run = false;
+};
+Exit reservation_list(Context& context);
+Exit reservation_ask(Context& context, MesosOperationKind kind, const ReservationArgs& args);
+
 // ---- looks
 struct HistoryArgs {
   std::string volume;

@@ -19,6 +19,8 @@ std::string render_volumes(const Json& volumes, Style style);  // the list of /v
 std::string render_volume(const Json& volume, Style style);
 std::string render_plan(const Json& plan, Style style);
 std::string render_history(const Json& history, Style style);
+std::string render_agents(const Json& agents, Style style);              // of /v1/agents
+std::string render_reservations(const Json& reservations, Style style);  // of /v1/reservations
 std::string render_explanation(const Json& explanation, Style style);
 
 }  // namespace extvold::daemon::cli

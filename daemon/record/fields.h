@@ -112,6 +112,10 @@ EXTVOLD_FIELDS(Evidence, id, kind, volume, host, attachment_generation, agent, c
                request_sent_at, user_uid, detail, assumption, void_reason);
 EXTVOLD_FIELDS(Operation, id, kind, state, outcome, volume, host, generation, attempt, claim, evidence, rule,
                cause, error_code, error, recorded_at, ended_at, call_ended_at);
+EXTVOLD_FIELDS(MesosRequest, role, resource, amount_milli, principal, labels, persistence_id, container_path,
+               grace_seconds, mark_gone, before_milli);
+EXTVOLD_FIELDS(MesosOperation, id, kind, state, outcome, agent, generation, request, user_uid, reason,
+               error_code, error, recorded_at, ended_at, call_ended_at);
 EXTVOLD_FIELDS(BlockedRow, volume, host, reason, owner, text, since, next_look);
 
 // ---- what was seen in a run
@@ -130,13 +134,13 @@ EXTVOLD_FIELDS(ProviderInfo, name, capabilities, pools, reach_all, format_host, 
                size_min_mb, calls_max);
 EXTVOLD_FIELDS(DriverMapping, driver, provider, attach_by, accept_executor_terminal_after);
 EXTVOLD_FIELDS(Policy, providers, drivers, observe_only, has_master, agents_use_linux_launcher,
-               agents_api_unfiltered, detach_linger, agent_poll_min, agent_poll_max, master_poll,
+               agents_api_unfiltered, mesos_calls, detach_linger, agent_poll_min, agent_poll_max, master_poll,
                master_poll_min, provider_list, observation_age_max, audit, retry_min, retry_max,
                operation_deadline, detach_storm_max, detach_storm_percent, detach_storm_window);
 
 // ---- the plan
 EXTVOLD_FIELDS(PlannedOperation, operation, after, waits_for);
 EXTVOLD_FIELDS(ObserveWish, volume, agent);
-EXTVOLD_FIELDS(Plan, based_on, operations, blocked, observe, next_look);
+EXTVOLD_FIELDS(Plan, based_on, operations, mesos_operations, blocked, observe, next_look);
 
 }  // namespace extvold::daemon::record

@@ -30,14 +30,16 @@ struct Rows {
   std::vector<Mount> mounts;
   std::vector<Evidence> evidence;
   std::vector<Claim> claims;
-  std::vector<Operation> operations;  // of each volume the open one, and the newest that failed
+  std::vector<Operation> operations;             // of each volume the open one, and the newest that failed
+  std::vector<MesosOperation> mesos_operations;  // open ones
   std::vector<BlockedRow> blocked;
 };
 
 }  // namespace
 
 EXTVOLD_FIELDS(Rows, sequence, ledger, mode, detach_storm, view, counters, hosts, agents, frameworks,
-               reservations, pools, volumes, attachments, mounts, evidence, claims, operations, blocked);
+               reservations, pools, volumes, attachments, mounts, evidence, claims, operations,
+               mesos_operations, blocked);
 
 namespace {
 
@@ -57,6 +59,7 @@ Rows rows_of(const Snapshot& snapshot) {
   for (const auto& [name, row] : snapshot.pools()) rows.pools.push_back(row);
   for (const auto& [id, row] : snapshot.claims()) rows.claims.push_back(row);
   for (const auto& [id, row] : snapshot.evidence()) rows.evidence.push_back(row);
+  for (const auto& [agent, row] : snapshot.mesos_operations()) rows.mesos_operations.push_back(row);
   for (const auto& [id, entry] : snapshot.volumes()) {
     rows.volumes.push_back(entry.volume);
     rows.attachments.insert(rows.attachments.end(), entry.attachments.begin(), entry.attachments.end());
@@ -96,6 +99,7 @@ class RowChecker {
       if (!is_of_mesos(one.kind)) TRY(known_host(one.host, "claims", fmt::format("{}", one.id.value)));
     }
     for (const Operation& one : rows.operations) TRY(operation(one));
+    for (const MesosOperation& one : rows.mesos_operations) TRY(mesos_operation(one));
     for (const BlockedRow& one : rows.blocked) TRY(known(one.volume, one.host, "blocked"));
     return {};
   }
@@ -132,12 +136,20 @@ class RowChecker {
     return fail(Errc::invalid, "operations: volume {} has two open ones", one.volume.value);
   }
 
+  Status mesos_operation(const MesosOperation& one) {
+    if (one.agent.empty() || !is_open(one.state))
+      return fail(Errc::invalid, "mesos_operations: {} has no agent or has ended", one.id.value);
+    if (subjects_.insert(one.agent).second) return {};
+    return fail(Errc::invalid, "mesos_operations: agent {} has two open ones", one.agent.value);
+  }
+
   std::set<HostId> hosts_;
   std::set<std::string> host_names_;
   std::set<VolumeId> volumes_;
   std::set<std::string> volume_names_;
   std::set<std::string> keys_;
   std::set<VolumeId> open_;
+  std::set<AgentId> subjects_;
 };
 
 Status io_error(Errc code, std::string_view verb, const std::string& path) {
@@ -190,6 +202,7 @@ Result<Snapshot> snapshot_from_json(const Json& json) {
   put(rows.evidence);
   put(rows.claims);
   put(rows.operations);
+  put(rows.mesos_operations);
   put(rows.blocked);
   out.sequence = rows.sequence;
   out.ledger = rows.ledger;

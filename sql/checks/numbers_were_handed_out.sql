@@ -14,6 +14,10 @@ FROM (
     (SELECT next_generation FROM ledger_meta)
   FROM operations WHERE incarnation = (SELECT incarnation FROM ledger_meta) GROUP BY incarnation
   UNION ALL
+  SELECT 'generation ' || incarnation || '.' || max(counter) || ' of a Mesos operation', max(counter),
+    (SELECT next_generation FROM ledger_meta)
+  FROM mesos_operations WHERE incarnation = (SELECT incarnation FROM ledger_meta) GROUP BY incarnation
+  UNION ALL
   SELECT 'incarnation ' || max(incarnation), max(incarnation), (SELECT incarnation + 1 FROM ledger_meta)
   FROM attachments)
 WHERE used >= next

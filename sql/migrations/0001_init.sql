@@ -296,6 +296,54 @@ BEGIN
   SELECT RAISE(ABORT, 'an operation may not move from its state to that one');
 END;
 
+-- What was asked of the Mesos master. At most one open operation an agent: open_agent is set exactly while
+-- the operation is open, and unique. Which of the columns from role to mark_gone count, the kind says.
+CREATE TABLE mesos_operations (
+  number INTEGER PRIMARY KEY,
+  id TEXT NOT NULL,
+  kind TEXT NOT NULL CHECK (
+    kind IN ('reserve_resources', 'unreserve_resources', 'create_volumes', 'destroy_volumes',
+             'deactivate_agent', 'reactivate_agent', 'drain_agent', 'mark_agent_gone')),
+  state TEXT NOT NULL CHECK (state IN ('recorded', 'issued', 'done', 'failed', 'uncertain')),
+  outcome TEXT NOT NULL CHECK (outcome IN ('none', 'changed', 'unchanged')),
+  agent TEXT NOT NULL CHECK (agent <> ''),
+  incarnation INTEGER NOT NULL,
+  counter INTEGER NOT NULL,
+  role TEXT NOT NULL,
+  resource TEXT NOT NULL,
+  amount_milli INTEGER NOT NULL,
+  principal TEXT NOT NULL,
+  labels TEXT NOT NULL,          -- "key=value" a line
+  persistence_id TEXT NOT NULL,
+  container_path TEXT NOT NULL,
+  grace_seconds INTEGER NOT NULL,
+  mark_gone INTEGER NOT NULL CHECK (mark_gone IN (0, 1)),
+  before_milli INTEGER NOT NULL,
+  user_uid INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  error_code TEXT NOT NULL CHECK (
+    error_code IN ('invalid', 'not_found', 'conflict', 'permission', 'exhausted', 'unavailable', 'busy',
+                   'uncertain', 'corrupt', 'internal')),
+  error TEXT NOT NULL,
+  recorded_at INTEGER NOT NULL,
+  ended_at INTEGER NOT NULL,
+  open_agent TEXT,
+  CHECK (open_agent IS CASE WHEN state IN ('recorded', 'issued', 'uncertain') THEN agent END)
+) STRICT;
+CREATE UNIQUE INDEX mesos_operations_open ON mesos_operations (open_agent) WHERE open_agent IS NOT NULL;
+CREATE INDEX mesos_operations_by_id ON mesos_operations (id);
+
+CREATE TRIGGER mesos_operations_move BEFORE UPDATE OF state ON mesos_operations
+WHEN OLD.state <> NEW.state AND NOT CASE OLD.state
+    WHEN 'recorded' THEN NEW.state IN ('issued', 'failed', 'uncertain')
+    WHEN 'issued' THEN NEW.state <> 'recorded'
+    WHEN 'uncertain' THEN NEW.state <> 'recorded'
+    ELSE 0
+  END
+BEGIN
+  SELECT RAISE(ABORT, 'an operation may not move from its state to that one');
+END;
+
 -- A volume that is not as desired and about which nothing is under way. host 0: the volume itself.
 CREATE TABLE blocks (
   volume INTEGER NOT NULL REFERENCES volumes (id),
@@ -340,6 +388,7 @@ END;
 CREATE TRIGGER history_is_kept BEFORE DELETE ON history
 WHEN OLD.number > (SELECT history_pruned FROM ledger_meta)
   OR EXISTS (SELECT 1 FROM operations WHERE id = OLD.operation)
+  OR EXISTS (SELECT 1 FROM mesos_operations WHERE id = OLD.operation)
   OR EXISTS (SELECT 1 FROM evidence WHERE id = OLD.evidence)
   OR EXISTS (SELECT 1 FROM claims WHERE id = OLD.claim)
 BEGIN

@@ -233,6 +233,33 @@ std::optional<Change> operation(Draw& draw, const Snapshot& state) {
   return o;
 }
 
+// Moves the open one of an agent on, or begins one. Only what came of it changes.
+std::optional<Change> mesos_operation(Draw& draw, const Snapshot& state) {
+  MesosOperation o;
+  o.agent = AgentId(fmt::format("S{}", draw.below(3)));
+  if (const auto open = state.mesos_operations().find(o.agent); open != state.mesos_operations().end()) {
+    o = open->second;
+    const auto to = draw.any<OperationState>();
+    if (!operation_may_move(o.state, to)) return std::nullopt;
+    o.state = to;
+  } else {
+    o.id = OperationId(fmt::format("op-{}", draw.bits()));
+    o.kind = draw.any<MesosOperationKind>();
+    o.generation = draw.generation();
+    o.request = {draw.text(), draw.text(), draw.number(), draw.text(), {{"k", "it's=v"}, {"l", ""}},
+                 draw.text(), draw.text(), draw.number(), draw.coin(), draw.number()};
+    if (draw.coin()) o.request.labels.clear();
+    o.user_uid = draw.number();
+    o.reason = draw.text();
+    o.recorded_at = draw.time();
+  }
+  o.outcome = draw.any<Outcome>();
+  o.error_code = static_cast<Errc>(draw.below(10));
+  o.error = draw.text();
+  o.ended_at = draw.time();
+  return o;
+}
+
 std::optional<Change> evidence(Draw& draw, const Snapshot& state) {
   if (state.volumes().empty()) return std::nullopt;
   Evidence e;
@@ -357,6 +384,7 @@ std::optional<Change> make_change(const ChangeSeed& seed, const Snapshot& state)
     case 24:
       return DropFramework{FrameworkId(fmt::format("f{}", draw.below(3)))};
     case 25:
+      if (draw.coin()) return mesos_operation(draw, state);
       if (draw.coin()) return SetDetachStorm{draw.coin()};
       if (draw.coin()) return SetMode{draw.any<Mode>()};
       return Counters{draw.below(9) + 1, draw.below(9) + 1, draw.below(9) + 1, draw.below(9) + 1,

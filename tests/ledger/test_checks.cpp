@@ -193,6 +193,29 @@ std::vector<Violation> violations() {
        }},
       {"history_has_no_gap",
        [](Ledger& l) { sql(l, "DROP TRIGGER history_is_kept; DELETE FROM history WHERE number = 1"); }},
+      {"mesos_operation_has_an_end",
+       [](Ledger& l) {
+         MesosOperation o;
+         o.id = OperationId("op-m");
+         o.agent = AgentId("S1");
+         commit(l, {o});
+         o.state = OperationState::issued;
+         commit(l, {o});
+         o.state = OperationState::done;
+         commit(l, {o});
+       }},
+      {"one_open_operation_a_subject",
+       [](Ledger& l) {
+         MesosOperation o;
+         o.id = OperationId("op-m");
+         o.agent = AgentId("S1");
+         commit(l, {o});
+         sql(l,
+             "DROP INDEX mesos_operations_open; INSERT INTO mesos_operations SELECT 99, id, kind, state, "
+             "outcome, agent, incarnation, counter, role, resource, amount_milli, principal, labels, "
+             "persistence_id, container_path, grace_seconds, mark_gone, before_milli, user_uid, reason, "
+             "error_code, error, recorded_at, ended_at, open_agent FROM mesos_operations");
+       }},
       {"ended_operation_has_an_end",
        [](Ledger& l) {
          Operation o = done(sample_operation("op-x", OperationKind::remove, 2, 0, 5));

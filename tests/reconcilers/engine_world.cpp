@@ -116,6 +116,58 @@ std::vector<MesosEvent> FakeMaster::answer(MasterCall call, Instant at) {
   return out;
 }
 
+// Into what its list of agents shows from now on.
+void FakeMaster::carry_out(const MesosOperation& operation) {
+  const auto found = agents.find(operation.agent.value.str());
+  if (found == agents.end()) return;
+  AgentRecord& agent = found->second.agent;
+  const MesosRequest& request = operation.request;
+  auto list =
+      found->second.reservations == nullptr ? std::vector<ReservationRecord>{} : *found->second.reservations;
+  const bool of_volume = operation.kind == MesosOperationKind::create_volumes;
+  ReservationRecord record;
+  record.agent = operation.agent;
+  record.role = request.role;
+  record.resource = request.resource;
+  record.amount_milli = request.amount_milli;
+  record.labels = request.labels;
+  switch (operation.kind) {
+    case MesosOperationKind::create_volumes:
+      record.persistence_id = request.persistence_id;
+      record.container_path = request.container_path;
+      [[fallthrough]];
+    case MesosOperationKind::unreserve_resources:
+      for (ReservationRecord& one : list) {
+        if (one.persistence_id.empty() && one.resource == request.resource)
+          one.amount_milli -= request.amount_milli;
+      }
+      std::erase_if(list, [](const ReservationRecord& one) { return one.amount_milli == 0; });
+      if (of_volume) list.push_back(record);
+      break;
+    case MesosOperationKind::reserve_resources:
+      list.push_back(record);
+      break;
+    case MesosOperationKind::destroy_volumes:
+      for (ReservationRecord& one : list) {
+        if (one.persistence_id == request.persistence_id) one.persistence_id = one.container_path = {};
+      }
+      break;
+    case MesosOperationKind::deactivate_agent:
+    case MesosOperationKind::reactivate_agent:
+      agent.deactivated = operation.kind == MesosOperationKind::deactivate_agent;
+      break;
+    case MesosOperationKind::drain_agent:
+      agent.drain_state = "DRAINING";
+      agent.deactivated = true;
+      break;
+    case MesosOperationKind::mark_agent_gone:
+      agents.erase(found);
+      return;
+  }
+  ++agent.resources_hash;
+  found->second.reservations = std::make_shared<const std::vector<ReservationRecord>>(std::move(list));
+}
+
 EngineWorld::EngineWorld() : EngineWorld(default_policy()) {}
 
 EngineWorld::EngineWorld(Policy policy)
@@ -202,6 +254,7 @@ void EngineWorld::record(const Batch& batch) {
 void EngineWorld::perform(reconcilers::Effect effect) {
   const bool matters = std::holds_alternative<reconcilers::Commit>(effect) ||
                        std::holds_alternative<reconcilers::Execute>(effect) ||
+                       std::holds_alternative<reconcilers::CallMaster>(effect) ||
                        std::holds_alternative<reconcilers::ObserveProvider>(effect);
   if (matters && crash_before_effect > 0 && --crash_before_effect == 0) throw Crash{};
   if (auto* commit = std::get_if<reconcilers::Commit>(&effect)) {
@@ -224,11 +277,25 @@ void EngineWorld::perform(reconcilers::Effect effect) {
     answer_poll(*poll);
   } else if (auto* execute = std::get_if<reconcilers::Execute>(&effect)) {
     answer_call(execute->call);
+  } else if (auto* call = std::get_if<reconcilers::CallMaster>(&effect)) {
+    answer_change(call->operation);
   } else if (auto* reply = std::get_if<Reply>(&effect)) {
     replies.push_back(std::move(*reply));
   } else if (auto* wake = std::get_if<reconcilers::WakeAt>(&effect)) {
     wake_ = wake->at;
   }
+}
+
+void EngineWorld::answer_change(const MesosOperation& operation) {
+  master.changes_asked.push_back(operation);
+  if (master.changes_take_effect && master.to_changes != MesosAnswer::refused) master.carry_out(operation);
+  MesosCallResult result;
+  result.id = operation.id;
+  result.agent = operation.agent;
+  result.answer = master.to_changes;
+  result.error = master.why_not;
+  result.ended_at = at_;
+  post(reconcilers::MesosCallEnded{std::move(result)});
 }
 
 void EngineWorld::settle() {
@@ -354,6 +421,11 @@ Reply EngineWorld::order(Order order) {
   }
   FAIL("the order was not answered");
   return {};
+}
+
+void EngineWorld::post_order(Order order) {
+  at_ = at_ + Duration{1000};
+  step(reconcilers::CommandArrived{{next_request_++, 1000, std::move(order)}});
 }
 
 void EngineWorld::make_volume(const std::string& name, Filesystem filesystem, AccessMode access) {

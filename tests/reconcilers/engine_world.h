@@ -37,9 +37,15 @@ struct FakeMaster {
   std::map<MasterCall, std::string> refused;   // these calls, and how
   std::optional<MasterMetricsSeen> metrics{};  // what it counts, if not what it lists
   std::map<MasterCall, int> answers;           // how often each was asked
+  // What becomes of the changes that are asked of it.
+  MesosAnswer to_changes = MesosAnswer::accepted;
+  Error why_not{};
+  bool changes_take_effect = true;
+  std::vector<MesosOperation> changes_asked{};
 
   void told(const MesosEvent& event);
   std::vector<MesosEvent> answer(MasterCall call, Instant at);
+  void carry_out(const MesosOperation& operation);
 };
 
 // Thrown by the world in the place where a scripted crash happens; the test then calls restart().
@@ -83,6 +89,7 @@ class EngineWorld {
 
   // ---- operators
   Reply order(Order order);
+  void post_order(Order order);  // not waited for: with commits that are held
   void make_volume(const std::string& name, Filesystem filesystem = Filesystem::none,
                    AccessMode access = AccessMode::rw);
 
@@ -140,6 +147,7 @@ class EngineWorld {
   void record(const Batch& batch);
   void answer_observation(const reconcilers::ObserveProvider& wish);
   void answer_call(const OperationCall& call);
+  void answer_change(const MesosOperation& operation);
   void take_effect(const OperationCall& call, OperationResult& result);
   ObservedVolume observed(const std::string& key, const FakeVolume& volume) const;
 

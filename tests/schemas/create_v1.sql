@@ -27,15 +27,15 @@ CREATE TABLE ledger_meta (
   history_pruned INTEGER NOT NULL CHECK (history_pruned >= 0),
   operation_ends INTEGER NOT NULL CHECK (operation_ends >= 0)   -- newest operations.ended_order handed out
 ) STRICT;
-INSERT INTO ledger_meta VALUES(1,'0123456789abcdef0123456789abcdef',1,'observe',0,1,1700000000000000000,100,
-  100,100000,100000,1000000,1,'m1','1700000000.5','1.11.0',1,0,1);
+INSERT INTO ledger_meta VALUES(1,'0123456789abcdef0123456789abcdef',1,'observe',0,1,1700000000000000000,
+  100,100,100000,100000,1000000,1,'m1','1700000000.5','1.11.0',1,0,1);
 CREATE TABLE migrations (
   number INTEGER PRIMARY KEY,
   name TEXT NOT NULL UNIQUE,
   hash TEXT NOT NULL,
   applied_at INTEGER NOT NULL
 ) STRICT;
-INSERT INTO migrations VALUES(1,'migrations/0001_init','y6gakdan2taewu7lnslbz7b2k4',1700000000000000000);
+INSERT INTO migrations VALUES(1,'migrations/0001_init','oxyxxby6vqremrlxjj4udrlvsh',1700000000000000000);
 CREATE TABLE view_texts (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   hash TEXT NOT NULL
@@ -95,7 +95,8 @@ CREATE TABLE tasks (
   changed_at INTEGER NOT NULL,
   PRIMARY KEY (task, framework)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO tasks VALUES('task1','f1','S1','','','task_running','source_none','','',1,1700000000000000000);
+INSERT INTO tasks VALUES('task1','f1','S1','','','task_running','source_none','','',1,
+  1700000000000000000);
 CREATE TABLE reservations (
   number INTEGER PRIMARY KEY,
   agent TEXT NOT NULL,
@@ -197,7 +198,8 @@ CREATE TABLE evidence (
   void_sequence INTEGER,
   CHECK ((void_reason = '') = (void_sequence IS NULL))
 ) STRICT;
-INSERT INTO evidence VALUES(1,'agent_gone',1,1,1,1,'',NULL,'',0,1700000000000000000,-1,'seen',0,'',1,NULL);
+INSERT INTO evidence VALUES(1,'agent_gone',1,1,1,1,'',NULL,'',0,1700000000000000000,-1,'seen',0,'',1,
+  NULL);
 CREATE TABLE claims (
   id INTEGER PRIMARY KEY,
   kind TEXT NOT NULL CHECK (
@@ -268,6 +270,41 @@ INSERT INTO operations VALUES(1,'op-a','attach','done','changed',1,1,1,1,1,NULL,
   'internal','',1700000000000000000,1700000000000000000,1,1,NULL);
 INSERT INTO operations VALUES(2,'op-b','detach','recorded','none',1,1,1,1,1,NULL,NULL,'detach.wanted','',
   'internal','',1700000000000000000,0,1,NULL,1);
+CREATE TABLE mesos_operations (
+  number INTEGER PRIMARY KEY,
+  id TEXT NOT NULL,
+  kind TEXT NOT NULL CHECK (
+    kind IN ('reserve_resources', 'unreserve_resources', 'create_volumes', 'destroy_volumes',
+             'deactivate_agent', 'reactivate_agent', 'drain_agent', 'mark_agent_gone')),
+  state TEXT NOT NULL CHECK (state IN ('recorded', 'issued', 'done', 'failed', 'uncertain')),
+  outcome TEXT NOT NULL CHECK (outcome IN ('none', 'changed', 'unchanged')),
+  agent TEXT NOT NULL CHECK (agent <> ''),
+  incarnation INTEGER NOT NULL,
+  counter INTEGER NOT NULL,
+  role TEXT NOT NULL,
+  resource TEXT NOT NULL,
+  amount_milli INTEGER NOT NULL,
+  principal TEXT NOT NULL,
+  labels TEXT NOT NULL,          -- "key=value" a line
+  persistence_id TEXT NOT NULL,
+  container_path TEXT NOT NULL,
+  grace_seconds INTEGER NOT NULL,
+  mark_gone INTEGER NOT NULL CHECK (mark_gone IN (0, 1)),
+  before_milli INTEGER NOT NULL,
+  user_uid INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  error_code TEXT NOT NULL CHECK (
+    error_code IN ('invalid', 'not_found', 'conflict', 'permission', 'exhausted', 'unavailable', 'busy',
+                   'uncertain', 'corrupt', 'internal')),
+  error TEXT NOT NULL,
+  recorded_at INTEGER NOT NULL,
+  ended_at INTEGER NOT NULL,
+  open_agent TEXT,
+  CHECK (open_agent IS CASE WHEN state IN ('recorded', 'issued', 'uncertain') THEN agent END)
+) STRICT;
+INSERT INTO mesos_operations VALUES(1,'op-mesos-1','reserve_resources','issued','none','S1',1,9,'db',
+  'disk',1024000,'ops',replace('extvold.volume=pgdata\n','\n',char(10)),'','',-1,0,0,1000,'ticket',
+  'internal','',1700000000000000000,0,'S1');
 CREATE TABLE blocks (
   volume INTEGER NOT NULL REFERENCES volumes (id),
   host INTEGER NOT NULL,
@@ -319,6 +356,18 @@ WHEN OLD.state <> NEW.state AND NOT CASE OLD.state
 BEGIN
   SELECT RAISE(ABORT, 'an operation may not move from its state to that one');
 END;
+CREATE UNIQUE INDEX mesos_operations_open ON mesos_operations (open_agent) WHERE open_agent IS NOT NULL;
+CREATE INDEX mesos_operations_by_id ON mesos_operations (id);
+CREATE TRIGGER mesos_operations_move BEFORE UPDATE OF state ON mesos_operations
+WHEN OLD.state <> NEW.state AND NOT CASE OLD.state
+    WHEN 'recorded' THEN NEW.state IN ('issued', 'failed', 'uncertain')
+    WHEN 'issued' THEN NEW.state <> 'recorded'
+    WHEN 'uncertain' THEN NEW.state <> 'recorded'
+    ELSE 0
+  END
+BEGIN
+  SELECT RAISE(ABORT, 'an operation may not move from its state to that one');
+END;
 CREATE INDEX history_by_volume ON history (volume) WHERE volume IS NOT NULL;
 CREATE INDEX history_by_host ON history (host) WHERE host IS NOT NULL;
 CREATE INDEX history_by_task ON history (task) WHERE task <> '';
@@ -330,6 +379,7 @@ END;
 CREATE TRIGGER history_is_kept BEFORE DELETE ON history
 WHEN OLD.number > (SELECT history_pruned FROM ledger_meta)
   OR EXISTS (SELECT 1 FROM operations WHERE id = OLD.operation)
+  OR EXISTS (SELECT 1 FROM mesos_operations WHERE id = OLD.operation)
   OR EXISTS (SELECT 1 FROM evidence WHERE id = OLD.evidence)
   OR EXISTS (SELECT 1 FROM claims WHERE id = OLD.claim)
 BEGIN
