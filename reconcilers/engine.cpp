@@ -198,7 +198,8 @@ void Engine::carry_out(const VolumeEntry& entry, VolumePlan& plan, Now now) {
     for (PlannedOperation& planned : plan.operations) {
       if (!planned.waits_for.empty() || !planned.after.empty()) continue;
       const Lane lane = lane_of(planned.operation.kind);
-      if (planned.operation.kind == OperationKind::detach &&
+      // One that settles an attach takes nothing from anybody.
+      if (planned.operation.kind == OperationKind::detach && planned.operation.rule != kSettlesAttach &&
           detach_storm_guard(entry, planned.operation, now))
         break;
       if (take_lane(*provider, lane, id, planned.operation.host)) record(std::move(planned), now);
@@ -364,7 +365,10 @@ bool Engine::still_permitted(const Operation& operation) const {
       return entry.volume.format == FormatState::intended;
     case OperationKind::detach:
       if (!observed_.view_complete) return false;
-      if (operation.rule == kSettlesAttach) return true;  // nobody has it there yet
+      if (operation.rule == kSettlesAttach) {  // nobody has it there yet
+        const VolumeView* view = observed_.volume(operation.volume);
+        return view != nullptr && !may_be_attached_there(entry, *view, operation.host);
+      }
       return unread_agent_on(look, entry, *entry.attachment(operation.host)) == nullptr &&
              std::none_of(entry.claims.begin(), entry.claims.end(), [&](const Claim* claim) {
                return claim->host == operation.host && (claim->wanted || claim->liveness == Liveness::live);

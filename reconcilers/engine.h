@@ -270,6 +270,8 @@ class Engine {
                      const ProviderObservation& observation, Now now);
   void see_lost_volume(const ObservedVolume& seen, const ProviderObservation& observation, Now now);
   void end_operation(Operation operation, OperationState state, Outcome outcome, Error error, Now now);
+  void leave_open(Operation operation, Error error, Now now);
+  void pause_after_failure(const Operation& operation, Now now);
   void apply_outcome(const Operation& operation, const VolumeEntry& entry, Now now);
   void want_format(const Volume& volume, std::string why, std::int64_t user_uid);
   void settle_format_claim(const VolumeEntry& entry);

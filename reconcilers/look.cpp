@@ -98,6 +98,13 @@ std::string claim_text(const Snapshot& snapshot, const Claim& claim) {
   return {};
 }
 
+bool may_be_attached_there(const VolumeEntry& entry, const VolumeView& view, HostId host) {
+  return std::any_of(view.attachments.begin(), view.attachments.end(), [&](const AttachmentView& one) {
+    const Attachment* row = entry.attachment(one.host);
+    return one.host == host || row == nullptr || row->host_identity.empty();
+  });
+}
+
 const Evidence* evidence_for(const VolumeEntry& entry, const Attachment& attachment,
                              bool (*accept)(EvidenceKind)) {
   for (const Evidence* one : entry.evidence) {

@@ -10,21 +10,23 @@ namespace {
 // An attach that may still take effect, at a provider where no look tells that it will not: after the time
 // for which its calls may linger, with nothing attached there, a detach that is read back tells (DESIGN.md
 // section 6, rule 3). It takes nothing from anybody.
-void plan_settling_detach(const VolumeLook& look, const Operation& attach, VolumePlan& out) {
-  const Instant due = attach.call_ended_at.value + look.provider.settle_time;
-  if (attach.kind != OperationKind::attach || shows_attach_not_made(look.provider.capabilities) ||
+void plan_settling_detach(const VolumeLook& look, const Operation& open, VolumePlan& out) {
+  const Instant due = open.call_ended_at.value + look.provider.settle_time;
+  const bool asks = open.kind == OperationKind::attach || open.rule == kSettlesAttach;  // or one that failed
+  if (!asks || shows_attach_not_made(look.provider.capabilities) ||
       !look.provider.capabilities.attach_to_named_host)
     return;
   if (look.look.now < due) return out.wake(due);
-  if (!look.freshly_observed() || look.view->sent_at < due || look.view->attachment(attach.host) != nullptr)
+  if (!look.freshly_observed() || look.view->sent_at < due ||
+      may_be_attached_there(look.entry, *look.view, open.host))
     return;
   PlannedOperation planned;
   planned.operation.kind = OperationKind::detach;
-  planned.operation.volume = attach.volume;
-  planned.operation.host = attach.host;
+  planned.operation.volume = open.volume;
+  planned.operation.host = open.host;
   planned.operation.rule = kSettlesAttach;
   planned.operation.cause = "its attach may still take effect; a detach that is read back settles that";
-  planned.waits_for = order_or_pause(look, OperationKind::detach, attach.host, out);
+  planned.waits_for = order_or_pause(look, OperationKind::detach, open.host, out);
   if (planned.waits_for.empty() && !look.look.observed.view_complete)
     planned.waits_for = fmt::format("a complete Mesos view: {}", look.look.observed.view_incomplete_why);
   out.operations.push_back(std::move(planned));

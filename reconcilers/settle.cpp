@@ -271,6 +271,10 @@ void Engine::settle_operation(const VolumeEntry& entry, const ObservedVolume* se
         return;
       return settle_not_shown(entry, operation, over, now);
     case OperationKind::detach:
+      // Whether this one was carried out is the question that it was to settle: nothing was there before it.
+      if (operation.rule == kSettlesAttach && operation.state == OperationState::uncertain &&
+          !confirmed(entry, operation.host))
+        return;
       if (there == nullptr) return end_operation(operation, OperationState::done, Outcome::changed, {}, now);
       return settle_not_shown(entry, operation, over, now);
     case OperationKind::format:
@@ -510,8 +514,42 @@ void Engine::on_result(OperationResult result, Now now) {
   inspect_not_before_[id] = now.at;
 }
 
+// Not again before a while, which doubles.
+void Engine::pause_after_failure(const Operation& operation, Now now) {
+  VolumeView& view = observed_.volumes[operation.volume];
+  const auto same = [&](const RetryView& one) {
+    return one.kind == operation.kind && one.host == operation.host;
+  };
+  auto retry = std::find_if(view.retries.begin(), view.retries.end(), same);
+  if (retry == view.retries.end())
+    retry = view.retries.insert(retry, {operation.kind, operation.host, {}, 0});
+  ++retry->failures;
+  Duration pause = policy_.retry_min;
+  for (int i = 1; i < retry->failures && pause < policy_.retry_max; ++i) pause = pause * 2;
+  pause = std::min(pause, policy_.retry_max);
+  // Jitter without chance: failures of many volumes at once spread over a quarter of the pause.
+  retry->at = now.at + Duration{pause.ns - (pause.ns / 4) * (operation.volume.value % 16) / 16};
+}
+
+// A detach that was to settle whether an attach happened has not settled it if it failed: the question stays
+// open, and another such detach may take its place.
+void Engine::leave_open(Operation operation, Error error, Now now) {
+  operation.state = OperationState::uncertain;
+  operation.outcome = Outcome::none;
+  operation.error_code = error.code;
+  operation.error = std::move(error.message);
+  pause_after_failure(operation, now);
+  history(operation, "uncertain", operation.error);
+  const VolumeId volume = operation.volume;
+  change(std::move(operation));
+  snapshot_.note_call_ended(volume, now.at);
+  touch(volume);
+}
+
 void Engine::end_operation(Operation operation, OperationState state, Outcome outcome, Error error, Now now) {
   const VolumeEntry& entry = *snapshot_.volume(operation.volume);
+  if (state == OperationState::failed && operation.rule == kSettlesAttach)
+    return leave_open(std::move(operation), std::move(error), now);
   VolumeView& view = observed_.volumes[operation.volume];
   const Outcome told = operation.outcome == Outcome::none ? outcome : operation.outcome;
   operation.state = state;
@@ -520,18 +558,7 @@ void Engine::end_operation(Operation operation, OperationState state, Outcome ou
   if (state == OperationState::failed) {
     operation.error_code = error.code;
     operation.error = std::move(error.message);
-    const auto same = [&](const RetryView& one) {
-      return one.kind == operation.kind && one.host == operation.host;
-    };
-    auto retry = std::find_if(view.retries.begin(), view.retries.end(), same);
-    if (retry == view.retries.end())
-      retry = view.retries.insert(retry, {operation.kind, operation.host, {}, 0});
-    ++retry->failures;
-    Duration pause = policy_.retry_min;
-    for (int i = 1; i < retry->failures && pause < policy_.retry_max; ++i) pause = pause * 2;
-    pause = std::min(pause, policy_.retry_max);
-    // Jitter without chance: failures of many volumes at once spread over a quarter of the pause.
-    retry->at = now.at + Duration{pause.ns - (pause.ns / 4) * (operation.volume.value % 16) / 16};
+    pause_after_failure(operation, now);
   } else {
     operation.error.clear();
     view.retries.clear();

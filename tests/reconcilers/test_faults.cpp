@@ -98,6 +98,33 @@ TEST_CASE("an uncertain attach at a provider that cannot tell is not settled by 
   CHECK(world.count("detach pgdata a1") == 1);
 }
 
+TEST_CASE("a detach that is to settle an attach, and itself fails or is lost, settles nothing") {
+  for (const Mishap mishap : {Mishap::fail_before, Mishap::lose_reply_before}) {
+    ev::Policy policy = EngineWorld::default_policy();
+    policy.providers[0].capabilities.shows_running_calls = false;
+    policy.providers[0].capabilities.exclusive_attach = false;
+    Cluster world(policy);
+    world.make_volume("pgdata");
+    world.mishap[ev::OperationKind::attach] = Mishap::lose_reply_before;
+    world.run_task("pg.1", "A1", "pgdata");
+    world.advance(ev::seconds(1));
+    world.task_updated("pg.1", "A1", ev::TaskState::task_failed, ev::StatusSource::source_agent,
+                       "REASON_EXECUTOR_TERMINATED");
+    world.run_task("pg.2", "A2", "pgdata");
+    world.mishap[ev::OperationKind::detach] = mishap;
+    world.advance(ev::minutes(60));
+    INFO("mishap " << static_cast<int>(mishap));
+    CHECK(world.count("attach pgdata a2") == 0);
+    REQUIRE(world.volume("pgdata").open_operation != nullptr);
+    CHECK(world.count("detach pgdata a1") >= 2);     // one takes the other's place,
+    CHECK(world.count("detach pgdata a1") <= 70);    // less and less often
+    world.truth.begin()->second.hosts.insert("a1");  // the attach takes effect, an hour late
+    world.mishap.clear();
+    world.advance(ev::minutes(20));
+    CHECK(world.attached("pgdata", "a2"));  // and the truth never showed both
+  }
+}
+
 TEST_CASE("13: a provider that says done and did nothing is not believed") {
   Cluster world;
   world.make_volume("pgdata");
