@@ -214,6 +214,7 @@ class Driver {
   void carry_out(reconcilers::ObserveProvider& effect);
   void carry_out(reconcilers::ReadAgent& effect);
   void carry_out(reconcilers::PollMaster& effect);
+  void carry_out(reconcilers::Resubscribe& effect);
   void carry_out(reconcilers::Execute& effect);
   void carry_out(reconcilers::CallMaster& effect);
   void carry_out(reconcilers::Reply& effect);

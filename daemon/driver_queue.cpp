@@ -234,6 +234,10 @@ void Driver::carry_out(reconcilers::PollMaster& effect) {
     reader_.poll_master(master_, effect.call, master_recipient_);
 }
 
+void Driver::carry_out(reconcilers::Resubscribe& effect) {
+  if (subscription_state_ == SubscriptionState::open) subscription_->drop(Errc::unavailable, effect.why);
+}
+
 void Driver::carry_out(reconcilers::ReadAgent& effect) {
   const auto known = snapshot().agents().find(effect.agent);
   reader_.read_agent(effect.agent, effect.address,

@@ -78,6 +78,9 @@ struct ReadAgent {  // one round of its own API
 struct PollMaster {
   MasterCall call = MasterCall::get_agents;
 };
+struct Resubscribe {  // the stream is not to be believed any more
+  std::string why;
+};
 struct Execute {
   OperationCall call;
 };
@@ -95,8 +98,8 @@ struct WakeAt {
 struct Stop {
   Error why;
 };
-using Effect =
-    std::variant<Commit, ObserveProvider, ReadAgent, PollMaster, Execute, CallMaster, Reply, WakeAt, Stop>;
+using Effect = std::variant<Commit, ObserveProvider, ReadAgent, PollMaster, Resubscribe, Execute, CallMaster,
+                            Reply, WakeAt, Stop>;
 
 struct EngineCounts {  // for status and metrics
   std::int64_t events = 0;

@@ -30,6 +30,11 @@ void Engine::on(SubscriptionOpened& event, Now now) {
   known_executors_.clear();
   for (auto& [call, poll] : master_polls_) poll = {};
   observed_.master_calls.clear();
+  // Nothing in the stream says whose it is: the master is asked before its snapshot and after it.
+  PollState& identity = master_polls_[MasterCall::get_master];
+  identity.asked = true;
+  identity.sent_at = now.at;
+  effects_.emplace_back(PollMaster{MasterCall::get_master});
   history({.kind = "view.opened",
            .rule = "subscription",
            .text = fmt::format("subscribed to {}, epoch {}", event.master, view.epoch)});
@@ -367,6 +372,17 @@ void Engine::on(MasterSeen& event, Now now) {
   poll.not_before = next_master_poll(MasterCall::get_master, now);
   note_master_call(MasterCall::get_master, {}, now);
   MesosView view = snapshot_.view;
+  const bool another = !view.master_id.empty() &&
+                       (view.master_id != event.master_id || view.elected_time != event.elected_time);
+  if (subscribed_ && another) {
+    const std::string why = fmt::format(
+        "another master answers there ({}, elected {}) than when the stream "
+        "was opened ({}, elected {})",
+        event.master_id, event.elected_time, view.master_id, view.elected_time);
+    interrupt_view(why, now);
+    effects_.emplace_back(Resubscribe{why});
+    return;
+  }
   view.master_id = event.master_id;
   view.elected_time = event.elected_time;
   view.master_version = event.version;

@@ -88,7 +88,7 @@ std::vector<MesosEvent> FakeMaster::answer(MasterCall call, Instant at) {
   std::vector<MesosEvent> out = {PollBegan{call, at}};
   switch (call) {
     case MasterCall::get_master:
-      return {MasterSeen{"the-master", "1", "1.11.0"}};
+      return {MasterSeen{id, "1", "1.11.0"}};
     case MasterCall::metrics:
       return {MasterMetricsSeen{running, static_cast<std::int64_t>(agents.size())}};
     case MasterCall::get_tasks:
@@ -275,6 +275,8 @@ void EngineWorld::perform(reconcilers::Effect effect) {
   } else if (auto* poll = std::get_if<reconcilers::PollMaster>(&effect)) {
     polls[poll->call].push_back(at_);
     answer_poll(*poll);
+  } else if (auto* drop = std::get_if<reconcilers::Resubscribe>(&effect)) {
+    resubscribed.push_back(drop->why);
   } else if (auto* execute = std::get_if<reconcilers::Execute>(&effect)) {
     answer_call(execute->call);
   } else if (auto* call = std::get_if<reconcilers::CallMaster>(&effect)) {

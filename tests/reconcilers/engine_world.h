@@ -37,6 +37,7 @@ struct FakeMaster {
   std::map<MasterCall, std::string> refused;   // these calls, and how
   std::optional<MasterMetricsSeen> metrics{};  // what it counts, if not what it lists
   std::map<MasterCall, int> answers;           // how often each was asked
+  std::string id = "the-master";
   // What becomes of the changes that are asked of it.
   MesosAnswer to_changes = MesosAnswer::accepted;
   Error why_not{};
@@ -125,6 +126,7 @@ class EngineWorld {
   bool inspects_fail = false;  // direct looks; lists are answered
   bool list_empty = false;
   std::map<MasterCall, std::vector<Instant>> polls;  // when each was asked
+  std::vector<std::string> resubscribed;             // why
   // The n-th commit, call or look from now on is where the daemon dies: before it takes place. 0: never.
   int crash_before_effect = 0;
   bool hold_commits = false;       // commits wait until released

@@ -267,3 +267,32 @@ TEST_CASE("an agent that became unreachable is missed at once, though no event n
   CHECK_FALSE(world.engine().observed().agent(ev::AgentId("A1"))->registered);
   CHECK(world.engine().snapshot().agent(ev::AgentId("A1"))->state == ev::AgentState::absent);
 }
+
+TEST_CASE("polling: the master is asked who it is before its snapshot and after it") {
+  EngineWorld world;
+  world.event(ev::SubscriptionOpened{"127.0.0.1:5050"});
+  CHECK(world.polls[ev::MasterCall::get_master].size() == 1);
+  CHECK(world.engine().snapshot().view.master_id == "the-master");
+  world.event(ev::SnapshotBegan{});
+  world.event(ev::SnapshotEnded{});
+  CHECK(world.engine().observed().view_complete);
+  SECTION("it is the same") {
+    world.advance(ev::seconds(120));
+    CHECK(world.polls[ev::MasterCall::get_master].size() >= 2);
+    CHECK(world.resubscribed.empty());
+    CHECK(world.engine().observed().view_complete);
+  }
+  SECTION("it is another: nothing of this stream counts any more") {
+    world.master.id = "another";
+    world.advance(ev::seconds(6));
+    REQUIRE(world.resubscribed.size() == 1);
+    CHECK(world.resubscribed.front().find("another master answers") != std::string::npos);
+    CHECK_FALSE(world.engine().observed().view_complete);
+    world.disconnect(world.resubscribed.front());
+    world.subscribe();
+    CHECK(world.engine().snapshot().view.master_id == "another");
+    CHECK(world.engine().observed().view_complete);
+    world.advance(ev::seconds(120));
+    CHECK(world.resubscribed.size() == 1);
+  }
+}
