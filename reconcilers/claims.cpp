@@ -1,91 +1,30 @@
 // Claims: wanted, liveness, evidence. The three questions of DESIGN.md section 4, kept apart: what Mesos last
-// said, whether anything may still run, and what is proven. Rows of the table in the reference (section 3)
-// that are stricter there are as DESIGN.md says.
+// said, whether anything may still run, and what is proven. What follows from what stands in liveness.cpp;
+// here it is applied.
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
 #include "reconcilers/engine.h"
 
 namespace extvold::reconcilers {
 namespace {
 
-// Reasons with which an agent reports a terminal state after the containerizer's wait returned: processes
-// killed, isolators cleaned up. Mesos 1.11, reference section 3.
-constexpr std::array<std::string_view, 9> kCleanReasons = {
-    "REASON_EXECUTOR_TERMINATED",          "REASON_CONTAINER_LIMITATION",
-    "REASON_CONTAINER_LIMITATION_DISK",    "REASON_CONTAINER_LIMITATION_MEMORY",
-    "REASON_CONTAINER_PREEMPTED",          "REASON_EXECUTOR_REREGISTRATION_TIMEOUT",
-    "REASON_CONTAINER_LIMITATION_NETWORK", "REASON_CONTAINER_LIMITATION_TASK",
-    "REASON_CONTAINER_LIMITATION_CPU"};
-
-// The destroy failed: processes or mounts may have been left behind.
-constexpr std::string_view kAbnormal = "Abnormal executor termination:";
-
-bool is_clean_agent_status(const Claim& claim, TaskState state, const TaskStatus& status) {
-  return status.state == state && status.source == StatusSource::source_agent &&
-         claim.containerizer == Containerizer::mesos &&
-         std::find(kCleanReasons.begin(), kCleanReasons.end(), status.reason) != kCleanReasons.end() &&
-         !std::string_view(status.message).starts_with(kAbnormal);
-}
-
-std::string why_unproven(TaskState state, const TaskStatus* status) {
-  if (status == nullptr)
-    return fmt::format("{} stands in a list, which proves nothing about its container", to_text(state));
-  switch (status->source) {
-    case StatusSource::source_master:
-      if (status->unreachable_time_set)
-        return fmt::format("{}: the master lost sight of its agent, which may still run it", to_text(state));
-      return fmt::format("{} is the master's bookkeeping ({}), not the container's end", to_text(state),
-                         status->reason);
-    case StatusSource::source_executor:
-      return fmt::format("{} is the executor's word; its container and mount still exist", to_text(state));
-    case StatusSource::source_agent:
-      return fmt::format("{} by the agent with {} does not say that everything was cleaned up",
-                         to_text(state), status->reason);
-    case StatusSource::source_none:
-      break;
-  }
-  return fmt::format("{} came without a source", to_text(state));
-}
-
 std::string_view executor_name(const Claim& claim) {
   return claim.executor.empty() ? claim.task.value : claim.executor.value;
 }
 
-// Why this agent's word is no evidence of this claim's end. Empty: it is.
-// The claim may stand for an executor of which only a task told; what ran it, its agent knows best.
-std::string why_no_evidence(const Claim& claim, const ExecutorRecord& completed, const AgentApiRead& read,
-                            const Policy& policy) {
-  if (claim.containerizer != Containerizer::mesos || completed.containerizer != Containerizer::mesos)
-    return "it ran under the Docker containerizer";
-  if (!policy.agents_use_linux_launcher) return "nobody said that the agents use the linux launcher";
-  if (!policy.agents_api_unfiltered) return "nobody said that the agents' API shows every container";
-  const std::int64_t errors = read.container_destroy_errors.value_or(0);
-  if (errors != 0) return fmt::format("the agent counts {} containers that it could not destroy", errors);
-  return {};
-}
-
 }  // namespace
 
-Engine::Verdict Engine::judge(const Claim& claim, TaskState state, const TaskStatus* status) const {
+Engine::Verdict Engine::judge(const Claim& claim, const Saying& saying, std::string_view reason) {
+  const LivenessRow& row = liveness_row(saying);
   Verdict out;
-  if (!is_terminal(state)) {
-    out.wanted = true;
-    const bool told = state != TaskState::task_unreachable && state != TaskState::task_unknown &&
-                      state != TaskState::task_other;
-    out.liveness = told ? Liveness::live : Liveness::unknown;
-    if (!told) out.why = fmt::format("{}: nobody can tell whether it still runs", to_text(state));
-    return out;
-  }
-  out.wanted = false;
-  out.liveness = Liveness::unknown;
-  if (status != nullptr && is_clean_agent_status(claim, state, *status)) {
-    out.proven = true;
-    out.evidence = EvidenceKind::agent_clean;
-  }
-  out.why = why_unproven(state, status);
+  out.rule = row.name;
+  out.wanted = row.wanted == Wanted::as_it_was ? claim.wanted : row.wanted == Wanted::yes;
+  out.liveness = row.liveness.value_or(claim.liveness);
+  out.evidence = row.evidence;
+  if (out.liveness == Liveness::dead) out.liveness = Liveness::unknown;  // until prove_dead() has recorded it
+  out.why = explain(row, saying.state, reason);
   return out;
 }
 
@@ -118,7 +57,7 @@ void Engine::move_claim(const Claim& claim, TaskState state, const Verdict& verd
          .framework = claim.framework,
          .task = claim.task,
          .claim = claim.id,
-         .rule = "judge",
+         .rule = std::string(verdict.rule),
          .text = fmt::format("{}: {}, {} ({})", claim_text(snapshot_, claim),
                              row.wanted ? "wanted" : "not wanted", to_text(row.liveness), row.liveness_why)});
   }
@@ -229,30 +168,36 @@ void Engine::judge_agent_read(const AgentApiRead& read, Now now) {
   for (const Claim* claim : snapshot_.claims_of_agent(read.expected)) {
     if (!is_of_mesos(claim->kind)) continue;
     const bool there = listed(*claim) || among(read.executors, *claim) != nullptr;
+    const bool later = read.first_sent_at > claim->last_event_at.value;
     if (claim->liveness == Liveness::dead) {
-      if (there && claim->volume && read.first_sent_at > claim->last_event_at.value)
+      if (there && claim->volume && later)
         void_evidence(*snapshot_.volume(claim->volume), claim->host, /*keep_fenced=*/true,
                       "its agent lists it again");
       continue;
     }
-    const bool question =
-        !claim->wanted || claim->liveness == Liveness::unknown || claim->kind == ClaimKind::executor;
     const ExecutorRecord* completed = among(read.completed_executors, *claim);
-    if (there || !question || completed == nullptr) continue;
-    if (read.first_sent_at <= claim->last_event_at.value) continue;
-    if (std::string why = why_no_evidence(*claim, *completed, read, policy_); !why.empty()) {
+    // The claim may stand for an executor of which only a task told; what ran it, its agent knows best.
+    const bool mesos = claim->containerizer == Containerizer::mesos &&
+                       (completed == nullptr || completed->containerizer == Containerizer::mesos);
+    Saying saying{.said = Said::agent_read, .state = claim->task_state};
+    saying.facts.put(Fact::listed, there);
+    saying.facts.put(Fact::completed, completed != nullptr);
+    saying.facts.put(Fact::asked_later, later);
+    saying.facts.put(Fact::open_question, !claim->wanted || claim->liveness == Liveness::unknown ||
+                                              claim->kind == ClaimKind::executor);
+    saying.facts.put(Fact::mesos_containerizer, mesos);
+    saying.facts.put(Fact::linux_launcher, policy_.agents_use_linux_launcher);
+    saying.facts.put(Fact::unfiltered, policy_.agents_api_unfiltered);
+    saying.facts.put(Fact::no_destroy_errors, read.container_destroy_errors.value_or(0) == 0);
+    const Verdict verdict = judge(*claim, saying);
+    if (!verdict.evidence) {
       // No other event tells that an executor ended.
-      move_claim(
-          *claim, claim->task_state,
-          {.wanted = false,
-           .liveness = Liveness::unknown,
-           .why = fmt::format("its agent counts its executor as completed, which proves nothing: {}", why)},
-          {}, now);
+      if (liveness_row(saying).liveness) move_claim(*claim, claim->task_state, verdict, {}, now);
       continue;
     }
     const WallTime sent{now.wall.ns - (now.at - read.first_sent_at).ns};
     prove_dead(
-        *claim, EvidenceKind::agent_gone,
+        *claim, *verdict.evidence,
         fmt::format("agent {} lists neither container {} nor its executor, which it counts as completed",
                     read.expected.value,
                     claim->container.empty() ? std::string("(never named)") : claim->container.value),
@@ -308,8 +253,10 @@ void Engine::ensure_synthetic(const Attachment& attachment, Now now) {
   claim.kind = ClaimKind::synthetic;
   claim.volume = attachment.volume;
   claim.host = attachment.host;
-  claim.liveness = Liveness::unknown;
-  claim.liveness_why = "the volume was found attached there and nothing says who uses it";
+  const Verdict verdict = judge(claim, {.said = Said::attachment_found});
+  claim.wanted = verdict.wanted;
+  claim.liveness = verdict.liveness;
+  claim.liveness_why = verdict.why;
   claim.first_seen_sequence = snapshot_.sequence.value + 1;
   claim.last_event_at = now.at;
   history({.kind = "claim.synthetic",
@@ -353,9 +300,8 @@ void Engine::apply_assumptions(Now now) {
     assumptions_due_.erase(id);
     const Claim* claim = snapshot_.claim(id);
     if (claim == nullptr || claim->wanted || claim->liveness == Liveness::dead) continue;
-    prove_dead(*claim, EvidenceKind::agent_clean,
-               "its executor said that it ended, and the configuration accepts that after a while",
-               /*assumption=*/true, now.wall, now);
+    const LivenessRow& row = liveness_row({.said = Said::ground_accepted});
+    prove_dead(*claim, *row.evidence, std::string(row.text), row.assumption, now.wall, now);
   }
 }
 

@@ -26,6 +26,7 @@
 #include "model/call.h"
 #include "model/command.h"
 #include "model/mesos.h"
+#include "reconcilers/liveness.h"
 #include "reconcilers/look.h"
 #include "reconcilers/planner.h"
 #include "reconcilers/recent.h"
@@ -200,12 +201,12 @@ class Engine {
   HostId host_of_agent(const AgentRecord& agent, Now now);
   HostId host_named(const std::string& name);
 
-  struct Verdict {  // of what Mesos says, about a claim
+  struct Verdict {  // about a claim, of what was said: a row of liveness.h
+    std::string_view rule;
     bool wanted = false;
     Liveness liveness = Liveness::unknown;
     std::string why;
-    EvidenceKind evidence = EvidenceKind::agent_clean;
-    bool proven = false;
+    std::optional<EvidenceKind> evidence{};  // it is dead when this is recorded
   };
 
   // tasks.cpp: what Mesos says of tasks and executors
@@ -232,7 +233,7 @@ class Engine {
   void unresolve_claims(const VolumeEntry& entry);
 
   // claims.cpp: wanted, liveness, evidence
-  Verdict judge(const Claim& claim, TaskState state, const TaskStatus* status) const;
+  static Verdict judge(const Claim& claim, const Saying& saying, std::string_view reason = {});
   void move_claim(const Claim& claim, TaskState state, const Verdict& verdict, const ContainerId& container,
                   Now now);
   void prove_dead(const Claim& claim, EvidenceKind kind, std::string detail, bool assumption,

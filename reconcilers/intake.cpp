@@ -84,11 +84,7 @@ void Engine::on(SnapshotEnded&, Now now) {
   }
   for (const Claim* claim : missing) {
     if (claim->liveness == Liveness::unknown && claim->task_state == TaskState::task_unknown) continue;
-    move_claim(*claim, TaskState::task_unknown,
-               {.wanted = claim->wanted,
-                .liveness = Liveness::unknown,
-                .why = "it is not in the master's snapshot, which proves nothing"},
-               {}, now);
+    move_claim(*claim, TaskState::task_unknown, judge(*claim, {.said = Said::snapshot_ended}), {}, now);
   }
   tasks_running_seen_ = tasks_running_in_poll_;
   observed_.view_complete = authorisation_problem_.empty();
@@ -223,11 +219,7 @@ void Engine::on(FrameworkSeen& event, Now) {
 void Engine::on(FrameworkRemoved& event, Now now) {
   for (const Claim* claim : snapshot_.claims_of_task(event.framework, TaskId{})) {
     if (claim->kind != ClaimKind::executor) continue;
-    move_claim(*claim, claim->task_state,
-               {.wanted = false,
-                .liveness = Liveness::unknown,
-                .why = "its framework was removed, which precedes the kill of its executors"},
-               {}, now);
+    move_claim(*claim, claim->task_state, judge(*claim, {.said = Said::framework_removed}), {}, now);
     snapshot_.note_claim_event(claim->id, now.at);
   }
   const auto known = snapshot_.frameworks().find(event.framework);
@@ -357,11 +349,7 @@ void Engine::end_absent_executors(Instant asked_at, Now now) {
     over.push_back(&claim);
   }
   for (const Claim* claim : over) {
-    move_claim(*claim, claim->task_state,
-               {.wanted = claim->wanted,
-                .liveness = Liveness::unknown,
-                .why = "its executor is in no list of the master"},
-               {}, now);
+    move_claim(*claim, claim->task_state, judge(*claim, {.said = Said::executors_polled}), {}, now);
   }
 }
 

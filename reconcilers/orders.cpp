@@ -454,7 +454,7 @@ Result<std::string> Engine::obey(const FenceConfirm& order, const Command& comma
     Evidence evidence;
     evidence.id = {snapshot_.counters.next_evidence++};
     counters_used_ = true;
-    evidence.kind = EvidenceKind::operator_;
+    evidence.kind = *liveness_row({.said = Said::person_confirmed}).evidence;
     evidence.volume = id;
     evidence.host = host.id;
     evidence.attachment_generation = attachment->generation;

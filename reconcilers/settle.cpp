@@ -408,19 +408,23 @@ void Engine::host_evidence(const VolumeEntry& entry, const ObservedVolume& seen,
                            const ProviderObservation& observation, Now now) {
   const ProviderInfo* provider = policy_.provider(entry.volume.pool.provider);
   if (!provider->capabilities.host_reports || !observed_.view_complete) return;
-  std::vector<std::pair<Attachment, EvidenceKind>> proven;
+  std::vector<std::pair<Attachment, const LivenessRow*>> proven;
   for (const Attachment& row : entry.attachments) {
-    if (row.state != AttachmentState::attached || row.boot_id.empty()) continue;
     const ObservedAttachment* there = attachment_on(&seen, snapshot_, entry, row.host);
-    if (there == nullptr || there->mounted != TriState::no || there->open != TriState::no) continue;
+    if (row.state != AttachmentState::attached || there == nullptr) continue;
     const auto host =
         std::find_if(observation.hosts.begin(), observation.hosts.end(),
                      [&](const ObservedHost& one) { return one.host_identity == row.host_identity; });
-    if (host == observation.hosts.end() || host->boot_id.empty()) continue;
-    const EvidenceKind kind =
-        host->boot_id == row.boot_id ? EvidenceKind::host_unmounted : EvidenceKind::host_rebooted;
+    if (host == observation.hosts.end()) continue;
+    Saying saying{.said = Said::host_reported};
+    saying.facts.put(Fact::boot_known, !row.boot_id.empty() && !host->boot_id.empty());
+    saying.facts.put(Fact::unused, there->mounted == TriState::no && there->open == TriState::no);
+    saying.facts.put(Fact::same_boot, host->boot_id == row.boot_id);
+    const LivenessRow& rule = liveness_row(saying);
+    if (!rule.evidence) continue;
     const bool known = std::any_of(entry.evidence.begin(), entry.evidence.end(), [&](const Evidence* one) {
-      return one->host == row.host && one->attachment_generation == row.generation && one->kind == kind;
+      return one->host == row.host && one->attachment_generation == row.generation &&
+             one->kind == *rule.evidence;
     });
     const bool question = std::any_of(entry.claims.begin(), entry.claims.end(), [&](const Claim* claim) {
       return claim->host == row.host && claim->liveness != Liveness::dead && !claim->wanted &&
@@ -433,9 +437,9 @@ void Engine::host_evidence(const VolumeEntry& entry, const ObservedVolume& seen,
                          claim->last_event_at.value >= observation.sent_at;
       return claim->host == row.host && (claim->wanted || newer);
     });
-    if (!known && question && !in_use) proven.emplace_back(row, kind);
+    if (!known && question && !in_use) proven.emplace_back(row, &rule);
   }
-  for (const auto& [row, kind] : proven) {
+  for (const auto& [row, rule] : proven) {
     std::vector<Claim> ended;
     for (const Claim* claim : entry.claims) {
       if (claim->host == row.host && claim->liveness != Liveness::dead && !is_withdrawn(*claim))
@@ -443,12 +447,7 @@ void Engine::host_evidence(const VolumeEntry& entry, const ObservedVolume& seen,
     }
     const WallTime sent{now.wall.ns - (now.at - observation.sent_at).ns};
     for (const Claim& claim : ended) {
-      prove_dead(claim, kind,
-                 kind == EvidenceKind::host_unmounted
-                     ? "the host itself says: not mounted, not open, in the boot in which it was attached"
-                     : "the host runs another boot than the one in which it was attached, and has it neither "
-                       "mounted nor open",
-                 /*assumption=*/false, sent, now);
+      prove_dead(claim, *rule->evidence, std::string(rule->text), /*assumption=*/false, sent, now);
     }
   }
 }

@@ -77,8 +77,9 @@ void Engine::on(TaskSeen& event, Now now) {
     if (!over) continue;  // see_task_claims
     // A terminal status out of a list is Mesos' latest word, but not evidence: only the stream's own update
     // is.
-    Verdict verdict = judge(*claim, is_terminal(task.state) ? task.state : TaskState::task_unknown, nullptr);
-    verdict.wanted = false;
+    Saying saying{.said = Said::task_listed, .state = task.state};
+    saying.facts.put(Fact::among_completed, event.list == TaskList::completed_tasks);
+    const Verdict verdict = judge(*claim, saying);
     if (event.origin == ElementOrigin::poll)
       ended_tasks_.insert({task.framework, task.task.value, task.agent});
     move_claim(*claim, task.state, verdict, {}, now);
@@ -191,7 +192,8 @@ const Claim* Engine::known_claim(const Claim& claim) const {
 // protect what is attached there.
 void Engine::see_claim(Claim claim, Now now) {
   const Claim* known = known_claim(claim);
-  const Verdict verdict = judge(known == nullptr ? claim : *known, claim.task_state, nullptr);
+  const Verdict verdict =
+      judge(known == nullptr ? claim : *known, {.said = Said::task_listed, .state = claim.task_state});
   if (known == nullptr) {
     known = new_claim(std::move(claim), verdict, verdict.liveness == Liveness::live);
     if (known == nullptr) return;
@@ -248,19 +250,20 @@ void Engine::on(TaskUpdated& event, Now now) {
     std::erase_if(claims, [](const Claim* claim) { return claim->kind == ClaimKind::executor; });
   }
   for (const Claim* claim : claims) {
-    const Verdict verdict = judge(*claim, event.state, &status);
+    const Saying saying = saying_of(event.state, status, claim->containerizer == Containerizer::mesos);
+    const Verdict verdict = judge(*claim, saying, status.reason);
     snapshot_.note_claim_event(claim->id, now.at);
     const auto driver = policy_.driver(claim->reference.driver);
-    if (!verdict.wanted && !verdict.proven && status.source == StatusSource::source_executor &&
+    if (!verdict.wanted && !verdict.evidence && status.source == StatusSource::source_executor &&
         driver != nullptr && driver->accept_executor_terminal_after) {
       assumptions_due_[claim->id] = now.at + *driver->accept_executor_terminal_after;
     }
     const ClaimId id = claim->id;
     move_claim(*claim, event.state, verdict, root, now);
-    if (verdict.proven) {
+    if (verdict.evidence) {
       if (const Claim* still = snapshot_.claim(id)) {
         prove_dead(
-            *still, verdict.evidence,
+            *still, *verdict.evidence,
             fmt::format("{} by {} with {}", to_text(status.state), to_text(status.source), status.reason),
             /*assumption=*/false, now.wall, now);
       }
@@ -336,7 +339,7 @@ void Engine::see_executor_claims(const ExecutorRecord& executor, Now now) {
     if (!leaving) {
       see_claim(std::move(claim), now);
     } else if (known_claim(claim) == nullptr) {
-      const Verdict verdict{.why = "its executor is still listed, on its way out"};
+      const Verdict verdict = judge(claim, {.said = Said::executor_listed});
       if (const Claim* seen = new_claim(std::move(claim), verdict, /*heard_of=*/true))
         snapshot_.note_claim_event(seen->id, now.at);
     }
