@@ -51,12 +51,22 @@ constexpr LivenessRow kUpdates[] = {
      .state = StateClass::terminal,
      .source = StatusSource::source_agent,
      .reason = ReasonClass::cleaned_up,
-     .with = {same_state, mesos_containerizer, normal_message},
+     .with = {same_state, of_its_agent, mesos_containerizer, normal_message},
      .wanted = Wanted::no,
      .liveness = Liveness::dead,
      .evidence = EvidenceKind::agent_clean,
      .text = "{state} by the agent with {reason}: it waited for the container, killed it and cleaned up",
      .origin = "reference 3, SOURCE_AGENT; DESIGN 4, agent_clean"},
+    {.name = "agent_unnamed",
+     .said = Said::task_updated,
+     .state = StateClass::terminal,
+     .source = StatusSource::source_agent,
+     .reason = ReasonClass::cleaned_up,
+     .without = {of_its_agent},
+     .wanted = Wanted::no,
+     .liveness = Liveness::unknown,
+     .text = "{state} with {reason}, by an agent that is not named: another one may have a task of that id",
+     .origin = "DESIGN 4, scope of evidence; reference 9, item 8"},
     {.name = "agent_abnormal",
      .said = Said::task_updated,
      .state = StateClass::terminal,
@@ -500,14 +510,15 @@ ReasonClass reason_class(std::string_view reason) {
   return found == std::end(kReasons) ? ReasonClass::other : found->second;
 }
 
-Saying saying_of(TaskState state, const TaskStatus& status, bool mesos_containerizer) {
+Saying saying_of(TaskState state, const TaskStatus& status, const Claim& claim) {
   Saying out{.said = Said::task_updated,
              .state = state,
              .source = status.source,
              .reason = reason_class(status.reason),
              .facts = {}};
   out.facts.put(Fact::same_state, status.state == state);
-  out.facts.put(Fact::mesos_containerizer, mesos_containerizer);
+  out.facts.put(Fact::of_its_agent, status.agent == claim.agent);
+  out.facts.put(Fact::mesos_containerizer, claim.containerizer == Containerizer::mesos);
   out.facts.put(Fact::normal_message, !std::string_view(status.message).starts_with(kAbnormal));
   out.facts.put(Fact::unreachable_time, status.unreachable_time_set);
   return out;

@@ -44,6 +44,7 @@ EXTVOLD_ENUM(ReasonClass, any, cleaned_up, never_ran, draining, framework_remove
 
 EXTVOLD_ENUM(Fact,
              same_state,           // status.state is the task's state: the status speaks of this state
+             of_its_agent,         // the status names the claim's agent
              mesos_containerizer,  // by all that is known of what ran it
              normal_message,       // does not begin with "Abnormal executor termination:"
              unreachable_time,     // the status has an unreachable_time
@@ -120,7 +121,7 @@ std::string explain(const LivenessRow& row, TaskState state, std::string_view re
 
 ReasonClass reason_class(std::string_view reason);
 
-Saying saying_of(TaskState state, const TaskStatus& status, bool mesos_containerizer);
+Saying saying_of(TaskState state, const TaskStatus& status, const Claim& claim);
 
 // The rows as the table of docs/liveness.md.
 std::string liveness_page();

@@ -250,7 +250,7 @@ void Engine::on(TaskUpdated& event, Now now) {
     std::erase_if(claims, [](const Claim* claim) { return claim->kind == ClaimKind::executor; });
   }
   for (const Claim* claim : claims) {
-    const Saying saying = saying_of(event.state, status, claim->containerizer == Containerizer::mesos);
+    const Saying saying = saying_of(event.state, status, *claim);
     const Verdict verdict = judge(*claim, saying, status.reason);
     snapshot_.note_claim_event(claim->id, now.at);
     const auto driver = policy_.driver(claim->reference.driver);

@@ -190,6 +190,19 @@ const std::vector<Case>& cases_of_updates() {
          return w.update(S::task_failed, kAgent, "REASON_CONTAINER_LIMITATION_MEMORY",
                          "Memory limit exceeded");
        }},
+      {"agent_unnamed", kNo, kUnknown, kNone,
+       [](World& w) {
+         // The same task id on another agent, which ends: whose status it is, it does not say.
+         w.task_added(w.task("pg.1", "A2", "other"));
+         ev::TaskUpdated update;
+         update.framework = ev::FrameworkId("F");
+         update.task = ev::TaskId("pg.1");
+         update.state = update.status.state = S::task_failed;
+         update.status.source = kAgent;
+         update.status.reason = "REASON_EXECUTOR_TERMINATED";
+         w.event(update);
+         return w.pg();
+       }},
       {"agent_abnormal", kNo, kUnknown, kNone,
        [](World& w) {
          return w.update(S::task_failed, kAgent, "REASON_EXECUTOR_TERMINATED",
@@ -548,7 +561,8 @@ TEST_CASE("evidence comes of exactly what DESIGN section 4 says, in whatever ord
   check(Said::task_updated, [](const Saying& one) -> std::optional<K> {
     const bool clean = one.facts.has(Fact::same_state) && ev::is_terminal(one.state) &&
                        one.source == kAgent && one.reason == ReasonClass::cleaned_up &&
-                       one.facts.has(Fact::mesos_containerizer) && one.facts.has(Fact::normal_message);
+                       one.facts.has(Fact::of_its_agent) && one.facts.has(Fact::mesos_containerizer) &&
+                       one.facts.has(Fact::normal_message);
     return clean ? std::optional(K::agent_clean) : std::nullopt;
   });
   check(Said::agent_read, [](const Saying& one) -> std::optional<K> {
