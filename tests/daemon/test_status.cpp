@@ -1,8 +1,11 @@
 // What status says of the master's answers and of what was not understood, as JSON and as text.
 #include <catch2/catch.hpp>
+#include <set>
+#include <sstream>
 
 #include "daemon/api/views.h"
 #include "daemon/cli/render.h"
+#include "daemon/record/record.h"
 #include "tests/daemon/api_world.h"
 
 namespace extvold {
@@ -24,6 +27,48 @@ struct Shown {
   }
   std::string text() const { return render_status(json(), {}); }
 };
+
+// Everything that can be said, said at least once.
+Shown full() {
+  Shown out;
+  for (const MasterCall call : {MasterCall::get_agents, MasterCall::metrics})
+    out.observed.master_calls[call] = {out.clock.now(), {}, 0, ""};
+  Agent agent;
+  agent.id = AgentId("A1");
+  agent.state = AgentState::registered;
+  out.snapshot.apply(Change(agent));
+  out.observed.agents[agent.id].api_error = "no answer";
+  Claim claim;
+  claim.id = {1};
+  claim.agent = agent.id;
+  claim.unresolved = Unresolved::unmapped_driver;
+  claim.reference.driver = "glusterfs";
+  out.snapshot.apply(Change(claim));
+  out.policy.providers.emplace_back().name = ProviderName("local~lab");
+  out.policy.drivers.push_back({"extvold", ProviderName("local~lab"), AttachBy::extvold, {}});
+  daemon::DriverStatus driver;
+  driver.zookeeper.emplace();
+  driver.zookeeper->leader_node = "json.info_0000000001";
+  out.facts.driver = driver;
+  return out;
+}
+
+// "mesos.calls[].call" of each value, and of what is between.
+void add_paths(const Json& value, const std::string& path, std::set<std::string>& leaves,
+               std::set<std::string>& nodes) {
+  const bool inner = (value.is_object() && !value.empty()) || (value.is_array() && !value.empty());
+  nodes.insert(path);
+  if (!inner) {
+    leaves.insert(path);
+  } else if (value.is_array() && !value[0].is_object()) {
+    leaves.insert(path);
+  } else if (value.is_array()) {
+    for (const Json& one : value) add_paths(one, path + "[]", leaves, nodes);
+  } else {
+    for (const auto& [key, one] : value.items())
+      add_paths(one, path.empty() ? key : path + "." + key, leaves, nodes);
+  }
+}
 
 bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
@@ -87,6 +132,37 @@ TEST_CASE("status: what of Mesos' words was not understood, and when the stream 
   CHECK(contains(status.text(),
                  "\ningest      1 streams_undecodable, 2 stream_pauses, 3 unknown_types, 4 unknown_fields, "
                  "5 unknown_values, 6 replaced_bytes, 8 cut_texts\n"));
+}
+
+TEST_CASE("status: every field is documented, and every documented field is there") {
+  const auto page = daemon::record::read_file(std::string(EXTVOLD_SOURCE_DIR) + "/docs/api.md");
+  REQUIRE(page);
+  const std::size_t begin = page->find("### GET /v1/status\n");
+  REQUIRE(begin != std::string::npos);
+  const std::string section = page->substr(begin, page->find("\n### ", begin) - begin);
+  std::set<std::string> leaves;
+  std::set<std::string> nodes;
+  add_paths(full().json(), "", leaves, nodes);
+  CHECK(leaves.size() > 100);
+  std::set<std::string> documented;  // first column of the table
+  std::istringstream lines(section);
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("| `")) continue;
+    const std::string column = line.substr(2, line.find(" |") - 2);
+    for (std::size_t at = 0; (at = column.find('`', at)) != std::string::npos;) {
+      const std::size_t close = column.find('`', at + 1);
+      documented.insert(column.substr(at + 1, close - at - 1));
+      at = close + 1;
+    }
+  }
+  for (const std::string& path : leaves) {
+    INFO(path);
+    CHECK(documented.contains(path));
+  }
+  for (const std::string& path : documented) {
+    INFO(path);
+    CHECK(nodes.contains(path));
+  }
 }
 
 }  // namespace extvold
