@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 #include <memory>
+#include <mutex>
+#include <set>
 
 #include "daemon/http_client.h"
 #include "tests/daemon/auth_support.h"
@@ -305,6 +307,43 @@ TEST_CASE("masters are tried in turn", "[daemon][subscription]") {
   REQUIRE(f.closed.size() == 1);
   CHECK(f.closed[0].code == Errc::unavailable);
   CHECK(f.closed[0].message.find("http://127.0.0.1:1/api/v1") != std::string::npos);
+}
+
+// docs/decisions/0017-redirect.md
+TEST_CASE("a master that refuses holds nobody up, and nothing but SUBSCRIBE is asked",
+          "[daemon][subscription]") {
+  const std::string line = GENERATE(as<std::string>(), "401 Unauthorized", "403 Forbidden",
+                                    "500 Internal Server Error", "503 Service Unavailable");
+  std::mutex mutex;
+  std::set<std::string> asked;
+  const auto note = [&](const std::string& request) {
+    const std::lock_guard lock(mutex);
+    asked.insert(request.substr(0, request.find("\r\n")));
+  };
+  RawServer leader([&](Connection& connection, int) {
+    note(connection.read_request());
+    connection.send(kStreamHead);
+    connection.wait_for_hangup();
+  });
+  RawServer refuses([&](Connection& connection, int) {
+    note(connection.read_request());
+    connection.send(whole_answer(line, "no"));
+    connection.wait_for_hangup();
+  });
+  RawServer follows([&](Connection& connection, int) {
+    note(connection.read_request());
+    connection.send(
+        whole_answer("307 Temporary Redirect", "", "Location: //" + leader.host_port() + "/api/v1\r\n"));
+    connection.wait_for_hangup();
+  });
+  Fixture f;
+  f.start({refuses.url(), follows.url()});
+  REQUIRE(run_until(f.loop, [&] { return !f.opened.empty(); }));
+  CHECK(f.opened[0].url == leader.url("/api/v1"));
+  REQUIRE(f.closed.size() == 1);
+  CHECK(f.closed[0].message.find("answered " + line.substr(0, 3)) != std::string::npos);
+  const std::lock_guard lock(mutex);
+  CHECK(asked == std::set<std::string>{"POST /api/v1 HTTP/1.1"});
 }
 
 TEST_CASE("no master known is reported and asked again", "[daemon][subscription]") {
