@@ -97,7 +97,10 @@ Status read_host(Query& q, Host& r) {
 
 Status read_agent(Query& q, Agent& r) {
   return q.read(r.id, r.host, r.hostname, r.address, r.version, r.state, r.active, r.deactivated,
-                r.drain_state, r.resources_hash, r.attributes);
+                r.drain_state, r.resources_hash, r.attributes, r.maintenance, r.maintenance_start,
+                r.state_fact.source, r.state_fact.since, r.drain_fact.source, r.drain_fact.since,
+                r.deactivated_fact.source, r.deactivated_fact.since, r.maintenance_fact.source,
+                r.maintenance_fact.since);
 }
 
 Status read_framework(Query& q, Framework& r) {

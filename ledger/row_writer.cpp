@@ -55,9 +55,27 @@ Result<RowWriter::Cluster> RowWriter::prepare_cluster(Database& db) {
   Cluster out;
   ASSIGN(out.put_host, db.prepare("queries/put_host",
                                   {"id", "name", "boot_id", "hold", "quarantined", "quarantine_reason"}));
-  ASSIGN(out.put_agent,
-         db.prepare("queries/put_agent", {"id", "host", "hostname", "address", "version", "state", "active",
-                                          "deactivated", "drain_state", "resources_hash", "attributes"}));
+  ASSIGN(out.put_agent, db.prepare("queries/put_agent", {"id",
+                                                         "host",
+                                                         "hostname",
+                                                         "address",
+                                                         "version",
+                                                         "state",
+                                                         "active",
+                                                         "deactivated",
+                                                         "drain_state",
+                                                         "resources_hash",
+                                                         "attributes",
+                                                         "maintenance",
+                                                         "maintenance_start",
+                                                         "state_source",
+                                                         "state_since",
+                                                         "drain_source",
+                                                         "drain_since",
+                                                         "deactivated_source",
+                                                         "deactivated_since",
+                                                         "maintenance_source",
+                                                         "maintenance_since"}));
   ASSIGN(out.put_framework, db.prepare("queries/put_framework", {"id", "name", "principal", "active",
                                                                  "connected", "checkpoint", "removed"}));
   ASSIGN(out.delete_agent, db.prepare("queries/delete_agent", {"id"}));
@@ -191,9 +209,12 @@ Status RowWriter::write(const Host& row, WriteContext&) {
 }
 
 Status RowWriter::write(const Agent& row, WriteContext&) {
-  return cluster_.put_agent.run(row.id, row.host, row.hostname, row.address, row.version, row.state,
-                                row.active, row.deactivated, row.drain_state,
-                                static_cast<std::int64_t>(row.resources_hash), row.attributes);
+  return cluster_.put_agent.run(
+      row.id, row.host, row.hostname, row.address, row.version, row.state, row.active, row.deactivated,
+      row.drain_state, static_cast<std::int64_t>(row.resources_hash), row.attributes, row.maintenance,
+      row.maintenance_start, row.state_fact.source, row.state_fact.since, row.drain_fact.source,
+      row.drain_fact.since, row.deactivated_fact.source, row.deactivated_fact.since,
+      row.maintenance_fact.source, row.maintenance_fact.since);
 }
 
 Status RowWriter::write(const Framework& row, WriteContext&) {

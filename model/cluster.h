@@ -24,10 +24,27 @@ struct Host {
   bool operator==(const Host&) const = default;
 };
 
-// registered: in the master's list of this epoch. recovered: known to the master from its registry, not back
-// yet. absent: was known, is in no list of the present view; unreachable, gone and removed look alike without
-// the registry. removed: AGENT_REMOVED was seen. None of them but `registered` says anything about processes.
-EXTVOLD_ENUM(AgentState, registered, recovered, absent, removed)
+// registered: in the master's list of this epoch. disconnected: in it too, but the agent's process is away
+// while its tasks run on. recovered: known to the master from its registry, not back yet. unreachable, gone:
+// the registry says so. absent: was known, is in no list of the present view, and the registry has not said
+// why. removed: AGENT_REMOVED was seen. None of them says that a process has ended.
+EXTVOLD_ENUM(AgentState, registered, disconnected, recovered, unreachable, gone, absent, removed)
+
+// In the master's own list of agents.
+constexpr bool is_listed(AgentState state) {
+  return state == AgentState::registered || state == AgentState::disconnected;
+}
+
+// Who said something of an agent.
+EXTVOLD_ENUM(AgentSource, none, snapshot, event, get_agents, registry, get_maintenance_schedule,
+             get_maintenance_status)
+
+// By whom, and since when: when it was first seen so. Only the registry says itself since when.
+struct AgentFact {
+  AgentSource source = AgentSource::none;
+  WallTime since;
+  bool operator==(const AgentFact&) const = default;
+};
 
 struct Agent {
   AgentId id;
@@ -41,6 +58,12 @@ struct Agent {
   std::string drain_state;
   std::uint64_t resources_hash = 0;
   std::string attributes;  // "name:value" joined by newlines
+  Maintenance maintenance = Maintenance::none;
+  WallTime maintenance_start;  // of its window; 0: not said
+  AgentFact state_fact;
+  AgentFact drain_fact;
+  AgentFact deactivated_fact;
+  AgentFact maintenance_fact;
   bool operator==(const Agent&) const = default;
 };
 

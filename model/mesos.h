@@ -205,6 +205,28 @@ struct MasterMetricsSeen {          // the authorisation self-check compares the
   std::int64_t agents_active = -1;
 };
 
+// An entry of the master's registry that stands in its list of unreachable agents or of those marked gone: id
+// and time are all that it holds.
+EXTVOLD_ENUM(RegistryList, unreachable, gone)
+struct RegistryAgentSeen {
+  AgentId agent;
+  RegistryList list = RegistryList::unreachable;
+  WallTime since;  // by the master's clock
+};
+
+// Machines of one window of the maintenance schedule, or one of those that are draining or down.
+EXTVOLD_ENUM(Maintenance, none, scheduled, draining, down)
+struct MachineId {
+  std::string hostname;  // one of the two may be empty: not said
+  std::string ip;
+  auto operator<=>(const MachineId&) const = default;
+};
+struct MaintenanceSeen {
+  Maintenance state = Maintenance::scheduled;
+  std::vector<MachineId> machines;
+  WallTime start;  // of the window; 0: not said
+};
+
 // One round of an agent's own API: GET_AGENT, GET_CONTAINERS (nested and standalone shown), GET_EXECUTORS,
 // metrics, GET_AGENT.
 struct AgentContainer {

@@ -21,6 +21,9 @@ struct AgentView {
   Instant added_at;          // newest AGENT_ADDED or listing that said so, or AGENT_REMOVED
   Instant api_read_sent_at;  // newest good round of its own API; 0: none in this run
   std::string api_error;     // of the newest round, if it failed
+  // When the registry was asked that named it as unreachable or gone; 0: it has not in this epoch, or it has
+  // come back since. What its row says may be of an epoch before.
+  Instant registry_asked_at;
   std::int64_t destroy_errors =
       0;  // containers that it could not destroy since it was started, as it last said
   bool operator==(const AgentView&) const = default;

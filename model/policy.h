@@ -27,6 +27,14 @@ struct DriverMapping {
   std::optional<Duration> accept_executor_terminal_after;
 };
 
+// What names the host of an agent: [mesos] host_by.
+EXTVOLD_ENUM(HostBy, hostname, ip, attribute)
+struct HostRule {
+  HostBy by = HostBy::hostname;
+  std::string attribute;  // its name
+  bool operator==(const HostRule&) const = default;
+};
+
 struct Policy {
   std::vector<ProviderInfo> providers;
   std::vector<DriverMapping> drivers;
@@ -37,6 +45,9 @@ struct Policy {
   // False: no master is configured, so that there is no Mesos view to be incomplete; only operators' orders
   // count.
   bool has_master = true;
+
+  // The first that gives a text names the host of an agent.
+  std::vector<HostRule> host_by = {{HostBy::hostname, {}}};
 
   // Facts about the agents that no API tells and without which `agent_gone` is no evidence (DESIGN.md section
   // 4): the operator states them.
@@ -49,7 +60,9 @@ struct Policy {
   Duration detach_linger = seconds(5);   // a restarting task does not pay twice
   Duration agent_poll_min = seconds(1);  // between two rounds of one agent's API
   Duration agent_poll_max = seconds(60);
-  Duration master_poll = seconds(60);           // GET_AGENTS, GET_TASKS, GET_EXECUTORS, GET_MASTER, metrics
+  // GET_AGENTS, GET_TASKS, GET_EXECUTORS, GET_MASTER, metrics, the registry; maintenance five times as
+  // seldom.
+  Duration master_poll = seconds(60);
   Duration master_poll_min = seconds(5);        // between two of one kind where events ask for them
   Duration provider_list = seconds(30);         // between two lists of one provider
   Duration observation_age_max = seconds(300);  // older ones are not complete any more

@@ -93,8 +93,10 @@ EXTVOLD_FIELDS(LedgerIdentity, id, incarnation);
 EXTVOLD_FIELDS(MesosView, epoch, master_id, elected_time, master_version);
 EXTVOLD_FIELDS(Counters, next_host, next_volume, next_claim, next_evidence, next_generation);
 EXTVOLD_FIELDS(Host, id, name, boot_id, hold, quarantined, quarantine_reason);
+EXTVOLD_FIELDS(AgentFact, source, since);
 EXTVOLD_FIELDS(Agent, id, host, hostname, address, version, state, active, deactivated, drain_state,
-               resources_hash, attributes);
+               resources_hash, attributes, maintenance, maintenance_start, state_fact, drain_fact,
+               deactivated_fact, maintenance_fact);
 EXTVOLD_FIELDS(Framework, id, name, principal, active, connected, checkpoint, removed);
 EXTVOLD_FIELDS(ReservationRecord, agent, role, resource, persistence_id, container_path, disk_source,
                amount_milli, labels);
@@ -119,7 +121,8 @@ EXTVOLD_FIELDS(MesosOperation, id, kind, state, outcome, agent, generation, requ
 EXTVOLD_FIELDS(BlockedRow, volume, host, reason, owner, text, since, next_look);
 
 // ---- what was seen in a run
-EXTVOLD_FIELDS(AgentView, registered, added_at, api_read_sent_at, api_error, destroy_errors);
+EXTVOLD_FIELDS(AgentView, registered, added_at, api_read_sent_at, api_error, registry_asked_at,
+               destroy_errors);
 EXTVOLD_FIELDS(AttachmentView, host, mounted, open);
 EXTVOLD_FIELDS(RetryView, kind, host, at, failures);
 EXTVOLD_FIELDS(VolumeView, sent_at, acted_at, idle_since, present, call_running, attachments, retries);
@@ -133,7 +136,8 @@ EXTVOLD_FIELDS(Capabilities, create, attach_to_named_host, list_attachments, det
 EXTVOLD_FIELDS(ProviderInfo, name, capabilities, pools, reach_all, format_host, settle_time, size_step_mb,
                size_min_mb, calls_max);
 EXTVOLD_FIELDS(DriverMapping, driver, provider, attach_by, accept_executor_terminal_after);
-EXTVOLD_FIELDS(Policy, providers, drivers, observe_only, has_master, agents_use_linux_launcher,
+EXTVOLD_FIELDS(HostRule, by, attribute);
+EXTVOLD_FIELDS(Policy, providers, drivers, observe_only, has_master, host_by, agents_use_linux_launcher,
                agents_api_unfiltered, mesos_calls, detach_linger, agent_poll_min, agent_poll_max, master_poll,
                master_poll_min, provider_list, observation_age_max, audit, retry_min, retry_max,
                operation_deadline, detach_storm_max, detach_storm_percent, detach_storm_window);

@@ -65,12 +65,25 @@ CREATE TABLE agents (
   hostname TEXT NOT NULL,
   address TEXT NOT NULL,
   version TEXT NOT NULL,
-  state TEXT NOT NULL CHECK (state IN ('registered', 'recovered', 'absent', 'removed')),
+  state TEXT NOT NULL CHECK (
+    state IN ('registered', 'disconnected', 'recovered', 'unreachable', 'gone', 'absent', 'removed')),
   active INTEGER NOT NULL CHECK (active IN (0, 1)),
   deactivated INTEGER NOT NULL CHECK (deactivated IN (0, 1)),
   drain_state TEXT NOT NULL,
   resources_hash INTEGER NOT NULL,  -- 64 bits, only ever compared
-  attributes TEXT NOT NULL          -- "name:value" a line
+  attributes TEXT NOT NULL,         -- "name:value" a line
+  maintenance TEXT NOT NULL CHECK (maintenance IN ('none', 'scheduled', 'draining', 'down')),
+  maintenance_start INTEGER NOT NULL,
+  -- Of each fact, which answer or event said it, and since when.
+  state_source TEXT NOT NULL CHECK (state_source IN ('none', 'snapshot', 'event', 'get_agents', 'registry')),
+  state_since INTEGER NOT NULL,
+  drain_source TEXT NOT NULL CHECK (drain_source IN ('none', 'snapshot', 'event', 'get_agents')),
+  drain_since INTEGER NOT NULL,
+  deactivated_source TEXT NOT NULL CHECK (deactivated_source IN ('none', 'snapshot', 'event', 'get_agents')),
+  deactivated_since INTEGER NOT NULL,
+  maintenance_source TEXT NOT NULL CHECK (
+    maintenance_source IN ('none', 'get_maintenance_schedule', 'get_maintenance_status')),
+  maintenance_since INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE frameworks (

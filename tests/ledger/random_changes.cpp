@@ -140,6 +140,17 @@ Change agent(Draw& draw, const Snapshot& state) {
   a.drain_state = draw.text();
   a.resources_hash = draw.bits();
   a.attributes = draw.text();
+  a.maintenance = draw.any<Maintenance>();
+  a.maintenance_start = {draw.number()};
+  // Who may say what: the schema knows.
+  const auto said = [&](std::int64_t upto) {
+    return AgentFact{static_cast<AgentSource>(draw.below(upto)), {draw.number()}};
+  };
+  a.state_fact = said(5);
+  a.drain_fact = said(4);
+  a.deactivated_fact = said(4);
+  a.maintenance_fact = {draw.coin() ? AgentSource::get_maintenance_schedule : AgentSource::none,
+                        {draw.number()}};
   return a;
 }
 

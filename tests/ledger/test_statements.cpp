@@ -40,7 +40,7 @@ TEST_CASE("Every view can be read, on an empty ledger too, and every operator's 
   const std::string path = dir / "ledger.db";
   const auto ledger = open_ledger(path);
   for (const char* view : {"volume_status", "attachment_status", "blocked", "open_operations", "pool_usage",
-                           "host_status", "claim_status", "reservation_status", "timeline"}) {
+                           "host_status", "agent_status", "claim_status", "reservation_status", "timeline"}) {
     INFO(view);
     CHECK(sql_rows(path, fmt::format("SELECT * FROM {}", view)).empty());
   }
@@ -74,6 +74,7 @@ TEST_CASE("Every enumerator can be stored under its name, and nothing else") {
       {"ledger_meta", "mode", texts_of(enum_texts(Mode{}))},
       {"hosts", "hold", texts_of(enum_texts(HoldState{}))},
       {"agents", "state", texts_of(enum_texts(AgentState{}))},
+      {"agents", "maintenance", texts_of(enum_texts(Maintenance{}))},
       {"tasks", "state", texts_of(enum_texts(TaskState{}))},
       {"tasks", "source", texts_of(enum_texts(StatusSource{}))},
       {"claims", "kind", texts_of(enum_texts(ClaimKind{}))},

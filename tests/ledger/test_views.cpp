@@ -63,6 +63,51 @@ TEST_CASE("The views say what is recorded") {
         "2023-11-14T22:13:20Z|attachment.attached|vol1|h1|vol1 is attached to h1|attach.wanted|op-a|1");
 }
 
+TEST_CASE("The view of agents says what each is in, by whose word and since when") {
+  const TempDir dir;
+  const std::string path = dir / "ledger.db";
+  const auto ledger = open_ledger(path);
+  Host host;
+  host.id = {1};
+  host.name = "h1";
+  std::vector<Change> rows = {host};
+  for (const AgentState state :
+       {AgentState::registered, AgentState::disconnected, AgentState::recovered, AgentState::unreachable,
+        AgentState::gone, AgentState::absent, AgentState::removed}) {
+    Agent agent;
+    agent.id = AgentId(fmt::format("S{}", static_cast<int>(state)));
+    agent.host = {1};
+    agent.state = state;
+    rows.emplace_back(agent);
+  }
+  Agent full;
+  full.id = AgentId("T");
+  full.hostname = "t.cluster";
+  full.address = "10.0.0.7:5051";
+  full.version = "1.11.0";
+  full.state = AgentState::unreachable;
+  full.state_fact = {AgentSource::registry, {1'795'405'662'771'228'928}};
+  full.drain_state = "DRAINING";
+  full.drain_fact = {AgentSource::get_agents, kNow};
+  full.deactivated = true;
+  full.deactivated_fact = {AgentSource::snapshot, kNow};
+  full.maintenance = Maintenance::draining;
+  full.maintenance_start = kNow;
+  full.maintenance_fact = {AgentSource::get_maintenance_status, kNow};
+  rows.emplace_back(full);
+  commit(*ledger, rows);
+  CHECK(sql_rows(path, "SELECT * FROM agent_status WHERE agent = 'T'") ==
+        std::vector<std::string>{
+            "|T|unreachable|2026-11-23T03:47:42Z|registry|DRAINING|2023-11-14T22:13:20Z|get_agents|1|"
+            "2023-11-14T22:13:20Z|snapshot|draining|2023-11-14T22:13:20Z|2023-11-14T22:13:20Z|"
+            "get_maintenance_status|t.cluster|10.0.0.7:5051|1.11.0|"});
+  CHECK(sql_rows(path, "SELECT agent, state, since, source FROM agent_status WHERE host = 'h1'").front() ==
+        "S0|registered||");
+  CHECK(sql_rows(path, "SELECT agents FROM host_status") ==
+        std::vector<std::string>{"S0 registered, S1 disconnected, S2 recovered, S3 unreachable, S4 gone, "
+                                 "S5 absent"});
+}
+
 TEST_CASE("What moves is not in doubt, what is planned is not used, and lists are in order") {
   const TempDir dir;
   const std::string path = dir / "ledger.db";

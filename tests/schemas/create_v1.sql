@@ -35,7 +35,7 @@ CREATE TABLE migrations (
   hash TEXT NOT NULL,
   applied_at INTEGER NOT NULL
 ) STRICT;
-INSERT INTO migrations VALUES(1,'migrations/0001_init','oxyxxby6vqremrlxjj4udrlvsh',1700000000000000000);
+INSERT INTO migrations VALUES(1,'migrations/0001_init','qnmub2g75xgvjtitbgrnbizja2',1700000000000000000);
 CREATE TABLE view_texts (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   hash TEXT NOT NULL
@@ -57,14 +57,28 @@ CREATE TABLE agents (
   hostname TEXT NOT NULL,
   address TEXT NOT NULL,
   version TEXT NOT NULL,
-  state TEXT NOT NULL CHECK (state IN ('registered', 'recovered', 'absent', 'removed')),
+  state TEXT NOT NULL CHECK (
+    state IN ('registered', 'disconnected', 'recovered', 'unreachable', 'gone', 'absent', 'removed')),
   active INTEGER NOT NULL CHECK (active IN (0, 1)),
   deactivated INTEGER NOT NULL CHECK (deactivated IN (0, 1)),
   drain_state TEXT NOT NULL,
   resources_hash INTEGER NOT NULL,  -- 64 bits, only ever compared
-  attributes TEXT NOT NULL          -- "name:value" a line
+  attributes TEXT NOT NULL,         -- "name:value" a line
+  maintenance TEXT NOT NULL CHECK (maintenance IN ('none', 'scheduled', 'draining', 'down')),
+  maintenance_start INTEGER NOT NULL,
+  -- Of each fact, which answer or event said it, and since when.
+  state_source TEXT NOT NULL CHECK (state_source IN ('none', 'snapshot', 'event', 'get_agents', 'registry')),
+  state_since INTEGER NOT NULL,
+  drain_source TEXT NOT NULL CHECK (drain_source IN ('none', 'snapshot', 'event', 'get_agents')),
+  drain_since INTEGER NOT NULL,
+  deactivated_source TEXT NOT NULL CHECK (deactivated_source IN ('none', 'snapshot', 'event', 'get_agents')),
+  deactivated_since INTEGER NOT NULL,
+  maintenance_source TEXT NOT NULL CHECK (
+    maintenance_source IN ('none', 'get_maintenance_schedule', 'get_maintenance_status')),
+  maintenance_since INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-INSERT INTO agents VALUES('S1',1,'','','','registered',1,0,'',0,'');
+INSERT INTO agents VALUES('S1',1,'','','','registered',1,0,'',0,'','scheduled',1700000500000000000,
+  'event',1700000000000000000,'none',0,'none',0,'get_maintenance_schedule',1700000100000000000);
 CREATE TABLE frameworks (
   id TEXT PRIMARY KEY NOT NULL,
   name TEXT NOT NULL,
