@@ -28,15 +28,24 @@ std::string_view call_body(MasterCall call) {
       return R"({"type":"GET_EXECUTORS"})";
     case MasterCall::get_master:
       return R"({"type":"GET_MASTER"})";
+    case MasterCall::get_maintenance_schedule:
+      return R"({"type":"GET_MAINTENANCE_SCHEDULE"})";
+    case MasterCall::get_maintenance_status:
+      return R"({"type":"GET_MAINTENANCE_STATUS"})";
     case MasterCall::metrics:
+    case MasterCall::registry:
       return {};
   }
   EXTVOLD_UNREACHABLE();
 }
 
-bool is_list(MasterCall call) {
-  return call == MasterCall::get_agents || call == MasterCall::get_tasks || call == MasterCall::get_executors;
+std::string_view path_of(MasterCall call) {
+  if (call == MasterCall::metrics) return "/metrics/snapshot";
+  return call == MasterCall::registry ? "/registrar(1)/registry" : "/api/v1";
 }
+
+// Its answer is decoded as it comes; the others are small and one event.
+bool is_list(MasterCall call) { return call != MasterCall::get_master && call != MasterCall::metrics; }
 
 // What makes a round of an agent's API, in this order: agent_gone needs GET_AGENT before and after the rest,
 // the metrics included. A restart of the agent sets its destroy errors to 0, but takes longer than a call:
@@ -182,7 +191,7 @@ void MesosReader::start(Poll& poll) {
 
 void MesosReader::start_list(Poll& poll) {
   HttpRequest request;
-  post_json(request, poll.base + "/api/v1", call_body(poll.call));
+  post_json(request, fmt::format("{}{}", poll.base, path_of(poll.call)), call_body(poll.call));
   if (Status ready = prove_ourselves(request, auth_.master, poll.recipient, poll.credentials_sent); !ready)
     return end_poll(tl::make_unexpected(ready.error()));
   poll.status = 0;
@@ -251,8 +260,7 @@ void MesosReader::end_list(Status status) {
 
 void MesosReader::start_small(Poll& poll) {
   HttpRequest request;
-  const bool metrics = poll.call == MasterCall::metrics;
-  post_json(request, poll.base + (metrics ? "/metrics/snapshot" : "/api/v1"), call_body(poll.call));
+  post_json(request, fmt::format("{}{}", poll.base, path_of(poll.call)), call_body(poll.call));
   request.deadline = options_.master_deadline;
   if (Status ready = prove_ourselves(request, auth_.master, poll.recipient, poll.credentials_sent); !ready)
     return end_poll(tl::make_unexpected(ready.error()));

@@ -182,7 +182,8 @@ struct ExecutorSeen {  // master's GET_EXECUTORS or the snapshot
 };
 // The whole of a polled list arrived; elements of it came before, between PollBegan and PollEnded of the same
 // call.
-EXTVOLD_ENUM(MasterCall, get_agents, get_tasks, get_executors, get_master, metrics)
+EXTVOLD_ENUM(MasterCall, get_agents, get_tasks, get_executors, get_master, metrics, registry,
+             get_maintenance_schedule, get_maintenance_status)
 struct PollBegan {
   MasterCall call = MasterCall::get_agents;
   Instant sent_at;
@@ -258,9 +259,10 @@ struct UnknownSkipped {  // an event type or element that this version does not 
   std::string what;
 };
 
-using MesosEvent = std::variant<SubscriptionOpened, SubscriptionClosed, SnapshotBegan, SnapshotEnded,
-                                HeartbeatSeen, TaskSeen, TaskUpdated, AgentSeen, AgentRemoved, FrameworkSeen,
-                                FrameworkRemoved, ExecutorSeen, PollBegan, PollEnded, PollFailed, MasterSeen,
-                                MasterMetricsSeen, AgentApiRead, AgentApiFailed, UnknownSkipped>;
+using MesosEvent =
+    std::variant<SubscriptionOpened, SubscriptionClosed, SnapshotBegan, SnapshotEnded, HeartbeatSeen,
+                 TaskSeen, TaskUpdated, AgentSeen, AgentRemoved, FrameworkSeen, FrameworkRemoved,
+                 ExecutorSeen, PollBegan, PollEnded, PollFailed, MasterSeen, MasterMetricsSeen,
+                 RegistryAgentSeen, MaintenanceSeen, AgentApiRead, AgentApiFailed, UnknownSkipped>;
 
 }  // namespace extvold

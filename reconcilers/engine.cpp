@@ -505,13 +505,17 @@ Engine::PollState& Engine::end_agent_read(const AgentId& agent, Now now) {
 
 void Engine::request_master_polls(Now now, Instant& next) {
   for (MasterCall call : {MasterCall::get_master, MasterCall::metrics, MasterCall::get_agents,
-                          MasterCall::get_tasks, MasterCall::get_executors}) {
+                          MasterCall::registry, MasterCall::get_tasks, MasterCall::get_executors,
+                          MasterCall::get_maintenance_schedule, MasterCall::get_maintenance_status}) {
     PollState& poll = master_polls_[call];
     if (poll.asked) continue;
     // What an event asks for comes sooner, but neither in a storm nor within the pause after a failure.
     Instant due = poll.not_before;
     if (poll.wanted && poll.backoff.ns == 0) due = std::min(due, poll.sent_at + policy_.master_poll_min);
     if (due <= now.at) {
+      // What asks for the list of agents out of turn is news of one that is missing, or not known: if it is
+      // in no list, the registry knows why.
+      if (call == MasterCall::get_agents && poll.wanted) master_polls_[MasterCall::registry].wanted = true;
       poll.asked = true;
       poll.wanted = false;
       poll.sent_at = now.at;

@@ -192,14 +192,23 @@ class Engine {
   void interrupt_view(const std::string& why, Now now);
   void note_master_call(MasterCall call, const std::string& error, Now now);
   void judge_self_check(const std::string& problem);
+  Duration interval_of(MasterCall call) const;
   Instant next_master_poll(MasterCall call, Now now) const;
   void end_absent_agents(Instant asked_at, Now now);
   void forget_gone(bool absent_too);
   void end_absent_executors(Instant asked_at, Now now);
-  void put_agent(const AgentRecord& record, AgentState state, HostId host);
+  void put_agent(const AgentSeen& seen, HostId host, Now now);
   void put_reservations(const AgentId& agent, const std::vector<ReservationRecord>& reservations);
-  HostId host_of_agent(const AgentRecord& agent, Now now);
   HostId host_named(const std::string& name);
+
+  // agents.cpp: on which host an agent is, why it is in no list, what is planned for its machine
+  HostId host_of_agent(const AgentSeen& seen);
+  void leave_host(const AgentId& agent, HostId from, HostId to, Now now);
+  void on(RegistryAgentSeen& event, Now now);
+  void on(MaintenanceSeen& event, Now now);
+  void settle_registry(Instant asked_at, Now now);
+  void set_maintenance(Agent& row, Now now) const;
+  void settle_maintenance(Now now);
 
   struct Verdict {  // about a claim, of what was said: a row of liveness.h
     std::string_view rule;
@@ -371,6 +380,12 @@ class Engine {
   std::set<AgentId> agents_of_view_;
   std::set<AgentId> agents_of_poll_;
   std::set<ClaimId> executors_of_poll_;
+  std::map<AgentId, RegistryAgentSeen> registry_of_poll_;  // of agents that we know
+  // By machine, its hostname in small letters: of the newest whole answers, and of those under way.
+  std::map<MachineId, WallTime> windows_;
+  std::map<MachineId, WallTime> windows_of_poll_;
+  std::map<MachineId, Maintenance> machines_;
+  std::map<MachineId, Maintenance> machines_of_poll_;
   std::map<MasterCall, Instant> poll_sent_at_;
   std::int64_t tasks_running_in_poll_ = 0;
   std::int64_t tasks_running_seen_ = -1;  // in the newest whole list of tasks

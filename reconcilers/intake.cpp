@@ -8,6 +8,28 @@
 #include "reconcilers/engine.h"
 
 namespace extvold::reconcilers {
+namespace {
+
+AgentSource source_of(ElementOrigin origin) {
+  switch (origin) {
+    case ElementOrigin::snapshot:
+      return AgentSource::snapshot;
+    case ElementOrigin::event:
+      return AgentSource::event;
+    case ElementOrigin::poll:
+      return AgentSource::get_agents;
+  }
+  return AgentSource::none;
+}
+
+// In the list and not active, though nobody deactivated it: its connection broke (reference section 3).
+AgentState state_of(const AgentSeen& seen) {
+  if (seen.recovered) return AgentState::recovered;
+  const bool away = !seen.agent.active && !seen.agent.deactivated;
+  return away ? AgentState::disconnected : AgentState::registered;
+}
+
+}  // namespace
 
 void Engine::on(SubscriptionOpened& event, Now now) {
   if (subscribed_) interrupt_view("another subscription took its place", now);
@@ -28,6 +50,8 @@ void Engine::on(SubscriptionOpened& event, Now now) {
   asked_executors_.clear();
   gone_executors_.clear();
   known_executors_.clear();
+  windows_.clear();
+  machines_.clear();
   for (auto& [call, poll] : master_polls_) poll = {};
   observed_.master_calls.clear();
   // Nothing in the stream says whose it is: the master is asked before its snapshot and after it.
@@ -49,7 +73,10 @@ void Engine::interrupt_view(const std::string& why, Now now) {
   snapshot_whole_ = false;
   observed_.view_complete = false;
   observed_.view_incomplete_why = fmt::format("not subscribed: {}", why);
-  for (auto& [id, agent] : observed_.agents) agent.registered = false;
+  for (auto& [id, agent] : observed_.agents) {
+    agent.registered = false;
+    agent.registry_asked_at = {};
+  }
   for (const auto& [id, entry] : snapshot_.volumes()) {
     if (entry.evidence.empty() && entry.claims.empty()) continue;
     for (const Attachment& attachment : entry.attachments)
@@ -67,13 +94,16 @@ void Engine::on(SnapshotEnded&, Now now) {
   change(EndTasksOfView{snapshot_.view.epoch});
   forget_gone(/*absent_too=*/true);
   std::vector<Agent> absent;
+  bool any_missing = false;
   for (const auto& [id, agent] : snapshot_.agents()) {
-    const bool listed = agents_of_view_.contains(id);
-    if (!listed && agent.state != AgentState::absent && agent.state != AgentState::removed)
-      absent.push_back(agent);
+    if (agents_of_view_.contains(id)) continue;
+    any_missing = any_missing || agent.state != AgentState::removed;
+    // What the registry said before stands until it is asked again.
+    if (is_listed(agent.state) || agent.state == AgentState::recovered) absent.push_back(agent);
   }
   for (Agent& agent : absent) {
     agent.state = AgentState::absent;
+    agent.state_fact = {AgentSource::snapshot, now.wall};
     change(agent);
   }
   std::vector<const Claim*> missing;
@@ -90,9 +120,12 @@ void Engine::on(SnapshotEnded&, Now now) {
   observed_.view_complete = authorisation_problem_.empty();
   observed_.view_incomplete_why = authorisation_problem_;
   for (MasterCall call : {MasterCall::get_master, MasterCall::metrics}) master_polls_[call].wanted = true;
-  for (MasterCall call : {MasterCall::get_agents, MasterCall::get_tasks, MasterCall::get_executors}) {
+  for (MasterCall call :
+       {MasterCall::get_agents, MasterCall::get_tasks, MasterCall::get_executors, MasterCall::registry}) {
     master_polls_[call].not_before = next_master_poll(call, now);
   }
+  master_polls_[MasterCall::registry].wanted = any_missing;
+  master_polls_[MasterCall::get_maintenance_status].not_before = kNever;  // it follows the schedule
   history({.kind = "view.complete",
            .rule = "subscription",
            .text = fmt::format("snapshot of epoch {} is whole", snapshot_.view.epoch)});
@@ -109,35 +142,43 @@ HostId Engine::host_named(const std::string& name) {
   return host.id;
 }
 
-// Rules by ip and attribute are the next issue's; a hostname is what agents and operators both use.
-HostId Engine::host_of_agent(const AgentRecord& agent, Now) {
-  if (agent.hostname.empty()) {
-    const Agent* known = snapshot_.agent(agent.agent);
-    return known == nullptr ? HostId{} : known->host;
-  }
-  return host_named(agent.hostname);
-}
-
-void Engine::put_agent(const AgentRecord& record, AgentState state, HostId host) {
+void Engine::put_agent(const AgentSeen& seen, HostId host, Now now) {
+  const AgentRecord& record = seen.agent;
+  const AgentFact fact{source_of(seen.origin), now.wall};
   Agent row;
   row.id = record.agent;
   row.host = host;
   row.hostname = record.hostname;
   row.address = record.address;
   row.version = record.version;
-  row.state = state;
+  row.state = state_of(seen);
   row.active = record.active;
   row.deactivated = record.deactivated;
   row.drain_state = record.drain_state;
   row.resources_hash = record.resources_hash;
   for (const auto& [name, value] : record.attributes) row.attributes += fmt::format("{}:{}\n", name, value);
   const Agent* known = snapshot_.agent(record.agent);
-  if (known != nullptr) {
-    // AgentInfo in recovered_agents has no pid, and an event has no resources: what is not said does not
-    // change.
+  if (known == nullptr) {
+    row.state_fact = fact;
+    if (row.deactivated) row.deactivated_fact = fact;
+    if (!row.drain_state.empty()) row.drain_fact = fact;
+    set_maintenance(row, now);
+  } else {
+    // AgentInfo in recovered_agents has neither pid nor drain, and an event has no resources: what is not
+    // said does not change.
     if (row.address.empty()) row.address = known->address;
     if (row.version.empty()) row.version = known->version;
-    if (row.resources_hash == 0) row.resources_hash = known->resources_hash;
+    if (!seen.reservations) row.resources_hash = known->resources_hash;
+    if (seen.recovered) {
+      row.deactivated = known->deactivated;
+      row.drain_state = known->drain_state;
+    }
+    row.state_fact = row.state == known->state ? known->state_fact : fact;
+    row.deactivated_fact = row.deactivated == known->deactivated ? known->deactivated_fact : fact;
+    row.drain_fact = row.drain_state == known->drain_state ? known->drain_fact : fact;
+    row.maintenance = known->maintenance;
+    row.maintenance_start = known->maintenance_start;
+    row.maintenance_fact = known->maintenance_fact;
     if (*known == row) return;
   }
   change(std::move(row));
@@ -156,21 +197,25 @@ void Engine::on(AgentSeen& event, Now now) {
     agents_of_poll_.insert(record.agent);
     const AgentView* view = observed_.agent(record.agent);
     const auto sent = poll_sent_at_.find(MasterCall::get_agents);
-    if (view != nullptr && (sent == poll_sent_at_.end() || view->added_at >= sent->second))
-      return;  // an event is newer than the answer
+    if (view != nullptr && (sent == poll_sent_at_.end() || view->added_at >= sent->second ||
+                            view->registry_asked_at >= sent->second))
+      return;  // an event, or what the registry said, is newer than the answer
   }
-  const HostId host = host_of_agent(record, now);
+  const HostId host = host_of_agent(event);
   const Agent* known = snapshot_.agent(record.agent);
-  const bool host_is_new = known == nullptr || known->host != host;
-  const bool came = !event.recovered && (known == nullptr || known->state != AgentState::registered);
+  const HostId host_before = known == nullptr ? HostId{} : known->host;
+  const bool host_is_new = known == nullptr || host_before != host;
+  const bool came = !event.recovered && (known == nullptr || !is_listed(known->state));
   // The hash is recorded together with the reservations that it is of.
   const bool resources_known =
       known != nullptr && record.resources_hash != 0 && known->resources_hash == record.resources_hash;
-  put_agent(record, event.recovered ? AgentState::recovered : AgentState::registered, host);
+  if (host_before && host_is_new) leave_host(record.agent, host_before, host, now);
+  put_agent(event, host, now);
   if (event.reservations && !resources_known) put_reservations(record.agent, *event.reservations);
   AgentView& view = observed_.agents[record.agent];
   if (event.origin != ElementOrigin::poll || (!event.recovered && !view.registered)) view.added_at = now.at;
   view.registered = !event.recovered;
+  view.registry_asked_at = {};
   agents_of_view_.insert(record.agent);
   if (event.origin == ElementOrigin::poll && !host_is_new && !came) return;
   if (!event.recovered) {
@@ -193,10 +238,12 @@ void Engine::on(AgentRemoved& event, Now now) {
   if (known != nullptr) {
     Agent row = *known;
     row.state = AgentState::removed;
+    row.state_fact = {AgentSource::event, now.wall};
     change(row);
   }
   AgentView& view = observed_.agents[event.agent];
   view.registered = false;
+  view.registry_asked_at = {};
   view.added_at = now.at;
   for (const Claim* claim : snapshot_.claims_of_agent(event.agent)) touch(claim->volume);
 }
@@ -234,6 +281,9 @@ void Engine::on(PollBegan& event, Now) {
   if (event.call == MasterCall::get_agents) agents_of_poll_.clear();
   if (event.call == MasterCall::get_executors) executors_of_poll_.clear();
   if (event.call == MasterCall::get_tasks) tasks_running_in_poll_ = 0;
+  if (event.call == MasterCall::registry) registry_of_poll_.clear();
+  if (event.call == MasterCall::get_maintenance_schedule) windows_of_poll_.clear();
+  if (event.call == MasterCall::get_maintenance_status) machines_of_poll_.clear();
 }
 
 void Engine::on(PollEnded& event, Now now) {
@@ -249,6 +299,18 @@ void Engine::on(PollEnded& event, Now now) {
   settle_mesos_operations(event.call, event.sent_at, now);
   if (event.call == MasterCall::get_executors) end_absent_executors(event.sent_at, now);
   if (event.call == MasterCall::get_tasks) tasks_running_seen_ = tasks_running_in_poll_;
+  if (event.call == MasterCall::registry) settle_registry(event.sent_at, now);
+  if (event.call == MasterCall::get_maintenance_schedule) {
+    windows_ = std::move(windows_of_poll_);
+    windows_of_poll_.clear();
+    master_polls_[MasterCall::get_maintenance_status].not_before = now.at;
+  }
+  if (event.call == MasterCall::get_maintenance_status) {
+    machines_ = std::move(machines_of_poll_);
+    machines_of_poll_.clear();
+    poll.not_before = kNever;  // until the schedule is read again
+    settle_maintenance(now);
+  }
 }
 
 void Engine::on(PollFailed& event, Now now) {
@@ -257,11 +319,21 @@ void Engine::on(PollFailed& event, Now now) {
   note_master_call(event.call, event.why, now);
   // 1 s, 2 s, 4 s, ...: to the master even a refusal may be work, and half a list is as much as a whole one.
   const int doublings = std::min(observed_.master_calls[event.call].failures - 1, 16);
-  poll.backoff = std::min(seconds(1) * (std::int64_t{1} << doublings), policy_.master_poll);
+  poll.backoff = std::min(seconds(1) * (std::int64_t{1} << doublings), interval_of(event.call));
   poll.not_before = now.at + poll.backoff;
+  // The one is no reason not to ask for the other.
+  if (event.call == MasterCall::get_maintenance_schedule)
+    master_polls_[MasterCall::get_maintenance_status].not_before = now.at;
   if (event.call == MasterCall::metrics)
     judge_self_check(
         fmt::format("whether the principal may see everything cannot be checked: {}", event.why));
+}
+
+// Maintenance is planned by people, and nothing follows from it here.
+Duration Engine::interval_of(MasterCall call) const {
+  const bool seldom =
+      call == MasterCall::get_maintenance_schedule || call == MasterCall::get_maintenance_status;
+  return seldom ? policy_.master_poll * 5 : policy_.master_poll;
 }
 
 // An interval from now, less up to a tenth of it, so that daemons that were started together do not go on
@@ -274,7 +346,7 @@ Instant Engine::next_master_poll(MasterCall call, Now now) const {
   add(snapshot_.ledger.id);
   add(to_text(call));
   add(fmt::format("{}", now.at.ns));
-  const std::int64_t interval = policy_.master_poll.ns;
+  const std::int64_t interval = interval_of(call).ns;
   const auto spread = static_cast<std::uint64_t>(std::max<std::int64_t>(interval / 10, 1));
   return now.at + Duration{interval - static_cast<std::int64_t>(mix % spread)};
 }
@@ -298,14 +370,17 @@ void Engine::note_master_call(MasterCall call, const std::string& error, Now now
   view.error = error;
 }
 
-// Agents and frameworks that Mesos removed, once no claim needs them. An absent agent may come back with its
-// id; one that is absent from another whole snapshot too is taken up anew if it does.
+// Agents and frameworks that Mesos removed, once no claim needs them, and agents that were marked gone. An
+// absent or unreachable agent may come back with its id; one that another whole snapshot does not list either
+// is taken up anew if it does.
 void Engine::forget_gone(bool absent_too) {
   std::vector<AgentId> agents;
   for (const auto& [id, agent] : snapshot_.agents()) {
-    const bool gone = agent.state == AgentState::removed || (absent_too && agent.state == AgentState::absent);
-    if (gone && snapshot_.claims_of_agent(id).empty() && !snapshot_.mesos_operations().contains(id))
-      agents.push_back(id);
+    const bool missing = agent.state == AgentState::absent || agent.state == AgentState::unreachable;
+    const bool gone = agent.state == AgentState::removed || agent.state == AgentState::gone;
+    const bool needed =
+        !snapshot_.claims_of_agent(id).empty() || snapshot_.mesos_operations().contains(id);
+    if ((gone || (absent_too && missing)) && !needed) agents.push_back(id);
   }
   for (const AgentId& id : agents) {
     put_reservations(id, {});
@@ -322,16 +397,20 @@ void Engine::forget_gone(bool absent_too) {
 }
 
 // Unreachable and gone agents vanish from the list without any event (reference section 0).
-void Engine::end_absent_agents(Instant asked_at, Now) {
+void Engine::end_absent_agents(Instant asked_at, Now now) {
   std::vector<Agent> absent;
   for (const auto& [id, agent] : snapshot_.agents()) {
-    const bool listed = agent.state == AgentState::registered || agent.state == AgentState::recovered;
+    const bool listed = is_listed(agent.state) || agent.state == AgentState::recovered;
     if (!listed || agents_of_poll_.contains(id)) continue;
     if (const AgentView* view = observed_.agent(id); view != nullptr && view->added_at >= asked_at) continue;
     absent.push_back(agent);
   }
+  // Why, only the registry says; one that is asked for already is asked after this list.
+  PollState& registry = master_polls_[MasterCall::registry];
+  if (!absent.empty() && !registry.asked) registry.wanted = true;
   for (Agent& agent : absent) {
     agent.state = AgentState::absent;
+    agent.state_fact = {AgentSource::get_agents, now.wall};
     observed_.agents[agent.id].registered = false;
     for (const Claim* claim : snapshot_.claims_of_agent(agent.id)) touch(claim->volume);
     change(std::move(agent));
@@ -345,7 +424,7 @@ void Engine::end_absent_executors(Instant asked_at, Now now) {
     if (claim.last_event_at.value >= asked_at) continue;
     // The master does not list the executors that agents generate for command tasks; the agent does.
     const Agent* agent = snapshot_.agent(claim.agent);
-    if (agent != nullptr && agent->state == AgentState::registered) continue;
+    if (agent != nullptr && is_listed(agent->state)) continue;
     over.push_back(&claim);
   }
   for (const Claim* claim : over) {

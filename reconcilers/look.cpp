@@ -163,7 +163,7 @@ const AgentId* unread_agent_on(const Look& look, const VolumeEntry& entry, const
       return &claim->agent;
   }
   for (const Agent* agent : look.snapshot.agents_of_host(attachment.host)) {
-    const bool runs = agent->state == AgentState::registered || agent->state == AgentState::recovered;
+    const bool runs = is_listed(agent->state) || agent->state == AgentState::recovered;
     if (runs && !whole(agent->id)) return &agent->id;
   }
   return nullptr;

@@ -92,9 +92,17 @@ Json mesos_view(const World& world, const StatusFacts& facts) {
 Json agents_view(const World& world) {
   Tally<AgentState> states;
   std::int64_t complete = 0;
+  std::int64_t draining = 0;
+  std::int64_t drained = 0;
+  std::int64_t deactivated = 0;
+  std::int64_t maintenance = 0;
   Json failing = Json::array();
   for (const auto& [id, agent] : world.snapshot.agents()) {
     states.add(agent.state);
+    draining += agent.drain_state == "DRAINING" ? 1 : 0;
+    drained += agent.drain_state == "DRAINED" ? 1 : 0;
+    deactivated += agent.deactivated ? 1 : 0;
+    maintenance += agent.maintenance == Maintenance::none ? 0 : 1;
     const AgentView* view = world.observed.agent(id);
     if (view == nullptr) continue;
     complete += view->complete() ? 1 : 0;
@@ -102,6 +110,10 @@ Json agents_view(const World& world) {
       failing.push_back({{"agent", id.value}, {"host", agent.hostname}, {"error", view->api_error}});
   }
   Json out = states.json();
+  out["draining"] = draining;  // beside the states, of which each agent has one
+  out["drained"] = drained;
+  out["deactivated"] = deactivated;
+  out["in_maintenance"] = maintenance;
   out["view_complete"] = complete;
   out["api_failing"] = std::move(failing);
   return out;

@@ -25,6 +25,10 @@ Json volume_or_null(const Snapshot& snapshot, VolumeId volume) {
   return entry == nullptr ? Json(nullptr) : Json(entry->volume.name);
 }
 
+Json source_or_null(AgentSource source) {
+  return source == AgentSource::none ? Json(nullptr) : Json(word(source));
+}
+
 Json uid_or_null(std::int64_t uid) { return uid < 0 ? Json(nullptr) : Json(uid); }
 
 Json evidence_view(const Evidence& evidence) {
@@ -270,10 +274,17 @@ Json agent_view(const World& world, const Agent& agent) {
   return {
       {"id", agent.id.value},
       {"state", word(agent.state)},
+      {"state_since", time_or_null(agent.state_fact.since)},
+      {"state_source", source_or_null(agent.state_fact.source)},
       {"address", text_or_null(agent.address)},
       {"version", text_or_null(agent.version)},
       {"deactivated", agent.deactivated},
+      {"deactivated_since", time_or_null(agent.deactivated_fact.since)},
       {"drain_state", text_or_null(agent.drain_state)},
+      {"drain_since", time_or_null(agent.drain_fact.since)},
+      {"maintenance", word(agent.maintenance)},
+      {"maintenance_start", time_or_null(agent.maintenance_start)},
+      {"maintenance_since", time_or_null(agent.maintenance_fact.since)},
       {"view_complete", view != nullptr && view->complete()},
       {"api_read_at", view == nullptr ? Json(nullptr) : instant_or_null(world.now, view->api_read_sent_at)},
       {"api_error", view == nullptr ? Json(nullptr) : text_or_null(view->api_error)}};

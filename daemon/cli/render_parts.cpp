@@ -49,9 +49,9 @@ Paint paint_of(std::string_view word) {
   constexpr std::array<std::string_view, 10> kGood = {"available",  "attached", "live", "active",
                                                       "open",       "running",  "done", "formatted",
                                                       "registered", "complete"};
-  constexpr std::array<std::string_view, 11> kAttention = {
-      "uncertain", "unknown",  "attaching", "detaching",  "observe", "held",
-      "issued",    "recorded", "trashed",   "connecting", "absent"};
+  constexpr std::array<std::string_view, 15> kAttention = {
+      "uncertain", "unknown",    "attaching", "detaching", "observe",     "held", "issued",      "recorded",
+      "trashed",   "connecting", "absent",    "recovered", "unreachable", "gone", "disconnected"};
   constexpr std::array<std::string_view, 6> kBad = {"lost",      "failed",      "refused",
                                                     "read_only", "quarantined", "none"};
   const auto among = [&](const auto& list) {

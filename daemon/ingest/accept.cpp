@@ -43,6 +43,8 @@ Status accept(const AgentContainer& container) {
 
 Status accept(const AgentId& agent) { return required(agent, "agent_removed", "agent_id"); }
 
+Status accept(const RegistryAgentSeen& entry) { return required(entry.agent, "registry", "id"); }
+
 Status accept(const FrameworkId& framework) {
   return required(framework, "framework_removed", "framework_info.id");
 }

@@ -21,6 +21,7 @@ Status accept(const FrameworkRecord& framework);
 Status accept(const ExecutorRecord& executor);
 Status accept(const AgentContainer& container);
 Status accept(const AgentId& agent);
+Status accept(const RegistryAgentSeen& entry);
 Status accept(const FrameworkId& framework);
 
 // "10.0.0.5:5051" of a libprocess pid "slave(1)@10.0.0.5:5051", "[::1]:5051" likewise; empty if it holds no

@@ -40,6 +40,14 @@ Status append_executor(RecordCodec& codec, std::string_view json, ElementOrigin 
   });
 }
 
+Status append_registry_agent(RecordCodec& codec, std::string_view json, RegistryList list,
+                             std::vector<MesosEvent>& out) {
+  return append_event<RegistryAgentSeen>(out, [&](RegistryAgentSeen& event) {
+    event.list = list;
+    return codec.read_registry_agent(json, event);
+  });
+}
+
 }  // namespace
 
 Status decode_element(RecordCodec& codec, Place place, std::string_view json, ElementOrigin origin,
@@ -53,6 +61,17 @@ Status decode_element(RecordCodec& codec, Place place, std::string_view json, El
   if (place == Place::completed_framework) return append_framework(codec, json, true, origin, out);
   if (place == Place::agent) return append_agent(codec, json, false, origin, out);
   if (place == Place::recovered_agent) return append_agent(codec, json, true, origin, out);
+  if (place == Place::unreachable_agent)
+    return append_registry_agent(codec, json, RegistryList::unreachable, out);
+  if (place == Place::gone_agent) return append_registry_agent(codec, json, RegistryList::gone, out);
+  if (place == Place::window)
+    return append_event<MaintenanceSeen>(out, [&](auto& event) { return codec.read_window(json, event); });
+  if (place == Place::draining_machine) {
+    return append_event<MaintenanceSeen>(
+        out, [&](auto& event) { return codec.read_draining_machine(json, event); });
+  }
+  if (place == Place::down_machine)
+    return append_event<MaintenanceSeen>(out, [&](auto& event) { return codec.read_machine(json, event); });
   return fail(Errc::corrupt, "{} is no list of a master's answer", to_text(place));
 }
 

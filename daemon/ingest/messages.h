@@ -62,6 +62,12 @@ bool agent_info_field(Reading& reading, std::string_view key, JsonValue& value, 
 // out.resources_hash and out.reservations; `memory` may be null.
 bool read_total_resources(Walk& walk, JsonValue& value, AgentMemory* memory, AgentSeen& out);
 
+bool registry_agent_field(Walk& walk, std::string_view key, JsonValue& value, RegistryAgentSeen& out);
+bool machine_field(Walk& walk, std::string_view key, JsonValue& value, MachineId& out);
+// The machines of a window; {"id": machine, "statuses": ...}.
+bool window_field(Walk& walk, std::string_view key, JsonValue& value, MaintenanceSeen& out);
+bool draining_machine_field(Walk& walk, std::string_view key, JsonValue& value, MaintenanceSeen& out);
+
 bool framework_field(Reading& reading, std::string_view key, JsonValue& value, FrameworkRecord& out);
 bool framework_info_field(Reading& reading, std::string_view key, JsonValue& value, FrameworkRecord& out);
 

@@ -53,6 +53,23 @@ constexpr std::array kAgents{
 constexpr std::array kContainers{
     Node{"containers", Place::container, Shape::array, {}},
 };
+constexpr std::array kSchedule{
+    Node{"windows", Place::window, Shape::array, {}},
+};
+constexpr std::array kGetSchedule{
+    Node{"schedule", Place::schedule, Shape::object, kSchedule},
+};
+// What frameworks answered to the inverse offers for a machine.
+constexpr std::array kStatusesLeftOut{
+    LeftOut{"statuses", 1},
+};
+constexpr std::array kStatus{
+    Node{"draining_machines", Place::draining_machine, Shape::array, {}, kStatusesLeftOut},
+    Node{"down_machines", Place::down_machine, Shape::array, {}},
+};
+constexpr std::array kGetStatus{
+    Node{"status", Place::status, Shape::object, kStatus},
+};
 constexpr std::array kMaster{
     Node{"type", Place::type, Shape::value, {}},
     Node{"get_tasks", Place::get_tasks, Shape::object, kTasks},
@@ -60,9 +77,24 @@ constexpr std::array kMaster{
     Node{"get_frameworks", Place::get_frameworks, Shape::object, kFrameworks},
     Node{"get_agents", Place::get_agents, Shape::object, kAgents},
     Node{"get_master", Place::master, Shape::value, {}},
+    Node{"get_maintenance_schedule", Place::get_maintenance_schedule, Shape::object, kGetSchedule},
+    Node{"get_maintenance_status", Place::get_maintenance_status, Shape::object, kGetStatus},
 };
-// get_state holds the four lists of kMaster, without `type` and `get_master`.
+// get_state holds the four lists of kMaster, without `type` and what follows them.
 constexpr std::span<const Node> kState = std::span(kMaster).subspan(1, 4);
+
+// The admitted agents, `slaves`, hold no more than GET_AGENTS does: they are passed over.
+constexpr std::array kUnreachable{
+    Node{"slaves", Place::unreachable_agent, Shape::array, {}},
+};
+constexpr std::array kGone{
+    Node{"slaves", Place::gone_agent, Shape::array, {}},
+};
+constexpr std::array kRegistry{
+    Node{"master", Place::registry_master, Shape::value, {}},
+    Node{"unreachable", Place::unreachable, Shape::object, kUnreachable},
+    Node{"gone", Place::gone, Shape::object, kGone},
+};
 
 constexpr std::array kSubscribed{
     Node{"get_state", Place::get_state, Shape::object, kState},
@@ -95,6 +127,7 @@ constexpr std::array kMetrics{
 
 std::span<const Node> stream_nodes() { return kStream; }
 std::span<const Node> master_nodes() { return kMaster; }
+std::span<const Node> registry_nodes() { return kRegistry; }
 std::span<const Node> agent_nodes() { return kAgent; }
 std::span<const Node> metrics_nodes() { return kMetrics; }
 

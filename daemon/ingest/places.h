@@ -19,13 +19,15 @@ namespace extvold::ingest {
 EXTVOLD_ENUM(Place, none,
              // values
              type, heartbeat_interval, task_added, task_updated, agent_added, agent_removed, framework_added,
-             framework_updated, framework_removed, agent_self, master, metric_tasks_running,
+             framework_updated, framework_removed, agent_self, master, registry_master, metric_tasks_running,
              metric_agents_active, metric_destroy_errors,
              // objects that are gone into
              subscribed, get_state, get_tasks, get_executors, get_frameworks, get_agents, get_containers,
+             get_maintenance_schedule, schedule, get_maintenance_status, status, unreachable, gone,
              // elements of arrays
              task, unreachable_task, completed_task, executor, completed_executor, framework,
-             completed_framework, agent, recovered_agent, container)
+             completed_framework, agent, recovered_agent, container, window, draining_machine, down_machine,
+             unreachable_agent, gone_agent)
 
 // A key inside of an element: 1 is the element's own, 2 that of an object or array in it.
 struct LeftOut {
@@ -42,10 +44,11 @@ struct Node {
   std::span<const LeftOut> left_out = {};
 };
 
-// The tables: records of the master's event stream, answers of the master, answers of an agent,
+// The tables: records of the master's event stream, answers of the master, its registry, answers of an agent,
 // /metrics/snapshot of either.
 std::span<const Node> stream_nodes();
 std::span<const Node> master_nodes();
+std::span<const Node> registry_nodes();
 std::span<const Node> agent_nodes();
 std::span<const Node> metrics_nodes();
 

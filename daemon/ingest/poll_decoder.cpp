@@ -22,6 +22,9 @@ constexpr std::array kAnswers{
     Answer{MasterCall::get_executors, "GET_EXECUTORS", Place::get_executors},
     Answer{MasterCall::get_master, "GET_MASTER", Place::master},
     Answer{MasterCall::metrics, "", Place::none},
+    Answer{MasterCall::registry, "", Place::registry_master},
+    Answer{MasterCall::get_maintenance_schedule, "GET_MAINTENANCE_SCHEDULE", Place::get_maintenance_schedule},
+    Answer{MasterCall::get_maintenance_status, "GET_MAINTENANCE_STATUS", Place::get_maintenance_status},
 };
 
 const Answer& answer_of(MasterCall call) {
@@ -29,6 +32,18 @@ const Answer& answer_of(MasterCall call) {
     if (one.call == call) return one;
   }
   EXTVOLD_UNREACHABLE();
+}
+
+// What stands inside of the payload, or beside it.
+bool belongs_to(MasterCall call, Place place) {
+  return (call == MasterCall::get_maintenance_schedule && place == Place::schedule) ||
+         (call == MasterCall::get_maintenance_status && place == Place::status) ||
+         (call == MasterCall::registry && (place == Place::unreachable || place == Place::gone));
+}
+
+std::span<const Node> nodes_of(MasterCall call) {
+  if (call == MasterCall::metrics) return metrics_nodes();
+  return call == MasterCall::registry ? registry_nodes() : master_nodes();
 }
 
 }  // namespace
@@ -50,7 +65,7 @@ PollDecoder::PollDecoder(MasterCall call, Instant sent_at, IngestCounters& count
       counters_(counters),
       scanner_(max_element_bytes),
       codec_(counters, agents) {
-  scanner_.begin(call == MasterCall::metrics ? metrics_nodes() : master_nodes());
+  scanner_.begin(nodes_of(call));
 }
 
 void PollDecoder::begin(std::vector<MesosEvent>& out) {
@@ -80,14 +95,15 @@ Status PollDecoder::next_parts(std::vector<MesosEvent>& out) {
         if (part.copied) ++counters_.elements_copied;
         TRY(value(part, out));
         break;
-      case ScanPart::Kind::unknown:  // of the metrics only a few are read
-        if (call_ != MasterCall::metrics) ++counters_.unknown_fields;
+      case ScanPart::Kind::unknown:  // of the metrics and the registry only a little is read
+        if (!answer_of(call_).type.empty()) ++counters_.unknown_fields;
         break;
     }
   }
 }
 
 Status PollDecoder::entered(Place place) {
+  if (belongs_to(call_, place)) return {};
   if (place != answer_of(call_).payload) return fail(Errc::corrupt, "it holds {}", to_text(place));
   if (payload_seen_) return fail(Errc::corrupt, "a second {}", to_text(place));
   payload_seen_ = true;
@@ -105,6 +121,8 @@ Status PollDecoder::value(const ScanPart& part, std::vector<MesosEvent>& out) {
     type_seen_ = true;
     return {};
   }
+  // A master that does not lead answers "{}": not that nobody is unreachable.
+  if (part.place == Place::registry_master) return entered(part.place);
   if (part.place == Place::master) {
     TRY(entered(part.place));
     return append_event<MasterSeen>(out,
@@ -132,7 +150,9 @@ Status PollDecoder::finish(std::vector<MesosEvent>& out) {
     return wrap(done.error(), fmt::format("answer to {}", call));
   if (call_ == MasterCall::metrics) {
     out.emplace_back(metrics_);
-  } else if (!type_seen_ || !payload_seen_) {
+  } else if (call_ == MasterCall::registry && !payload_seen_) {
+    return fail(Errc::corrupt, "answer to {}: it names no master, so it is not the leader's", call);
+  } else if (call_ != MasterCall::registry && (!type_seen_ || !payload_seen_)) {
     return fail(Errc::corrupt, "answer to {}: it has no {}", call,
                 type_seen_ ? to_text(answer_of(call_).payload) : "type");
   }

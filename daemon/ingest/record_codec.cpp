@@ -179,4 +179,38 @@ Status RecordCodec::read_master(std::string_view json, MasterSeen& out) {
   return {};
 }
 
+Status RecordCodec::read_registry_agent(std::string_view json, RegistryAgentSeen& out) {
+  Walk& walk = parts_->walk;
+  TRY(walk.element(json, [&](std::string_view key, JsonValue& value) {
+    return registry_agent_field(walk, key, value, out);
+  }));
+  return accept(out);
+}
+
+Status RecordCodec::read_window(std::string_view json, MaintenanceSeen& out) {
+  Walk& walk = parts_->walk;
+  out.state = Maintenance::scheduled;
+  return walk.element(
+      json, [&](std::string_view key, JsonValue& value) { return window_field(walk, key, value, out); });
+}
+
+Status RecordCodec::read_draining_machine(std::string_view json, MaintenanceSeen& out) {
+  Walk& walk = parts_->walk;
+  out.state = Maintenance::draining;
+  return walk.element(json, [&](std::string_view key, JsonValue& value) {
+    return draining_machine_field(walk, key, value, out);
+  });
+}
+
+Status RecordCodec::read_machine(std::string_view json, MaintenanceSeen& out) {
+  Walk& walk = parts_->walk;
+  out.state = Maintenance::down;
+  MachineId machine;
+  TRY(walk.element(json, [&](std::string_view key, JsonValue& value) {
+    return machine_field(walk, key, value, machine);
+  }));
+  if (!machine.hostname.empty() || !machine.ip.empty()) out.machines.push_back(std::move(machine));
+  return {};
+}
+
 }  // namespace extvold::ingest

@@ -43,6 +43,11 @@ class RecordCodec {
   // {"agent_info": {"id"}} of GET_AGENT; empty while the agent has not registered.
   Status read_agent_self(std::string_view json, AgentId& out);
   Status read_master(std::string_view json, MasterSeen& out);  // {"master_info": {...}, "elected_time": ...}
+  Status read_registry_agent(std::string_view json, RegistryAgentSeen& out);
+  // A window of the schedule; one of the draining machines; a machine's id.
+  Status read_window(std::string_view json, MaintenanceSeen& out);
+  Status read_draining_machine(std::string_view json, MaintenanceSeen& out);
+  Status read_machine(std::string_view json, MaintenanceSeen& out);
 
  private:
   struct Parts;

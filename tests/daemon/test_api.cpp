@@ -176,6 +176,8 @@ TEST_CASE("api: status without a daemon") {
   CHECK(status["mesos"]["view_complete"] == false);
   CHECK(status["agents"]["registered"] == 1);
   CHECK(status["agents"]["absent"] == 1);
+  CHECK(status["agents"]["unreachable"] == 0);
+  CHECK(status["agents"]["drained"] == 0);
   CHECK(status["hosts"]["held"] == Json::array({"a2"}));
   CHECK(status["volumes"]["available"] == 2);
   CHECK(status["claims"]["unknown"] == 1);

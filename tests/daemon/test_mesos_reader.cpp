@@ -1,4 +1,5 @@
 // MesosReader: one question, one ending event, whatever the other side does.
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <filesystem>
@@ -19,6 +20,8 @@ constexpr std::string_view kTasks =
     R"({"type":"GET_TASKS","get_tasks":{"tasks":[{"name":"pg","task_id":{"value":"pg.1"},"framework_id":{"value":"F"},"agent_id":{"value":"S0"},"state":"TASK_RUNNING"}]}})";
 constexpr std::string_view kAgents =
     R"({"type":"GET_AGENTS","get_agents":{"agents":[],"recovered_agents":[]}})";
+constexpr std::string_view kRegistry =
+    R"({"master":{"info":{"id":"m-1"}},"slaves":{"slaves":[]},"unreachable":{"slaves":[{"id":{"value":"S1"},"timestamp":{"nanoseconds":1795405662771228928}}]}})";
 constexpr std::string_view kMetrics = R"({"master/tasks_running":3.0,"master/slaves_active":2.0})";
 constexpr std::string_view kAgent =
     R"({"type":"GET_AGENT","get_agent":{"agent_info":{"hostname":"a1","id":{"value":"S0"}}}})";
@@ -91,6 +94,30 @@ TEST_CASE("reader: a list comes as began, its elements, ended, with the time it 
   CHECK(request.find("Content-Type: application/json\r\n") != std::string::npos);
   CHECK(request.find("Accept-Encoding: gzip\r\n") != std::string::npos);
   CHECK(request.ends_with(R"({"type":"GET_TASKS"})"));
+}
+
+TEST_CASE("reader: the registry of who leads, and that nothing follows from one who does not") {
+  std::atomic<bool> leads = true;
+  Peer master([&](Connection& connection, const std::string& request) {
+    if (!request.starts_with("GET /registrar(1)/registry HTTP/1.1\r\n")) return false;
+    return connection.send(whole_answer("200 OK", leads ? kRegistry : "{}"));
+  });
+  Reading reading;
+  reading.reader.poll_master(master.server.url("/api/v1"), MasterCall::registry);
+  REQUIRE(reading.until_idle());
+  REQUIRE(reading.events.size() == 3);
+  const auto& seen = std::get<RegistryAgentSeen>(reading.events[1]);
+  CHECK(seen.agent == AgentId("S1"));
+  CHECK(seen.since.ns == 1795405662771228928);
+  CHECK(std::get<PollEnded>(reading.events[2]).call == MasterCall::registry);
+  leads = false;
+  reading.events.clear();
+  reading.reader.poll_master(master.server.url("/api/v1"), MasterCall::registry);
+  REQUIRE(reading.until_idle());
+  CHECK(reading.all<PollEnded>().empty());
+  REQUIRE(reading.all<PollFailed>().size() == 1);
+  CHECK(reading.all<PollFailed>()[0].call == MasterCall::registry);
+  CHECK(reading.all<PollFailed>()[0].why.find("not the leader's") != std::string::npos);
 }
 
 TEST_CASE("reader: the epoch and the counts of the master") {

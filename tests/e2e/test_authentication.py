@@ -129,7 +129,8 @@ def master_answers(wanted, agent_port=None):
             agents = [{"agent_info": {"id": {"value": "S0"}, "hostname": "a1.cluster"}, "active": True,
                        "pid": f"slave(1)@127.0.0.1:{agent_port}", "version": "1.11.0"}]
         lists = {"GET_AGENTS": {"agents": agents, "recovered_agents": []}, "GET_TASKS": {}, "GET_EXECUTORS": {},
-                 "GET_MASTER": {"master_info": {"id": "m", "ip": 1, "port": 5050}}}
+                 "GET_MASTER": {"master_info": {"id": "m", "ip": 1, "port": 5050}},
+                 "GET_MAINTENANCE_SCHEDULE": {"schedule": {}}, "GET_MAINTENANCE_STATUS": {"status": {}}}
         if call == "SUBSCRIBE":
             record = json.dumps({"type": "SUBSCRIBED", "subscribed": {"heartbeat_interval_seconds": 15.0, "get_state": {
                 "get_tasks": {}, "get_executors": {}, "get_frameworks": {},
@@ -144,6 +145,8 @@ def master_answers(wanted, agent_port=None):
             return time.sleep(30)
         if call in lists:
             return plain(handler, 200, json.dumps({"type": call, call.lower(): lists[call]}).encode())
+        if handler.path == "/registrar(1)/registry":
+            return plain(handler, 200, b'{"master": {"info": {"id": "m"}}, "slaves": {}}')
         return plain(handler, 200, b'{"master/slaves_active": 1.0, "master/tasks_running": 0.0}')
     return answer
 

@@ -49,13 +49,24 @@ void fuzz_agent(std::size_t which, std::string_view body) {
 }
 
 void fuzz_answer(std::uint8_t kind, std::string_view body) {
-  constexpr std::array kCalls{MasterCall::get_agents, MasterCall::get_tasks, MasterCall::get_executors,
-                              MasterCall::get_master, MasterCall::metrics};
-  const std::size_t which = (kind - std::size_t{'a'}) % 10;
-  if (which < kCalls.size()) {
+  // 'a' to 'e', the five bodies of an agent's round, and what was added later.
+  constexpr std::array kCalls{MasterCall::get_agents,
+                              MasterCall::get_tasks,
+                              MasterCall::get_executors,
+                              MasterCall::get_master,
+                              MasterCall::metrics,
+                              MasterCall::registry,
+                              MasterCall::get_maintenance_schedule,
+                              MasterCall::get_maintenance_status};
+  constexpr std::size_t kFirst = 5;
+  constexpr std::size_t kBodies = 5;
+  const std::size_t which = (kind - std::size_t{'a'}) % (kCalls.size() + kBodies);
+  if (which < kFirst) {
     fuzz_master(kCalls[which], body);
+  } else if (which < kFirst + kBodies) {
+    fuzz_agent(which - kFirst, body);
   } else {
-    fuzz_agent(which - kCalls.size(), body);
+    fuzz_master(kCalls[which - kBodies], body);
   }
 }
 

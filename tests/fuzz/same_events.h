@@ -30,6 +30,14 @@ inline bool same_event(const MesosEvent& a, const MesosEvent& b) {
   if (const auto* const framework = std::get_if<FrameworkSeen>(&a)) {
     return framework->framework == std::get<FrameworkSeen>(b).framework;
   }
+  if (const auto* const entry = std::get_if<RegistryAgentSeen>(&a)) {
+    const auto& other = std::get<RegistryAgentSeen>(b);
+    return entry->agent == other.agent && entry->list == other.list && entry->since == other.since;
+  }
+  if (const auto* const seen = std::get_if<MaintenanceSeen>(&a)) {
+    const auto& other = std::get<MaintenanceSeen>(b);
+    return seen->state == other.state && seen->machines == other.machines && seen->start == other.start;
+  }
   return true;
 }
 

@@ -21,6 +21,9 @@ const Kind kKinds[] = {{MasterCall::get_agents, "-m1-GET_AGENTS"},
                        {MasterCall::get_master, "-m1-GET_MASTER"},
                        {MasterCall::metrics, "-m1-metrics"}};
 
+// The registry of a leader, also one that no agent has come to yet.
+constexpr std::string_view kRegistryMaster = R"("master":{"info":{"id":"m"}})";
+
 std::string poll_error(MasterCall call, std::string_view body) {
   IngestCounters counters;
   const auto events = decode_poll(call, Instant(), body, counters);
@@ -80,6 +83,106 @@ TEST_CASE("polls: reservations and volumes as recorded") {
   CHECK_THAT(all,
              Catch::Contains(
                  "role=db resource=disk persistence=pv-orders path=orders source= amount=2048000 labels="));
+}
+
+TEST_CASE("polls: every recorded registry decodes, and its times are exact") {
+  std::string all;
+  std::size_t answers = 0;
+  for (const std::string& scenario : scenarios()) {
+    for (const std::string& file : recorded_files(scenario, "registrar1-registry")) {
+      INFO(file);
+      const std::string body = read_recorded(file);
+      IngestCounters counters;
+      const auto events = decode_poll(MasterCall::registry, Instant{7}, body, counters);
+      REQUIRE(events);
+      CHECK(counters.unknown_fields == 0);
+      CHECK(std::get<PollBegan>(events->front()).sent_at == Instant{7});
+      CHECK(std::get<PollEnded>(events->back()).call == MasterCall::registry);
+      PollDecoder decoder(MasterCall::registry, Instant{7}, counters);
+      std::vector<MesosEvent> split;
+      for (const char c : body) REQUIRE(decoder.push({&c, 1}, split));
+      REQUIRE(decoder.finish(split));
+      CHECK(event_texts(split) == event_texts(*events));
+      for (const std::string& event : event_texts(*events)) all += event + "\n";
+      ++answers;
+    }
+  }
+  CHECK(answers > 60);
+  CHECK_THAT(all, Catch::Contains("registry unreachable agent=8daac0d0-dd28-4596-86c5-900c1439d344-S0 "
+                                  "since=1795405662771228928"));
+}
+
+TEST_CASE("polls: a registry without a master is not the leader's") {
+  for (const char* body : {"{}", R"({"unreachable":{"slaves":[{"id":{"value":"S"}}]}})", R"({"slaves":{}})"})
+    CHECK_THAT(poll_error(MasterCall::registry, body), Catch::Contains("not the leader's"));
+  CHECK(poll_error(MasterCall::registry, fmt::format("{{{}}}", kRegistryMaster)).empty());
+  CHECK_THAT(
+      poll_error(MasterCall::registry, fmt::format(R"({{{},"gone":{{"slaves":[{{}}]}}}})", kRegistryMaster)),
+      Catch::Contains("id"));
+  CHECK_THAT(
+      poll_error(MasterCall::registry, fmt::format(R"({{{},"unreachable":{{"slaves":[)", kRegistryMaster)),
+      Catch::Contains("registry"));
+}
+
+TEST_CASE("polls: unreachable and gone agents, as many as the registry keeps") {
+  std::string body =
+      fmt::format(R"({{{},"slaves":{{"slaves":[{{"info":{{}}}}]}},"gone":{{"slaves":[)"
+                  R"({{"id":{{"value":"G"}},"timestamp":{{"nanoseconds":1795405662771228929}}}}]}},)"
+                  R"("unreachable":{{"slaves":[)",
+                  kRegistryMaster);
+  constexpr int kEntries = 102'400;
+  for (int i = 0; i < kEntries; ++i) {
+    body +=
+        fmt::format(R"({}{{"deactivated":false,"id":{{"value":"S{}"}},"timestamp":{{"nanoseconds":{}}}}})",
+                    i == 0 ? "" : ",", i, 1'795'405'662'771'228'928 + i);
+  }
+  body += "]}}";
+  IngestCounters counters;
+  // Element by element: nothing near the size of the whole is ever held.
+  PollDecoder decoder(MasterCall::registry, Instant(), counters, 1 << 10);
+  std::vector<MesosEvent> events;
+  for (std::size_t at = 0; at < body.size(); at += 1000) {
+    REQUIRE(decoder.push(std::string_view(body).substr(at, 1000), events));
+  }
+  REQUIRE(decoder.finish(events));
+  REQUIRE(events.size() == kEntries + 3);
+  CHECK(event_texts({events[1]}) == Texts{"registry gone agent=G since=1795405662771228929"});
+  CHECK(std::get<RegistryAgentSeen>(events[kEntries + 1]).since.ns ==
+        1'795'405'662'771'228'928 + kEntries - 1);
+}
+
+TEST_CASE("polls: the maintenance of machines") {
+  const auto texts = [](MasterCall call, std::string_view body) {
+    IngestCounters counters;
+    const auto events = decode_poll(call, Instant(), body, counters);
+    REQUIRE(events);
+    CHECK(counters.unknown_fields == 0);
+    Texts out = event_texts(*events);
+    out.erase(out.begin());
+    out.pop_back();
+    return out;
+  };
+  CHECK(
+      texts(MasterCall::get_maintenance_schedule,
+            R"({"type":"GET_MAINTENANCE_SCHEDULE","get_maintenance_schedule":{"schedule":{"windows":[)"
+            R"({"machine_ids":[{"hostname":"a1","ip":"10.0.0.1"},{"hostname":"a2"},{"ip":"10.0.0.3"},{}],)"
+            R"("unavailability":{"start":{"nanoseconds":1800000000123456789},"duration":{"nanoseconds":5}}},)"
+            R"({"machine_ids":[]}]}}})") ==
+      Texts{"maintenance scheduled start=1800000000123456789 (a1, 10.0.0.1) (a2, ) (, 10.0.0.3)",
+            "maintenance scheduled start=0"});
+  CHECK(texts(MasterCall::get_maintenance_status,
+              R"({"type":"GET_MAINTENANCE_STATUS","get_maintenance_status":{"status":{"draining_machines":[)"
+              R"({"id":{"hostname":"a1"},"statuses":[{"status":"ACCEPT"}]}],)"
+              R"("down_machines":[{"hostname":"a2","ip":"10.0.0.2"}]}}})") ==
+        Texts{"maintenance draining start=0 (a1, )", "maintenance down start=0 (a2, 10.0.0.2)"});
+  CHECK(texts(MasterCall::get_maintenance_schedule,
+              R"({"type":"GET_MAINTENANCE_SCHEDULE","get_maintenance_schedule":{"schedule":{}}})")
+            .empty());
+  CHECK_THAT(poll_error(MasterCall::get_maintenance_schedule,
+                        R"({"type":"GET_MAINTENANCE_STATUS","get_maintenance_status":{"status":{}}})"),
+             Catch::Contains("its type"));
+  CHECK_THAT(poll_error(MasterCall::get_maintenance_status, R"({"type":"GET_MAINTENANCE_STATUS"})"),
+             Catch::Contains("it has no get_maintenance_status"));
 }
 
 TEST_CASE("polls: an agent that did not change is parsed once") {

@@ -109,6 +109,14 @@ struct EventText {
   std::string operator()(const MasterMetricsSeen& e) const {
     return fmt::format("metrics tasks={} agents={}", e.tasks_running, e.agents_active);
   }
+  std::string operator()(const RegistryAgentSeen& e) const {
+    return fmt::format("registry {} agent={} since={}", to_text(e.list), e.agent.value, e.since.ns);
+  }
+  std::string operator()(const MaintenanceSeen& e) const {
+    std::string out = fmt::format("maintenance {} start={}", to_text(e.state), e.start.ns);
+    for (const MachineId& one : e.machines) out += fmt::format(" ({}, {})", one.hostname, one.ip);
+    return out;
+  }
   std::string operator()(const AgentApiRead& e) const {
     std::string out = fmt::format("agent api expected={} address={} first={} second={} errors={}",
                                   e.expected.value, e.address, e.first_answer.value, e.second_answer.value,

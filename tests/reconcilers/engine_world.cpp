@@ -9,6 +9,7 @@ namespace {
 const ProviderName kProvider{"local~lab"};
 
 const WallTime kMade{1'700'000'000'000'000'000};
+const WallTime kUnreachableAt{1'795'405'662'771'228'928};  // as recorded: more than a double holds
 
 std::unique_ptr<ledger::Ledger> fresh_ledger() {
   ledger::OpenOptions options;
@@ -68,9 +69,14 @@ void FakeMaster::told(const MesosEvent& event) {
         record.state = update->state;
     }
     // No event tells of an agent that became unreachable.
-    if (update->state == TaskState::task_unreachable) agents.erase(agent);
+    if (update->state == TaskState::task_unreachable) {
+      agents.erase(agent);
+      registry[agent] = {AgentId(agent), RegistryList::unreachable, kUnreachableAt};
+    }
   } else if (const auto* agent = std::get_if<AgentSeen>(&event)) {
-    if (agent->origin != ElementOrigin::poll) agents[agent->agent.agent.value.str()] = *agent;
+    if (agent->origin == ElementOrigin::poll) return;
+    agents[agent->agent.agent.value.str()] = *agent;
+    registry.erase(agent->agent.agent.value.str());
   } else if (const auto* removed = std::get_if<AgentRemoved>(&event)) {
     agents.erase(removed->agent.value.str());
   } else if (const auto* executor = std::get_if<ExecutorSeen>(&event)) {
@@ -110,6 +116,15 @@ std::vector<MesosEvent> FakeMaster::answer(MasterCall call, Instant at) {
     case MasterCall::get_executors:
       for (const auto& [key, executor] : executors)
         out.emplace_back(ExecutorSeen{executor, ElementOrigin::poll});
+      break;
+    case MasterCall::registry:
+      for (const auto& [id, entry] : registry) out.emplace_back(entry);
+      break;
+    case MasterCall::get_maintenance_schedule:
+      out.insert(out.end(), windows.begin(), windows.end());
+      break;
+    case MasterCall::get_maintenance_status:
+      out.insert(out.end(), machines.begin(), machines.end());
       break;
   }
   out.emplace_back(PollEnded{call, at});

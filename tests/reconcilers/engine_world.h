@@ -33,10 +33,13 @@ struct FakeMaster {
   std::map<std::pair<std::string, std::string>, TaskRecord> tasks;  // by task and agent
   std::map<std::string, AgentSeen> agents;
   std::map<std::pair<std::string, std::string>, ExecutorRecord> executors;  // by executor and agent
-  std::int64_t tasks_hidden = 0;               // running, counted, and shown to nobody
-  std::map<MasterCall, std::string> refused;   // these calls, and how
-  std::optional<MasterMetricsSeen> metrics{};  // what it counts, if not what it lists
-  std::map<MasterCall, int> answers;           // how often each was asked
+  std::map<std::string, RegistryAgentSeen> registry;  // who is unreachable or gone, by agent
+  std::vector<MaintenanceSeen> windows;               // the schedule
+  std::vector<MaintenanceSeen> machines;              // draining, down
+  std::int64_t tasks_hidden = 0;                      // running, counted, and shown to nobody
+  std::map<MasterCall, std::string> refused;          // these calls, and how
+  std::optional<MasterMetricsSeen> metrics{};         // what it counts, if not what it lists
+  std::map<MasterCall, int> answers;                  // how often each was asked
   std::string id = "the-master";
   // What becomes of the changes that are asked of it.
   MesosAnswer to_changes = MesosAnswer::accepted;

@@ -265,7 +265,57 @@ TEST_CASE("an agent that became unreachable is missed at once, though no event n
                      "REASON_AGENT_REMOVED");
   world.advance(ev::seconds(6));
   CHECK_FALSE(world.engine().observed().agent(ev::AgentId("A1"))->registered);
-  CHECK(world.engine().snapshot().agent(ev::AgentId("A1"))->state == ev::AgentState::absent);
+  CHECK(world.engine().snapshot().agent(ev::AgentId("A1"))->state == ev::AgentState::unreachable);
+}
+
+TEST_CASE("a task on an agent that nobody knows asks for the list of agents, and not in a storm") {
+  EngineWorld world;
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  world.advance(ev::seconds(20));
+  int& asked = world.master.answers[ev::MasterCall::get_agents];
+  REQUIRE(asked == 0);
+  ev::AgentSeen hidden = world.master.agents.at("A1");
+  hidden.agent.agent = ev::AgentId("A9");
+  hidden.agent.hostname = "a9";
+  world.master.agents["A9"] = hidden;  // no event told of it
+  world.task_added(world.task("t.1", "A9", ""));
+  CHECK(asked == 1);
+  REQUIRE(world.engine().snapshot().agent(ev::AgentId("A9")) != nullptr);
+  world.task_added(world.task("t.2", "A9", ""));
+  world.advance(ev::seconds(10));
+  CHECK(asked == 1);
+  for (int i = 0; i < 30; ++i) {
+    world.task_added(world.task(fmt::format("s.{}", i), fmt::format("B{}", i), ""));
+    world.advance(ev::seconds(1));
+  }
+  CHECK(asked >= 5);
+  CHECK(asked <= 9);
+}
+
+TEST_CASE("nothing is asked beside a snapshot, neither before it is whole nor after the stream is lost") {
+  EngineWorld world;
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  world.advance(ev::minutes(3));
+  const auto asked = [&] {
+    int sum = 0;
+    for (const auto& [call, count] : world.master.answers) sum += count;
+    return sum;
+  };
+  world.disconnect();
+  int before = asked();
+  world.advance(ev::minutes(3));
+  CHECK(asked() == before);
+  world.event(ev::SubscriptionOpened{"127.0.0.1:5050"});
+  world.event(ev::SnapshotBegan{});
+  // News while the snapshot is under way wait for its end.
+  world.task_updated("t.1", "A1", ev::TaskState::task_unreachable, ev::StatusSource::source_master);
+  world.task_added(world.task("t.2", "A9", ""));
+  world.advance(ev::minutes(3));
+  CHECK(asked() == before);
+  world.event(ev::SnapshotEnded{});
+  CHECK(asked() > before);
 }
 
 TEST_CASE("polling: the master is asked who it is before its snapshot and after it") {

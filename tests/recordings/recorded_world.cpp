@@ -226,9 +226,11 @@ void RecordedWorld::answer_poll(const reconcilers::PollMaster& wish) {
     return post(std::move(arrived));
   }
   const bool metrics = wish.call == MasterCall::metrics;
+  const bool registry = wish.call == MasterCall::registry;
   const replay::Reply reply =
-      ask("m1", metrics ? "/metrics/snapshot" : "/api/v1",
-          metrics ? std::string() : fmt::format(R"({{"type":"{}"}})", upper(to_text(wish.call))));
+      metrics    ? ask("m1", "/metrics/snapshot", {})
+      : registry ? ask("m1", "/registrar(1)/registry", {})
+                 : ask("m1", "/api/v1", fmt::format(R"({{"type":"{}"}})", upper(to_text(wish.call))));
   const auto failed = [&](const std::string& why) {
     arrived.events.clear();
     arrived.events.emplace_back(PollFailed{wish.call, why});
