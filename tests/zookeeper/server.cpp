@@ -13,6 +13,7 @@
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <thread>
 
@@ -64,19 +65,34 @@ std::string why_no_server() {
 }
 
 Server::Server() : port_(free_port()) {
+  configure("");
+  start();
+}
+
+Server::Server(int number, const std::string& ensemble) : port_(free_port()), in_ensemble_(true) {
+  configure("initLimit=50\nsyncLimit=10\n" + ensemble);
+  std::filesystem::create_directory(folder_.path("data"));
+  std::ofstream(folder_.path("data/myid")) << number << "\n";
+}
+
+void Server::configure(const std::string& more) {
   std::ofstream(folder_.path("zoo.cfg")) << fmt::format(
       "tickTime=200\ndataDir={}\nclientPortAddress=127.0.0.1\nclientPort={}\nadmin.enableServer=false\n"
-      "maxClientCnxns=0\n",
-      folder_.path("data"), port_);
+      "maxClientCnxns=0\n{}",
+      folder_.path("data"), port_, more);
   std::array<char, 256> host{};
   ::gethostname(host.data(), host.size() - 1);
   std::ofstream(folder_.path("hosts")) << "127.0.0.1 localhost " << host.data() << "\n";
-  start();
 }
 
 Server::~Server() { kill(); }
 
 void Server::start() {
+  begin();
+  wait_until_it_listens();
+}
+
+void Server::begin() {
   std::string jars;
   for (std::string_view jar : kNeeded) jars += fmt::format("{}{}{}.jar", jars.empty() ? "" : ":", kJars, jar);
   // Names are looked up in a file: a machine's resolver may take its time.
@@ -88,7 +104,8 @@ void Server::start() {
                                         "-Dzookeeper.forceSync=no",
                                         "-cp",
                                         jars,
-                                        "org.apache.zookeeper.server.ZooKeeperServerMain",
+                                        in_ensemble_ ? "org.apache.zookeeper.server.quorum.QuorumPeerMain"
+                                                     : "org.apache.zookeeper.server.ZooKeeperServerMain",
                                         folder_.path("zoo.cfg")};
   std::vector<char*> raw;
   raw.reserve(arguments.size() + 1);
@@ -102,6 +119,10 @@ void Server::start() {
   posix_spawn_file_actions_adddup2(&actions, 1, 2);
   REQUIRE(posix_spawn(&pid_, kJava, &actions, nullptr, raw.data(), environ) == 0);
   posix_spawn_file_actions_destroy(&actions);
+}
+
+void Server::wait_until_it_listens() {
+  const std::string log = folder_.path("server.log");
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   while (!answers(port_)) {
     INFO(daemon::tests::read_file(log));
@@ -127,6 +148,38 @@ void Server::thaw() { ::kill(pid_, SIGCONT); }
 
 Address Server::address(std::string path, std::string credentials) const {
   return {{{"127.0.0.1", port_}}, std::move(credentials), std::move(path)};
+}
+
+Ensemble::Ensemble() {
+  std::string lines;
+  for (std::size_t i = 0; i < servers_.size(); ++i)
+    lines += fmt::format("server.{}=127.0.0.1:{}:{}\n", i + 1, free_port(), free_port());
+  for (std::size_t i = 0; i < servers_.size(); ++i) {
+    servers_[i] = std::make_unique<Server>(static_cast<int>(i) + 1, lines);
+    servers_[i]->begin();
+  }
+  for (auto& server : servers_) server->wait_until_it_listens();
+}
+
+std::size_t Ensemble::connected() const {
+  for (int fd = 3; fd < 256; ++fd) {
+    sockaddr_in peer{};
+    socklen_t size = sizeof peer;
+    if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) != 0 || peer.sin_family != AF_INET)
+      continue;
+    for (std::size_t i = 0; i < servers_.size(); ++i) {
+      if (servers_[i]->port() == ntohs(peer.sin_port)) return i;
+    }
+  }
+  FAIL("connected to none of the ensemble");
+  return 0;
+}
+
+Address Ensemble::address(const std::string& path) const {
+  Address out = servers_[0]->address(path);
+  for (std::size_t i = 1; i < servers_.size(); ++i)
+    out.servers.push_back(servers_[i]->address().servers.at(0));
+  return out;
 }
 
 Client::Client(uv::Loop& loop, Address address)

@@ -5,6 +5,8 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include <array>
+#include <memory>
 #include <string>
 
 #include "daemon/zookeeper/session.h"
@@ -24,21 +26,43 @@ std::string why_no_server();
 class Server {
  public:
   Server();
+  // One of an ensemble, which is said to it as it stands in a configuration. It listens when start() returns,
+  // and serves once a majority is there.
+  Server(int number, const std::string& ensemble);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
   void start();  // again: with what it knew when it was killed
+  void begin();  // the same without waiting until it listens
+  void wait_until_it_listens();
   void kill();
   void freeze();  // it keeps its connections and says nothing
   void thaw();
 
   Address address(std::string path = "/mesos", std::string credentials = "") const;
+  int port() const { return port_; }
 
  private:
+  void configure(const std::string& more);
+
   TempDir folder_;
   int port_ = 0;
+  bool in_ensemble_ = false;
   pid_t pid_ = -1;
+};
+
+// Three servers, of which two are a majority.
+class Ensemble {
+ public:
+  Ensemble();
+  Server& server(std::size_t index) { return *servers_.at(index); }
+  // The one to which this process has a connection; it must have one to one of them only.
+  std::size_t connected() const;
+  Address address(const std::string& path = "/mesos") const;
+
+ private:
+  std::array<std::unique_ptr<Server>, 3> servers_;
 };
 
 // As long as the servers grant it: a slow machine must not end sessions by itself.
