@@ -237,6 +237,44 @@ void read_masters(ConfigTable& section, std::string_view host, Config& config) {
   }
 }
 
+// [mesos] host_by: the first rule that gives a text names an agent's host.
+void read_host_by(ConfigTable& section, Policy& policy) {
+  const auto given = section.texts("host_by");
+  if (!given) return;
+  constexpr std::string_view kAttribute = "attribute:";
+  constexpr std::string_view kHow =
+      "write \"hostname\", \"ip\" or \"attribute:NAME\", as host_by = [\"attribute:rack-unit\", "
+      "\"hostname\"]";
+  policy.host_by.clear();
+  for (const std::string& one : *given) {
+    HostRule rule;
+    if (one.starts_with(kAttribute)) {
+      rule = {HostBy::attribute, one.substr(kAttribute.size())};
+    } else if (const auto by = from_text<HostBy>(one); by && *by != HostBy::attribute) {
+      rule.by = *by;
+    } else {
+      section.error("host_by", fmt::format("\"{}\" is no rule", one.substr(0, 100)), std::string(kHow));
+      continue;
+    }
+    if (rule.by == HostBy::attribute && rule.attribute.empty())
+      section.error("host_by", "has an attribute: without a name", std::string(kHow));
+    if (std::find(policy.host_by.begin(), policy.host_by.end(), rule) != policy.host_by.end())
+      section.error("host_by", fmt::format("names \"{}\" twice", one.substr(0, 100)), "leave one");
+    policy.host_by.push_back(std::move(rule));
+  }
+  if (given->empty())
+    section.error("host_by", "is empty",
+                  "name at least one rule, or leave the key out: then it is the hostname");
+  const bool always = std::any_of(policy.host_by.begin(), policy.host_by.end(),
+                                  [](const HostRule& rule) { return rule.by != HostBy::attribute; });
+  if (!policy.host_by.empty() && !always) {
+    section.warning(
+        "host_by", "names only attributes",
+        "an agent that has none of them is on no host, and nothing is attached for its tasks; end the "
+        "list with \"hostname\" or \"ip\"");
+  }
+}
+
 void read_mesos(ConfigTable section, std::string_view host, Config& config) {
   Policy& policy = config.policy;
   SubscriptionConfig& subscription = config.subscription;
@@ -244,6 +282,7 @@ void read_mesos(ConfigTable section, std::string_view host, Config& config) {
   config.master_auth.section = "mesos";
   read_auth(section, config.masters.any_https(), !config.masters.all_https(), config.master_auth);
 
+  read_host_by(section, policy);
   const auto set = [&](std::string_view key, Duration min, Duration max, Duration& value) {
     if (const auto given = section.duration(key, min, max)) value = *given;
   };

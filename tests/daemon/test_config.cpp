@@ -121,6 +121,7 @@ TEST_CASE("config: every key at work") {
 active = "m1.example"
 [mesos]
 master = ["http://m1:5050/", "http://[::1]:5050"]
+host_by = ["attribute:rack-unit", "ip", "hostname"]
 poll = "2m"
 poll_min = "2s"
 poll_deadline = "30s"
@@ -171,6 +172,9 @@ detach_storm_window = "1m"
   const dm::Config& config = *result.config;
   CHECK(config.active);
   CHECK(config.masters.urls == std::vector<std::string>{"http://m1:5050", "http://[::1]:5050"});
+  CHECK(config.policy.host_by == std::vector<extvold::HostRule>{{extvold::HostBy::attribute, "rack-unit"},
+                                                                {extvold::HostBy::ip, {}},
+                                                                {extvold::HostBy::hostname, {}}});
   CHECK(config.policy.master_poll == minutes(2));
   CHECK(config.policy.master_poll_min == seconds(2));
   CHECK(config.master_deadline == seconds(30));
@@ -369,6 +373,15 @@ TEST_CASE("config: each way to write it wrong is said with its place, its key an
       {base_but("[mesos]\n", "[mesos]\ntls = true\n"), "x.toml:4:1: mesos.tls: is not a key"},
       {base_but("launcher = \"linux\"", "verify = \"name\""),
        "x.toml:6:1: mesos.agents.verify: \"name\" is not known here: write \"hostname\""},
+      {base_but("[mesos]\n", "[mesos]\nhost_by = [\"name\"]\n"),
+       "x.toml:4:1: mesos.host_by: \"name\" is no rule: write \"hostname\", \"ip\" or \"attribute:NAME\""},
+      {base_but("[mesos]\n", "[mesos]\nhost_by = [\"attribute\"]\n"),
+       "x.toml:4:1: mesos.host_by: \"attribute\" is no rule"},
+      {base_but("[mesos]\n", "[mesos]\nhost_by = [\"attribute:\", \"ip\"]\n"),
+       "x.toml:4:1: mesos.host_by: has an attribute: without a name"},
+      {base_but("[mesos]\n", "[mesos]\nhost_by = [\"ip\", \"hostname\", \"ip\"]\n"),
+       "x.toml:4:1: mesos.host_by: names \"ip\" twice: leave one"},
+      {base_but("[mesos]\n", "[mesos]\nhost_by = []\n"), "x.toml:4:1: mesos.host_by: is empty"},
       {base_but("[mesos]\n", "[mesos]\nagent_poll_min = \"2m\"\n"),
        "x.toml:4:1: mesos.agent_poll_min: is more than agent_poll_max"},
       {base_but("launcher = \"linux\"", "launcher = \"Linux\""),
@@ -451,6 +464,8 @@ TEST_CASE("config: what works but is perhaps not meant is a warning") {
   CHECK(warning(base_but("[drivers.rexray]\nprovider = \"local~lab\"\n", "")).find("no driver") !=
         std::string::npos);
   CHECK(warning(base_but("format_host = \"format\"\n", "")).find("format_host") != std::string::npos);
+  CHECK(warning(base_but("[mesos]\n", "[mesos]\nhost_by = [\"attribute:unit\"]\n"))
+            .find("mesos.host_by: names only attributes") != std::string::npos);
 }
 
 TEST_CASE("config: a file that cannot be read is one clear error") {
