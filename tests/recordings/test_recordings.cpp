@@ -1,7 +1,8 @@
 // Every recording of a real master, to its expected end state and claim timeline: at recorded speed, twenty
 // times as fast, and with the connection cut after each record of the stream.
-#include <catch2/catch.hpp>
+#include <fmt/format.h>
 
+#include <catch2/catch.hpp>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -26,6 +27,14 @@ std::string text_of(const RecordedWorld& world) {
   for (const std::string& line : world.timeline()) out += "  " + line + "\n";
   out += "end\n";
   for (const std::string& line : world.end_state()) out += "  " + line + "\n";
+  // By whose word, and when only the registry knows.
+  out += "agents\n";
+  for (const auto& [id, agent] : world.engine().snapshot().agents()) {
+    const auto& [source, since] = agent.state_fact;
+    out += fmt::format("  {} at {}: {} by {}", agent.hostname, agent.address, to_text(agent.state),
+                       to_text(source));
+    out += source == extvold::AgentSource::registry ? fmt::format(" at {} ns\n", since.ns) : "\n";
+  }
   return out;
 }
 
