@@ -21,7 +21,7 @@ constexpr int kRounds = 15;
 // The agents of a generated snapshot, as an answer of their own.
 std::string answer(const std::string& recordings, std::uint32_t agents) {
   auto generator =
-      IngestGenerator::load(recordings, {.agents = agents, .tasks = 0, .executors = 0, .frameworks = 0});
+      IngestGenerator::load(recordings, {.agents = agents, .tasks = 0, .executors = 0, .frameworks = 1});
   if (!generator) stop(generator.error().message);
   std::string record;
   std::string chunk;

@@ -82,11 +82,11 @@ HostId Engine::host_of_agent(const AgentSeen& seen) {
   const Agent* known = snapshot_.agent(seen.agent.agent);
   const HostId before = known == nullptr ? HostId{} : known->host;
   if (before && seen.recovered) return before;
-  const std::string name(host_by_rules(policy_.host_by, seen.agent));
+  const std::string_view name = host_by_rules(policy_.host_by, seen.agent);
   if (name.empty()) return before;
   const Host* host = before ? snapshot_.host(before) : nullptr;
   if (host != nullptr && (host->name == name || says_the_same(*known, seen.agent))) return before;
-  return host_named(name);
+  return host_named(std::string(name));
 }
 
 // The agent says of itself, under the same id, that it is on another host now, and its claims go there with
