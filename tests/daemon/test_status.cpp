@@ -99,6 +99,37 @@ TEST_CASE("status: how the master answers each call that it is asked again and a
   CHECK(contains(text, "metrics fails: no answer (1 in a row; last answered: 2025-12-31T23:59:00Z)\n"));
 }
 
+TEST_CASE("status: what agents are in, and what is planned for them") {
+  Shown status;
+  const auto put = [&](const char* id, AgentState state, const char* drain, bool deactivated,
+                       Maintenance maintenance) {
+    Agent agent;
+    agent.id = AgentId(id);
+    agent.state = state;
+    agent.drain_state = drain;
+    agent.deactivated = deactivated;
+    agent.maintenance = maintenance;
+    status.snapshot.apply(agent);
+  };
+  put("S1", AgentState::registered, "", false, Maintenance::none);
+  put("S2", AgentState::registered, "DRAINING", true, Maintenance::scheduled);
+  put("S3", AgentState::disconnected, "DRAINED", true, Maintenance::none);
+  put("S4", AgentState::unreachable, "", false, Maintenance::down);
+  put("S5", AgentState::gone, "", false, Maintenance::none);
+  const Json agents = status.json()["agents"];
+  CHECK(agents["registered"] == 2);
+  CHECK(agents["disconnected"] == 1);
+  CHECK(agents["unreachable"] == 1);
+  CHECK(agents["gone"] == 1);
+  CHECK(agents["absent"] == 0);
+  CHECK(agents["draining"] == 1);
+  CHECK(agents["drained"] == 1);
+  CHECK(agents["deactivated"] == 2);
+  CHECK(agents["in_maintenance"] == 2);
+  CHECK(
+      contains(status.text(), "2 registered, 1 disconnected, 1 unreachable, 1 gone, 1 draining, 1 drained"));
+}
+
 TEST_CASE("status: what of Mesos' words was not understood, and when the stream had to wait") {
   Shown status;
   daemon::DriverStatus driver;
