@@ -325,8 +325,12 @@ void Engine::begin_call(const OperationId& id, VolumeId volume, Now now) {
   Operation operation = *entry.open_operation;
   if (operation.state != OperationState::recorded) return;
   if (!still_permitted(operation)) {
-    end_operation(operation, OperationState::failed, Outcome::none,
-                  {Errc::conflict, "superseded: what permitted it changed before it was started"}, now);
+    const Error why{Errc::conflict, "superseded: what permitted it changed before it was started"};
+    if (operation.rule == kSettlesAttach) {
+      leave_open(operation, why, now);
+    } else {
+      end_operation(operation, OperationState::failed, Outcome::none, why, now);
+    }
     leave_lane(entry.volume.pool.provider, lane_of(operation.kind));
     return;
   }

@@ -271,11 +271,14 @@ void Engine::settle_operation(const VolumeEntry& entry, const ObservedVolume* se
         return;
       return settle_not_shown(entry, operation, over, now);
     case OperationKind::detach:
-      // Whether this one was carried out is the question that it was to settle: nothing was there before it.
-      if (operation.rule == kSettlesAttach && operation.state == OperationState::uncertain &&
-          !confirmed(entry, operation.host))
-        return;
-      if (there == nullptr) return end_operation(operation, OperationState::done, Outcome::changed, {}, now);
+      if (there == nullptr) {
+        // Nothing was there before it either: whether it was carried out is what it was to settle.
+        if (operation.rule == kSettlesAttach && operation.state == OperationState::uncertain &&
+            !confirmed(entry, operation.host))
+          return;
+        return end_operation(operation, OperationState::done, Outcome::changed, {}, now);
+      }
+      if (operation.rule == kSettlesAttach) note_identity(entry, operation.host, *there);  // it did happen
       return settle_not_shown(entry, operation, over, now);
     case OperationKind::format:
       // Nothing but a new probe tells; the next format begins with one.
@@ -480,6 +483,7 @@ void Engine::on_result(OperationResult result, Now now) {
         row.format = FormatState::refused;
         change(row);
       }
+      if (operation.rule == kSettlesAttach) return leave_open(std::move(operation), result.error, now);
       return end_operation(operation, OperationState::failed, Outcome::none, result.error, now);
     case OperationState::done:
       if (operation.kind == OperationKind::format)
@@ -547,8 +551,6 @@ void Engine::leave_open(Operation operation, Error error, Now now) {
 
 void Engine::end_operation(Operation operation, OperationState state, Outcome outcome, Error error, Now now) {
   const VolumeEntry& entry = *snapshot_.volume(operation.volume);
-  if (state == OperationState::failed && operation.rule == kSettlesAttach)
-    return leave_open(std::move(operation), std::move(error), now);
   VolumeView& view = observed_.volumes[operation.volume];
   const Outcome told = operation.outcome == Outcome::none ? outcome : operation.outcome;
   operation.state = state;
