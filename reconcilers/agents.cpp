@@ -99,7 +99,7 @@ void Engine::leave_host(const AgentId& agent, HostId from, HostId to, Now now) {
     if (attachment == nullptr || attachment->state == AttachmentState::detached) continue;
     void_evidence(entry, from, /*keep_fenced=*/true, "an agent of that host says that it is on another");
     const bool stands = std::any_of(entry.claims.begin(), entry.claims.end(), [&](const Claim* claim) {
-      return claim->kind == ClaimKind::synthetic && claim->host == from &&
+      return claim->kind == ClaimKind::synthetic && claim->host == from && claim->agent == agent &&
              claim->liveness == Liveness::unknown;
     });
     if (stands) continue;
@@ -109,6 +109,7 @@ void Engine::leave_host(const AgentId& agent, HostId from, HostId to, Now now) {
     claim.kind = ClaimKind::synthetic;
     claim.volume = id;
     claim.host = from;
+    claim.agent = agent;  // no other one explains it
     claim.liveness = Liveness::unknown;
     claim.liveness_why = fmt::format("agent {} was there and says that it is on another host", agent.value);
     // Older than every task that was told of: none of them, of whatever agent, explains what this one left.

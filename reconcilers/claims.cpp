@@ -279,7 +279,9 @@ void Engine::replace_synthetic(const AgentId& agent) {
     for (const Claim* claim : snapshot_.volume(known->volume)->claims) {
       const bool may_be_older =
           known->listed_in_view.value != 0 || known->first_seen_sequence <= claim->first_seen_sequence;
-      if (claim->kind == ClaimKind::synthetic && claim->host == known->host && may_be_older)
+      // What an agent left behind on this host no other agent explains.
+      const bool left_by_other = !claim->agent.empty() && claim->agent != agent;
+      if (claim->kind == ClaimKind::synthetic && claim->host == known->host && may_be_older && !left_by_other)
         replaced.push_back(claim->id);
     }
   }

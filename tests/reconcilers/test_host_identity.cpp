@@ -215,6 +215,26 @@ TEST_CASE("an agent that says under the same id that it is on another host leave
     CHECK(world.attached("pgdata", "a1"));
     CHECK(world.blocked("pgdata", "a1") == "unexplained_attachment");
   }
+  SECTION("also where that one's task stood in the master's snapshot") {
+    const ev::AgentSeen other = agent("B1", "host", "127.0.0.1:5052", {{"unit", "a1"}});
+    world.event(other);
+    world.run_task("pg.2", "B1", "pgdata");
+    world.advance(ev::seconds(5));
+    const auto listed = [&](const char* id, const char* of) {
+      return ev::TaskSeen{world.task(id, of, "pgdata", ev::TaskState::task_running),
+                          ev::ElementOrigin::snapshot, ev::TaskList::tasks};
+    };
+    world.subscribe({Moved::seen("a1"), other, listed("pg.1", "A1"), listed("pg.2", "B1")});
+    world.advance(ev::seconds(5));
+    world.move();
+    world.event(other);  // its own API is read anew
+    world.advance(ev::minutes(2));
+    world.end_container("pg.2", "B1");
+    world.task_updated("pg.2", "B1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+    world.advance(ev::minutes(10));
+    CHECK(world.attached("pgdata", "a1"));
+    CHECK(world.blocked("pgdata", "a1") == "unexplained_attachment");
+  }
   SECTION("what was proven of it before counts no more") {
     world.provider_silent = true;
     world.end_container("pg.1", "A1");
