@@ -227,6 +227,7 @@ class Engine {
   bool may_protect(const Claim& claim, bool heard_of) const;
   const Claim* known_claim(const Claim& claim) const;
   const Claim* new_claim(Claim claim, const Verdict& verdict, bool heard_of);
+  bool runs_under_mesos(const Claim& claim) const;
   void ask_agent_about(const TaskUpdated& event, bool without_claim, Now now);
   void hear_of_executor(const TaskRecord& task, Now now);
   bool concerns_us(const VolumeReference& reference) const;
@@ -402,6 +403,8 @@ class Engine {
   // Executors that were proven gone. The master may list them for long, the message that they exited is not a
   // reliable one; only their agent's own list or a snapshot brings them back.
   Recent<NameOnAgent> gone_executors_;
+  // Executors that a list of this view shows, under the Mesos containerizer.
+  Recent<NameOnAgent> mesos_executors_;
   // Executors of which this view has heard: a list shows them, or was asked for them.
   Recent<NameOnAgent> known_executors_;
 };

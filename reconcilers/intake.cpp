@@ -50,6 +50,7 @@ void Engine::on(SubscriptionOpened& event, Now now) {
   asked_executors_.clear();
   gone_executors_.clear();
   known_executors_.clear();
+  mesos_executors_.clear();
   windows_.clear();
   machines_.clear();
   for (auto& [call, poll] : master_polls_) poll = {};
@@ -296,7 +297,6 @@ void Engine::on(PollEnded& event, Now now) {
     forget_gone(/*absent_too=*/false);
     end_absent_agents(event.sent_at, now);
   }
-  settle_mesos_operations(event.call, event.sent_at, now);
   if (event.call == MasterCall::get_executors) end_absent_executors(event.sent_at, now);
   if (event.call == MasterCall::get_tasks) tasks_running_seen_ = tasks_running_in_poll_;
   if (event.call == MasterCall::registry) settle_registry(event.sent_at, now);
@@ -311,6 +311,7 @@ void Engine::on(PollEnded& event, Now now) {
     poll.not_before = kNever;  // until the schedule is read again
     settle_maintenance(now);
   }
+  settle_mesos_operations(event.call, event.sent_at, now);
 }
 
 void Engine::on(PollFailed& event, Now now) {
@@ -378,8 +379,7 @@ void Engine::forget_gone(bool absent_too) {
   for (const auto& [id, agent] : snapshot_.agents()) {
     const bool missing = agent.state == AgentState::absent || agent.state == AgentState::unreachable;
     const bool gone = agent.state == AgentState::removed || agent.state == AgentState::gone;
-    const bool needed =
-        !snapshot_.claims_of_agent(id).empty() || snapshot_.mesos_operations().contains(id);
+    const bool needed = !snapshot_.claims_of_agent(id).empty() || snapshot_.mesos_operations().contains(id);
     if ((gone || (absent_too && missing)) && !needed) agents.push_back(id);
   }
   for (const AgentId& id : agents) {

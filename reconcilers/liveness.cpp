@@ -510,7 +510,7 @@ ReasonClass reason_class(std::string_view reason) {
   return found == std::end(kReasons) ? ReasonClass::other : found->second;
 }
 
-Saying saying_of(TaskState state, const TaskStatus& status, const Claim& claim) {
+Saying saying_of(TaskState state, const TaskStatus& status, const Claim& claim, bool under_mesos) {
   Saying out{.said = Said::task_updated,
              .state = state,
              .source = status.source,
@@ -518,7 +518,7 @@ Saying saying_of(TaskState state, const TaskStatus& status, const Claim& claim) 
              .facts = {}};
   out.facts.put(Fact::same_state, status.state == state);
   out.facts.put(Fact::of_its_agent, status.agent == claim.agent);
-  out.facts.put(Fact::mesos_containerizer, claim.containerizer == Containerizer::mesos);
+  out.facts.put(Fact::mesos_containerizer, under_mesos);
   out.facts.put(Fact::normal_message, !std::string_view(status.message).starts_with(kAbnormal));
   out.facts.put(Fact::unreachable_time, status.unreachable_time_set);
   return out;

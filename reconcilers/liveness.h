@@ -121,7 +121,8 @@ std::string explain(const LivenessRow& row, TaskState state, std::string_view re
 
 ReasonClass reason_class(std::string_view reason);
 
-Saying saying_of(TaskState state, const TaskStatus& status, const Claim& claim);
+// `under_mesos`: what ran it is known to be of the MESOS containerizer.
+Saying saying_of(TaskState state, const TaskStatus& status, const Claim& claim, bool under_mesos);
 
 // The rows as the table of docs/liveness.md.
 std::string liveness_page();

@@ -238,6 +238,13 @@ const Claim* Engine::new_claim(Claim claim, const Verdict& verdict, bool heard_o
   return known;
 }
 
+// A task of an executor runs in that one's container, whatever it says of its own.
+bool Engine::runs_under_mesos(const Claim& claim) const {
+  if (claim.containerizer != Containerizer::mesos) return false;
+  return claim.executor.empty() ||
+         mesos_executors_.contains({claim.framework, claim.executor.value, claim.agent});
+}
+
 void Engine::on(TaskUpdated& event, Now now) {
   const TaskStatus& status = event.status;
   const ContainerId& root = root_container(status);
@@ -250,7 +257,7 @@ void Engine::on(TaskUpdated& event, Now now) {
     std::erase_if(claims, [](const Claim* claim) { return claim->kind == ClaimKind::executor; });
   }
   for (const Claim* claim : claims) {
-    const Saying saying = saying_of(event.state, status, *claim);
+    const Saying saying = saying_of(event.state, status, *claim, runs_under_mesos(*claim));
     const Verdict verdict = judge(*claim, saying, status.reason);
     snapshot_.note_claim_event(claim->id, now.at);
     const auto driver = policy_.driver(claim->reference.driver);
@@ -316,6 +323,7 @@ void Engine::see_executor_claims(const ExecutorRecord& executor, Now now) {
   // was removed. It brings nothing back, and stands for itself where the volume is attached.
   const auto framework = snapshot_.frameworks().find(executor.framework);
   const NameOnAgent name{executor.framework, executor.executor.value, executor.agent};
+  if (executor.containerizer == Containerizer::mesos) mesos_executors_.insert(name);
   const bool leaving = (ended_tasks_.contains(name) && !asked_executors_.contains(name)) ||
                        (framework != snapshot_.frameworks().end() && framework->second.removed);
   for (const VolumeReference& reference : executor.volumes) {

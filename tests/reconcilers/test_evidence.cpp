@@ -523,6 +523,35 @@ TEST_CASE("operator: a person's word stands for the detach too, where that canno
   CHECK(world.attached("pgdata", "a1"));
 }
 
+TEST_CASE("agent_clean: a task of an executor ends with a container of the executor's containerizer") {
+  EngineWorld world;
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  REQUIRE(world.order(ev::Release{}).status);
+  world.make_volume("pgdata");
+  ev::ExecutorRecord executor;
+  executor.framework = ev::FrameworkId("F");
+  executor.executor = ev::ExecutorId("custom");
+  executor.agent = ev::AgentId("A1");
+  const bool listed = GENERATE(true, false);
+  const auto containerizer = GENERATE(ev::Containerizer::mesos, ev::Containerizer::docker);
+  executor.containerizer = containerizer;
+  if (listed) world.master.executors[{"custom", "A1"}] = executor;
+  world.silent_agents.insert("A1");
+  ev::TaskRecord task = world.task("pg.1", "A1", "pgdata");
+  task.executor = executor.executor;
+  world.task_added(task);
+  world.task_updated("pg.1", "A1", ev::TaskState::task_running, ev::StatusSource::source_executor);
+  world.advance(ev::seconds(90));
+  REQUIRE(world.attached("pgdata", "a1"));
+  world.task_updated("pg.1", "A1", ev::TaskState::task_failed, ev::StatusSource::source_agent,
+                     "REASON_EXECUTOR_TERMINATED");
+  world.advance(ev::seconds(30));
+  const bool clean = listed && containerizer == ev::Containerizer::mesos;
+  INFO("listed " << listed << " as " << ev::to_text(containerizer));
+  CHECK(has(world, "evidence.recorded/agent_clean") == clean);
+}
+
 TEST_CASE("every host that had the volume is checked again when an attach starts, not only the last one") {
   ev::Policy policy = EngineWorld::default_policy();
   policy.providers[0].capabilities.detach_enforced = false;
