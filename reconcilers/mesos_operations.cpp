@@ -46,11 +46,17 @@ const ReservationRecord* volume_on(const Snapshot& snapshot, const AgentId& agen
   return found == all.end() ? nullptr : &*found;
 }
 
-bool is_in_list(const Agent& agent) { return agent.state == AgentState::registered; }
+bool is_gone(const Agent& agent) {
+  return agent.state == AgentState::gone || agent.state == AgentState::removed;
+}
 
-// Whether the master's view, as it is now, is what was asked for.
+// Whether the master's view, as it is now, is what was asked for. Of an agent that it does not list it says
+// nothing but that it is gone.
 bool shows(const Snapshot& snapshot, const MesosOperation& operation, const Agent& agent) {
   const MesosRequest& request = operation.request;
+  if (agent.state == AgentState::gone)
+    return operation.kind == MesosOperationKind::mark_agent_gone || request.mark_gone;
+  if (!is_listed(agent.state)) return false;
   switch (operation.kind) {
     case MesosOperationKind::reserve_resources:
       return reserved_milli(snapshot, agent.id, request) >= request.before_milli + request.amount_milli;
@@ -241,13 +247,13 @@ std::string Engine::why_not_ask(const MesosOperation& operation) const {
   if (!observed_.view_complete)
     return fmt::format("the view of Mesos is not complete: {}", observed_.view_incomplete_why);
   if (operation.kind == MesosOperationKind::mark_agent_gone) {
-    if (!is_in_list(*agent)) return {};
+    if (!is_listed(agent->state)) return {};
     return fmt::format(
         "it is registered, so it is there; `extvold agent drain {} --mark-gone` ends its "
         "tasks first",
         operation.agent.value);
   }
-  if (!is_in_list(*agent))
+  if (!is_listed(agent->state))
     return fmt::format("the master does not list it ({}); it has to be registered", to_text(agent->state));
   return {};
 }
@@ -307,7 +313,9 @@ void Engine::doubt_mesos_operations(Now now) {
 namespace {
 
 // The list that shows what came of it.
-MasterCall read_back_by(MesosOperationKind) { return MasterCall::get_agents; }
+MasterCall read_back_by(MesosOperationKind kind) {
+  return kind == MesosOperationKind::mark_agent_gone ? MasterCall::registry : MasterCall::get_agents;
+}
 
 Duration settles_after(const MesosOperation& operation) {
   return is_of_resources(operation.kind) ? kGuessLasts : Duration{};
@@ -341,18 +349,22 @@ void Engine::settle_mesos_operations(MasterCall call, Instant asked_at, Now now)
   }
   for (MesosOperation& operation : open) {
     const Agent* agent = snapshot_.agent(operation.agent);
-    if (agent == nullptr || agent->state == AgentState::removed) {
+    // The registry speaks of every agent, a list only of those in it.
+    const bool told = agent != nullptr &&
+                      (is_listed(agent->state) || operation.kind == MesosOperationKind::mark_agent_gone);
+    const bool on_its_way = asked_at < operation.call_ended_at.value + kCallOnItsWay;
+    if (agent != nullptr && shows(snapshot_, operation, *agent)) {
+      end_mesos_operation(std::move(operation), OperationState::done, {}, now);
+    } else if (agent == nullptr || is_gone(*agent)) {
       end_mesos_operation(std::move(operation), OperationState::failed,
                           {Errc::not_found, "its agent is gone"}, now);
-    } else if (is_in_list(*agent) && shows(snapshot_, operation, *agent)) {
-      end_mesos_operation(std::move(operation), OperationState::done, {}, now);
-    } else if (is_in_list(*agent) && operation.state == OperationState::issued) {
+    } else if (told && operation.state == OperationState::issued) {
       end_mesos_operation(std::move(operation), OperationState::failed,
                           {Errc::conflict,
                            "the master accepted it, and its list does not show it: the agent "
                            "refused it, or somebody changed it back"},
                           now);
-    } else if (is_in_list(*agent) && asked_at >= operation.call_ended_at.value + kCallOnItsWay) {
+    } else if (told && !on_its_way) {
       end_mesos_operation(std::move(operation), OperationState::failed,
                           {Errc::unavailable, "it did not happen: the master's list does not show it"}, now);
     }

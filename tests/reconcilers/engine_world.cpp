@@ -94,7 +94,7 @@ std::vector<MesosEvent> FakeMaster::answer(MasterCall call, Instant at) {
   std::vector<MesosEvent> out = {PollBegan{call, at}};
   switch (call) {
     case MasterCall::get_master:
-      return {MasterSeen{id, "1", "1.11.0"}};
+      return {MasterSeen{master_id, "1", "1.11.0"}};
     case MasterCall::metrics:
       return {MasterMetricsSeen{running, static_cast<std::int64_t>(agents.size())}};
     case MasterCall::get_tasks:
@@ -133,7 +133,12 @@ std::vector<MesosEvent> FakeMaster::answer(MasterCall call, Instant at) {
 
 // Into what its list of agents shows from now on.
 void FakeMaster::carry_out(const MesosOperation& operation) {
-  const auto found = agents.find(operation.agent.value.str());
+  const std::string id = operation.agent.value.str();
+  if (operation.kind == MesosOperationKind::mark_agent_gone) {
+    agents.erase(id);
+    registry[id] = {operation.agent, RegistryList::gone, kUnreachableAt};
+  }
+  const auto found = agents.find(id);
   if (found == agents.end()) return;
   AgentRecord& agent = found->second.agent;
   const MesosRequest& request = operation.request;
@@ -176,7 +181,6 @@ void FakeMaster::carry_out(const MesosOperation& operation) {
       agent.deactivated = true;
       break;
     case MesosOperationKind::mark_agent_gone:
-      agents.erase(found);
       return;
   }
   ++agent.resources_hash;

@@ -40,7 +40,7 @@ struct FakeMaster {
   std::map<MasterCall, std::string> refused;          // these calls, and how
   std::optional<MasterMetricsSeen> metrics{};         // what it counts, if not what it lists
   std::map<MasterCall, int> answers;                  // how often each was asked
-  std::string id = "the-master";
+  std::string master_id = "the-master";
   // What becomes of the changes that are asked of it.
   MesosAnswer to_changes = MesosAnswer::accepted;
   Error why_not{};

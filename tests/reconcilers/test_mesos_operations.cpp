@@ -248,6 +248,29 @@ TEST_CASE("mesos operations: one at a time an agent") {
   CHECK(world.master.changes_asked.size() == 1);
 }
 
+TEST_CASE("mesos operations: an agent is gone when the registry says so") {
+  Asking world;
+  world.silent_agents.insert("A1");
+  world.master.agents.erase("A1");
+  world.master.registry["A1"] = {AgentId("A1"), RegistryList::unreachable, {1}};
+  world.advance(seconds(70));
+  REQUIRE(world.engine().snapshot().agent(AgentId("A1"))->state == AgentState::unreachable);
+  AskMesos order = asking(MesosOperationKind::mark_agent_gone);
+  order.typed = "A1";
+  SECTION("it does") {
+    REQUIRE(world.order(order).status);
+    world.advance(seconds(10));
+    CHECK(world.told() == kDone);
+  }
+  SECTION("it does not: 200 was no result") {
+    world.master.changes_take_effect = false;
+    REQUIRE(world.order(order).status);
+    world.advance(seconds(10));
+    CHECK(world.told() == kFailed);
+  }
+  CHECK(world.open() == nullptr);
+}
+
 TEST_CASE("mesos operations: a persistent volume that is in use is not destroyed") {
   Asking world;
   AskMesos volume = reserving(512);
