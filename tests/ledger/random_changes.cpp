@@ -143,7 +143,7 @@ Change agent(Draw& draw, const Snapshot& state) {
   a.maintenance = draw.any<Maintenance>();
   a.maintenance_start = {draw.number()};
   // Who may say what: the schema knows.
-  const auto said = [&](std::int64_t upto) {
+  const auto said = [&](std::size_t upto) {
     return AgentFact{static_cast<AgentSource>(draw.below(upto)), {draw.number()}};
   };
   a.state_fact = said(5);
