@@ -130,11 +130,14 @@ bool leaves_it_to_plugin(const VolumeLook& look, const Attachment& attachment, V
   return false;
 }
 
-// What is not understood could be any volume; a driver that nothing maps could be another name of this
-// volume's provider.
+// What is not understood could be any volume, but for a Docker name of which only the driver is not said. A
+// driver that nothing maps could be another name of this volume's provider.
 bool could_be(const Claim& claim, const Volume& volume) {
-  return claim.unresolved == Unresolved::not_understood ||
-         (claim.unresolved == Unresolved::unmapped_driver && claim.reference.name == volume.name);
+  const VolumeReference& reference = claim.reference;
+  const bool docker_name =
+      reference.spelling == ReferenceSpelling::docker_parameter && reference.driver == kDockerDefaultDriver;
+  if (claim.unresolved == Unresolved::not_understood && !docker_name) return true;
+  return claim.unresolved != Unresolved::no_such_volume && reference.name == volume.name;
 }
 
 const Claim* unresolved_on(const VolumeLook& look, HostId host) {
@@ -145,27 +148,31 @@ const Claim* unresolved_on(const VolumeLook& look, HostId host) {
   return nullptr;
 }
 
-void plan_one(const VolumeLook& look, const Attachment& attachment, VolumePlan& out) {
+// Whether nothing stands against a detach there; else `out` says what does, and what would settle it.
+bool is_permitted(const VolumeLook& look, const Attachment& attachment, const HostClaims& claims,
+                  VolumePlan& out) {
   const Volume& volume = look.volume();
-  const HostClaims claims = claims_on(look.entry, attachment.host);
-  if (claims.wanted > 0) return;
-  if (claims.count == 0) return;  // reconcile_orphan says so
-  if (claims.not_dead != nullptr) return block_for_evidence(look, attachment, *claims.not_dead, out);
+  if (claims.wanted > 0) return false;
+  if (claims.count == 0) return false;  // reconcile_orphan says so
+  if (claims.not_dead != nullptr) {
+    block_for_evidence(look, attachment, *claims.not_dead, out);
+    return false;
+  }
   const auto any = [](EvidenceKind) { return true; };
   if (!claims.only_withdrawn && evidence_for(look.entry, attachment, any) == nullptr) {
     out.block(volume.id, attachment.host, "evidence_void", Owner::extvold,
               fmt::format("volume {} stays at {}: what proved its users gone does not count any more",
                           volume.name, host_name(look.look.snapshot, attachment.host)));
-    return;
+    return false;
   }
   if (!look.look.observed.view_complete) {
     out.block(
         volume.id, attachment.host, "view_incomplete", Owner::extvold,
         fmt::format("volume {} stays at {} while the Mesos view is incomplete: {}", volume.name,
                     host_name(look.look.snapshot, attachment.host), look.look.observed.view_incomplete_why));
-    return;
+    return false;
   }
-  if (!host_view_complete(look, attachment, out) || leaves_it_to_plugin(look, attachment, out)) return;
+  if (!host_view_complete(look, attachment, out) || leaves_it_to_plugin(look, attachment, out)) return false;
   if (const Claim* unresolved = unresolved_on(look, attachment.host)) {
     if (!unresolved->wanted) out.wish_agent(unresolved->agent);  // it alone proves an end
     const std::string how = unresolved->unresolved == Unresolved::not_understood
@@ -176,15 +183,22 @@ void plan_one(const VolumeLook& look, const Attachment& attachment, VolumePlan& 
                           host_name(look.look.snapshot, attachment.host),
                           claim_text(look.look.snapshot, *unresolved), how, unresolved->reference.driver,
                           unresolved->reference.name));
-    return;
+    return false;
   }
   if (!look.freshly_observed()) {
     out.wish_volume(volume.id);
     out.block(volume.id, attachment.host, "not_observed", Owner::provider,
               fmt::format("volume {} stays at {} until {} was asked about it again", volume.name,
                           host_name(look.look.snapshot, attachment.host), look.provider.name.value));
-    return;
+    return false;
   }
+  return true;
+}
+
+void plan_one(const VolumeLook& look, const Attachment& attachment, VolumePlan& out) {
+  const Volume& volume = look.volume();
+  const HostClaims claims = claims_on(look.entry, attachment.host);
+  if (!is_permitted(look, attachment, claims, out)) return;
   PlannedOperation planned;
   planned.operation.kind = OperationKind::detach;
   planned.operation.volume = volume.id;
@@ -213,6 +227,11 @@ void plan_one(const VolumeLook& look, const Attachment& attachment, VolumePlan& 
 }
 
 }  // namespace
+
+bool may_detach(const VolumeLook& look, const Attachment& attachment) {
+  VolumePlan said;
+  return is_permitted(look, attachment, claims_on(look.entry, attachment.host), said);
+}
 
 void reconcile_detach(const VolumeLook& look, VolumePlan& out) {
   for (const Attachment& attachment : look.entry.attachments) {

@@ -367,16 +367,14 @@ bool Engine::still_permitted(const Operation& operation) const {
       return entry.volume.state == VolumeState::removing;
     case OperationKind::format:
       return entry.volume.format == FormatState::intended;
-    case OperationKind::detach:
-      if (!observed_.view_complete) return false;
-      if (operation.rule == kSettlesAttach) {  // nobody has it there yet
-        const VolumeView* view = observed_.volume(operation.volume);
-        return view != nullptr && !may_be_attached_there(entry, *view, operation.host);
-      }
-      return unread_agent_on(look, entry, *entry.attachment(operation.host)) == nullptr &&
-             std::none_of(entry.claims.begin(), entry.claims.end(), [&](const Claim* claim) {
-               return claim->host == operation.host && (claim->wanted || claim->liveness == Liveness::live);
-             });
+    case OperationKind::detach: {
+      const VolumeView* view = observed_.volume(operation.volume);
+      const ProviderInfo* provider = policy_.provider(entry.volume.pool.provider);
+      if (!observed_.view_complete || view == nullptr || provider == nullptr) return false;
+      if (operation.rule == kSettlesAttach)  // nobody has it there yet
+        return !may_be_attached_there(entry, *view, operation.host);
+      return may_detach({look, entry, *provider, view}, *entry.attachment(operation.host));
+    }
     case OperationKind::attach: {
       const Claim* claim = snapshot_.claim(operation.claim);
       if (claim == nullptr || !claim->wanted || claim->liveness != Liveness::live ||

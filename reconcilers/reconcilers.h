@@ -14,6 +14,8 @@ bool reconcile_provision(const VolumeLook& look, VolumePlan& out);
 
 // Attachments that nothing wants any more, once there is evidence for every claim on that host.
 void reconcile_detach(const VolumeLook& look, VolumePlan& out);
+// Whether nothing stands against a detach there, as the plan judges it.
+bool may_detach(const VolumeLook& look, const Attachment& attachment);
 
 // A claim that is wanted and live, on a host that may have the volume.
 void reconcile_attach(const VolumeLook& look, VolumePlan& out);

@@ -231,6 +231,29 @@ TEST_CASE("what permitted an operation is checked again when it starts") {
   CHECK(world.count("attach pgdata a1") == 0);
 }
 
+TEST_CASE("what permitted a detach is checked again when it starts, all of it") {
+  Cluster world;
+  world.make_volume("pgdata");
+  world.run_task("pg.1", "A1", "pgdata");
+  world.advance(ev::seconds(5));
+  REQUIRE(world.attached("pgdata", "a1"));
+  world.end_container("pg.1", "A1");
+  world.hold_commits = true;
+  world.task_updated("pg.1", "A1", ev::TaskState::task_failed, ev::StatusSource::source_agent,
+                     "REASON_EXECUTOR_TERMINATED");
+  world.advance(ev::seconds(6));  // the linger
+  REQUIRE(world.volume("pgdata").open_operation != nullptr);
+  const bool named = GENERATE(true, false);
+  if (named) {  // before the intent is durable a task comes there that could mean it
+    ev::TaskRecord task = world.task("t.1", "A1", "");
+    task.volumes.push_back({ev::ReferenceSpelling::docker_parameter, "", "--volume=$X", "data", false});
+    world.event(ev::TaskSeen{task, ev::ElementOrigin::event, ev::TaskList::tasks});
+  }
+  world.hold_commits = false;
+  world.advance(ev::seconds(2));
+  CHECK(world.count("detach pgdata a1") == (named ? 0 : 1));
+}
+
 TEST_CASE("18: an empty list detaches and deletes nothing") {
   Cluster world;
   world.make_volume("pgdata");

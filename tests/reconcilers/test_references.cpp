@@ -99,6 +99,10 @@ TEST_CASE("docker's own driver may be ours where the name is") {
   end_beside(same, {ev::ReferenceSpelling::docker_parameter, "local", "pgdata", "/data", false});
   CHECK(same.attached("pgdata", "a1"));
   CHECK(same.blocked("pgdata", "a1") == "unresolved_reference");
+  Held another;  // ours too, and not this one
+  another.make_volume("cache");
+  end_beside(another, {ev::ReferenceSpelling::docker_parameter, "local", "cache", "/cache", false});
+  CHECK_FALSE(another.attached("pgdata", "a1"));
 }
 
 TEST_CASE("a name of docker's own driver is looked at again when a volume gets it") {
