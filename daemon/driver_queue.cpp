@@ -219,13 +219,18 @@ void Driver::carry_out(reconcilers::CallMaster& effect) {
   }
   ++calls_running_;
   ++counts_.calls_started;
-  caller_.call(master_, master_recipient_, std::move(effect.operation),
-               [this, engine = engine_number_](MesosCallResult result) {
-                 --calls_running_;
-                 ++counts_.calls_ended;
-                 settle_candidate();
-                 if (engine == engine_number_) post(reconcilers::MesosCallEnded{std::move(result)});
-               });
+  caller_.call(
+      master_, master_recipient_, std::move(effect.operation),
+      [this, engine = engine_number_] {
+        return engine == engine_number_ && may_start_calls() &&
+               subscription_state_ == SubscriptionState::open;
+      },
+      [this, engine = engine_number_](MesosCallResult result) {
+        --calls_running_;
+        ++counts_.calls_ended;
+        settle_candidate();
+        if (engine == engine_number_) post(reconcilers::MesosCallEnded{std::move(result)});
+      });
 }
 
 void Driver::carry_out(reconcilers::PollMaster& effect) {

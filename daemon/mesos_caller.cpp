@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -49,25 +50,36 @@ std::string text_of(const Json& json) { return json.is_string() ? json.get<std::
 
 std::int64_t milli_of(const Json& resource) {
   const Json& value = member(member(resource, "scalar"), "value");
-  return value.is_number() ? static_cast<std::int64_t>(value.get<double>() * 1000.0 + 0.5) : 0;
+  const double amount = value.is_number() ? value.get<double>() : 0.0;
+  return amount > 0.0 && amount < 9e12 ? static_cast<std::int64_t>(amount * 1000.0 + 0.5) : 0;
 }
 
 std::string persistence_of(const Json& resource) {
   return text_of(member(member(member(resource, "disk"), "persistence"), "id"));
 }
 
-bool has_labels(const Json& resource, const MesosRequest& request) {
+// Of the reservation that counts, the last; in any order, as Mesos compares them.
+bool has_labels(const Json& reservation, const MesosRequest& request) {
+  std::vector<std::pair<std::string, std::string>> labels;
+  const Json& list = member(member(reservation, "labels"), "labels");
+  if (list.is_array()) {
+    for (const Json& one : list)
+      labels.emplace_back(text_of(member(one, "key")), text_of(member(one, "value")));
+  }
+  auto wanted = request.labels;
+  std::sort(labels.begin(), labels.end());
+  std::sort(wanted.begin(), wanted.end());
+  return labels == wanted;
+}
+
+// Static reservations belong to the agent's configuration: nobody can give them back.
+bool is_reserved_so(const Json& resource, const MesosRequest& request) {
   const Json& reservations = member(resource, "reservations");
   if (!reservations.is_array() || reservations.empty()) return false;
-  const Json& labels = member(member(reservations.back(), "labels"), "labels");
-  const std::size_t count = labels.is_array() ? labels.size() : 0;
-  if (count != request.labels.size()) return false;
-  for (std::size_t i = 0; i < count; ++i) {
-    if (text_of(member(labels[i], "key")) != request.labels[i].first ||
-        text_of(member(labels[i], "value")) != request.labels[i].second)
-      return false;
-  }
-  return true;
+  const Json& last = reservations.back();
+  const bool of_principal =
+      request.principal.empty() || text_of(member(last, "principal")) == request.principal;
+  return text_of(member(last, "type")) == "DYNAMIC" && of_principal && has_labels(last, request);
 }
 
 bool is_meant(const Json& resource, const MesosOperation& operation) {
@@ -75,7 +87,7 @@ bool is_meant(const Json& resource, const MesosOperation& operation) {
   if (operation.kind == MesosOperationKind::destroy_volumes)
     return persistence_of(resource) == request.persistence_id;
   return text_of(member(resource, "name")) == request.resource && persistence_of(resource).empty() &&
-         has_labels(resource, request) && milli_of(resource) >= request.amount_milli;
+         is_reserved_so(resource, request) && milli_of(resource) >= request.amount_milli;
 }
 
 // One that lies on no disk of its own goes before those that do.
@@ -134,6 +146,7 @@ Result<Json> resources(const MesosOperation& operation, std::string_view slaves,
     // Must be that of the caller, as the reservation's is.
     if (const Json& who = member(one["reservations"].back(), "principal"); who.is_string())
       persistence["principal"] = who;
+    if (!one["disk"].is_object()) one["disk"] = Json::object();
     one["disk"]["persistence"] = std::move(persistence);
     one["disk"]["volume"] = {{"mode", "RW"}, {"container_path", request.container_path}};
   }
@@ -187,16 +200,20 @@ struct MesosCaller::Call {
   Recipient recipient = Recipient::trusted;
   MesosOperation operation;
   Done done;
+  std::function<bool()> may_go_on;
   std::string slaves;
+  bool asked = false;     // the change itself was sent
   bool repeated = false;  // with other credentials, after a 401
 };
 
-void MesosCaller::call(const std::string& url, Recipient recipient, MesosOperation operation, Done done) {
+void MesosCaller::call(const std::string& url, Recipient recipient, MesosOperation operation,
+                       std::function<bool()> may_go_on, Done done) {
   auto call = std::make_shared<Call>();
   const std::size_t scheme = url.find("://");
   call->base = url.substr(0, url.find('/', scheme == std::string::npos ? 0 : scheme + 3));
   call->recipient = recipient;
   call->operation = std::move(operation);
+  call->may_go_on = std::move(may_go_on);
   call->done = std::move(done);
   if (names_what_is_there(call->operation.kind)) return ask_for_resources(call);
   ask(call);
@@ -229,6 +246,9 @@ void MesosCaller::ask_for_resources(const CallPtr& call) {
                                                               answer.body.substr(0, kExplanationBytesMax),
                                                               auth_, call->recipient))});
     }
+    if (!call->may_go_on())
+      return end(call, MesosAnswer::refused,
+                 {Errc::conflict, "nothing was asked: it was not to act any more"});
     call->slaves = answer.body;
     ask(call);
   });
@@ -246,6 +266,7 @@ void MesosCaller::ask(const CallPtr& call) {
     // Never from inside call(): this comes after an answer, or the body needs none and cannot fail.
     return end(call, MesosAnswer::refused, body.error());
   }
+  call->asked = true;
   send(call, std::move(request), [this, call](const HttpResponse& answer) { on_answer(call, answer); });
 }
 
@@ -274,7 +295,7 @@ void MesosCaller::send(const CallPtr& call, HttpRequest request, std::function<v
         if (alive.expired()) return;
         if (!answer) {
           const bool sent = answer.error().code == Errc::uncertain || answer.error().code == Errc::exhausted;
-          return end(call, sent ? MesosAnswer::unknown : MesosAnswer::refused, answer.error());
+          return end(call, sent && call->asked ? MesosAnswer::unknown : MesosAnswer::refused, answer.error());
         }
         if (answer->status == 401 && auth_ != nullptr && auth_->sends_credentials(call->recipient) &&
             !std::exchange(call->repeated, true) && auth_->is_worth_repeating(credentials))

@@ -38,8 +38,10 @@ class MesosCaller {
   MesosCaller(HttpClient& http, const Clock& clock, Authenticator* auth, Duration deadline)
       : http_(http), clock_(clock), auth_(auth), deadline_(deadline) {}
 
-  // `url` as the subscription was answered at, "http://host:port/api/v1".
-  void call(const std::string& url, Recipient recipient, MesosOperation operation, Done done);
+  // `url` as the subscription was answered at, "http://host:port/api/v1". `may_go_on` is asked once more
+  // where something had to be looked up before the change could be asked for.
+  void call(const std::string& url, Recipient recipient, MesosOperation operation,
+            std::function<bool()> may_go_on, Done done);
 
  private:
   struct Call;

@@ -175,7 +175,9 @@ void MesosReader::poll_master(const std::string& url, MasterCall call, Recipient
 void MesosReader::next_poll() {
   if (polls_.empty()) return;
   Poll& poll = *polls_.front();
-  poll.timer.start(jitter(parts_.random, options_.master_jitter_max), [this] {
+  // Who the master is has to be known before its snapshot is whole, and costs it nothing.
+  const Duration jitter_max = poll.call == MasterCall::get_master ? Duration{} : options_.master_jitter_max;
+  poll.timer.start(jitter(parts_.random, jitter_max), [this] {
     ++counts_.polls;
     start(*polls_.front());
   });

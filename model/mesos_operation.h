@@ -35,7 +35,7 @@ struct MesosRequest {
   std::string role;
   std::string resource;           // "disk", "ext-storage-inst1"; of volumes always "disk"
   std::int64_t amount_milli = 0;  // Mesos scalars have three decimals
-  std::string principal;          // reserve_resources; empty: the one that extvold is to the master
+  std::string principal;          // of the reservation; empty: any; where one is made, who extvold is
   std::vector<std::pair<std::string, std::string>> labels;  // of the reservation
   std::string persistence_id;                               // create_volumes, destroy_volumes
   std::string container_path;                               // create_volumes

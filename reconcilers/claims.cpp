@@ -68,6 +68,8 @@ void Engine::move_claim(const Claim& claim, TaskState state, const Verdict& verd
 void Engine::prove_dead(const Claim& claim, EvidenceKind kind, std::string detail, bool assumption,
                         WallTime sent_at, Now now) {
   assumptions_due_.erase(claim.id);
+  if (!claim.executor.empty())  // the next one of this name may be of another containerizer
+    mesos_executors_.erase({claim.framework, claim.executor.value, claim.agent});
   if (claim.kind == ClaimKind::executor && !assumption)
     gone_executors_.insert({claim.framework, claim.executor.value, claim.agent});
   ClaimStateChange row;

@@ -263,6 +263,7 @@ class Engine {
   std::string why_not_ask(const MesosOperation& operation) const;
   void on_result(const MesosCallResult& result, Now now);
   void request_read_backs(Now now, Instant& next);
+  void give_up_on_unreachable(Instant asked_at, Now now);
   void settle_mesos_operations(MasterCall call, Instant asked_at, Now now);
   void end_mesos_operation(MesosOperation operation, OperationState state, Error error, Now now);
   void history(const MesosOperation& operation, std::string_view what, std::string_view why);

@@ -377,7 +377,7 @@ void Engine::note_master_call(MasterCall call, const std::string& error, Now now
 void Engine::forget_gone(bool absent_too) {
   std::vector<AgentId> agents;
   for (const auto& [id, agent] : snapshot_.agents()) {
-    const bool missing = agent.state == AgentState::absent || agent.state == AgentState::unreachable;
+    const bool missing = agent.state == AgentState::absent;  // not unreachable: the registry remembers it
     const bool gone = agent.state == AgentState::removed || agent.state == AgentState::gone;
     const bool needed = !snapshot_.claims_of_agent(id).empty() || snapshot_.mesos_operations().contains(id);
     if ((gone || (absent_too && missing)) && !needed) agents.push_back(id);
@@ -434,7 +434,7 @@ void Engine::end_absent_executors(Instant asked_at, Now now) {
 
 void Engine::on(MasterSeen& event, Now now) {
   PollState& poll = master_polls_[MasterCall::get_master];
-  poll.asked = poll.wanted = false;
+  poll.asked = false;
   poll.backoff = {};
   poll.not_before = next_master_poll(MasterCall::get_master, now);
   note_master_call(MasterCall::get_master, {}, now);
@@ -458,7 +458,7 @@ void Engine::on(MasterSeen& event, Now now) {
 
 void Engine::on(MasterMetricsSeen& event, Now now) {
   PollState& poll = master_polls_[MasterCall::metrics];
-  poll.asked = poll.wanted = false;
+  poll.asked = false;
   poll.backoff = {};
   poll.not_before = next_master_poll(MasterCall::metrics, now);
   note_master_call(MasterCall::metrics, {}, now);

@@ -370,6 +370,7 @@ constexpr LivenessRow kOthers[] = {
     {.name = "host_rebooted",
      .said = Said::host_reported,
      .with = {boot_known, unused},
+     .without = {same_boot},
      .wanted = Wanted::no,
      .liveness = Liveness::dead,
      .evidence = EvidenceKind::host_rebooted,

@@ -19,7 +19,16 @@ constexpr Duration kCallOnItsWay = seconds(60);  // a call without an answer may
 
 constexpr std::string_view kReadBack = "mesos.read_back";
 
-using Labels = std::vector<std::pair<std::string, std::string>>;
+constexpr std::int64_t kAmountMax = 9'000'000'000'000'000;  // thousandths; as what is read of lists
+
+// Mesos compares them without regard to their order.
+bool same_labels(std::vector<std::pair<std::string, std::string>> a,
+                 std::vector<std::pair<std::string, std::string>> b) {
+  if (a.size() != b.size()) return false;
+  std::sort(a.begin(), a.end());
+  std::sort(b.begin(), b.end());
+  return a == b;
+}
 
 const std::vector<ReservationRecord>& reservations_of(const Snapshot& snapshot, const AgentId& agent) {
   static const std::vector<ReservationRecord> kNone;
@@ -31,7 +40,8 @@ const std::vector<ReservationRecord>& reservations_of(const Snapshot& snapshot, 
 std::int64_t reserved_milli(const Snapshot& snapshot, const AgentId& agent, const MesosRequest& request) {
   std::int64_t sum = 0;
   for (const ReservationRecord& one : reservations_of(snapshot, agent)) {
-    if (one.role == request.role && one.resource == request.resource && one.labels == request.labels)
+    if (one.role == request.role && one.resource == request.resource &&
+        same_labels(one.labels, request.labels))
       sum += one.amount_milli;
   }
   return sum;
@@ -98,6 +108,8 @@ Status check_resources(MesosOperationKind kind, const MesosRequest& request) {
   if (kind == MesosOperationKind::create_volumes) TRY(check_word("container path", request.container_path));
   if (kind != MesosOperationKind::destroy_volumes && request.amount_milli <= 0)
     return fail(Errc::invalid, "the amount must be more than 0");
+  if (request.amount_milli > kAmountMax)
+    return fail(Errc::invalid, "the amount {} is too large", scalar_text(request.amount_milli));
   for (const auto& [key, value] : request.labels) {
     if (key.empty() || key.find_first_of("=\n") != std::string::npos || value.find('\n') != std::string::npos)
       return fail(Errc::invalid, "label \"{}\": KEY=VALUE is expected, without line ends", key);
@@ -114,21 +126,26 @@ std::string_view irrevocable(const AskMesos& order) {
   return {};
 }
 
-// By id, or by the hostname of exactly one that the master lists.
+// By id, or by the hostname of exactly one that the master lists; of those that it does not list if it lists
+// none.
 Result<const Agent*> agent_named(const Snapshot& snapshot, const std::string& name) {
   if (const Agent* agent = snapshot.agent(AgentId(name))) return agent;
-  const Agent* found = nullptr;
+  std::vector<const Agent*> listed;
+  std::vector<const Agent*> others;
   for (const auto& [id, agent] : snapshot.agents()) {
-    if (agent.hostname != name || agent.state == AgentState::removed) continue;
-    if (found != nullptr) {
-      return fail(Errc::conflict, "{} has more than one agent ({}, {}): name the agent by its id", name,
-                  found->id.value, id.value);
+    if (agent.hostname != name) continue;
+    if (is_listed(agent.state)) {
+      listed.push_back(&agent);
+    } else if (!is_gone(agent)) {
+      others.push_back(&agent);
     }
-    found = &agent;
   }
-  if (found == nullptr)
+  const std::vector<const Agent*>& found = listed.empty() ? others : listed;
+  if (found.empty())
     return fail(Errc::not_found, "no agent {}; `extvold agent list` shows ids and hostnames", name);
-  return found;
+  if (found.size() == 1) return found.front();
+  return fail(Errc::conflict, "{} has more than one agent ({}, {}): name the agent by its id", name,
+              found[0]->id.value, found[1]->id.value);
 }
 
 }  // namespace
@@ -172,8 +189,7 @@ Result<std::string> Engine::obey(const AskMesos& order, const Command& command, 
   awaiting_[{snapshot_.sequence.value + 1}].mesos_calls.emplace_back(operation.id, operation.agent);
   const std::string id = operation.id.value;
   change(std::move(operation));
-  return fmt::format("{}: recorded as {} and asked of the master; `extvold history` says what came of it",
-                     what, id);
+  return fmt::format("{}: recorded as {}; `extvold history` says what comes of it", what, id);
 }
 
 Status Engine::may_ask(const AskMesos& order, const Agent& agent) const {
@@ -341,11 +357,19 @@ void Engine::request_read_backs(Now now, Instant& next) {
 }
 
 void Engine::settle_mesos_operations(MasterCall call, Instant asked_at, Now now) {
+  if (call == MasterCall::registry) give_up_on_unreachable(asked_at, now);
   std::vector<MesosOperation> open;
   for (const auto& [agent, operation] : snapshot_.mesos_operations()) {
     const Instant ended = operation.call_ended_at.value;
-    if (ended.ns != 0 && read_back_by(operation.kind) == call && asked_at >= ended + settles_after(operation))
-      open.push_back(operation);
+    if (ended.ns == 0 || read_back_by(operation.kind) != call || asked_at < ended + settles_after(operation))
+      continue;
+    // What an event said meanwhile stands, and it said nothing of resources.
+    const AgentView* view = observed_.agent(agent);
+    if (call == MasterCall::get_agents && view != nullptr && view->added_at >= asked_at) {
+      master_polls_[call].wanted = true;
+      continue;
+    }
+    open.push_back(operation);
   }
   for (MesosOperation& operation : open) {
     const Agent* agent = snapshot_.agent(operation.agent);
@@ -368,6 +392,24 @@ void Engine::settle_mesos_operations(MasterCall call, Instant asked_at, Now now)
       end_mesos_operation(std::move(operation), OperationState::failed,
                           {Errc::unavailable, "it did not happen: the master's list does not show it"}, now);
     }
+  }
+}
+
+// No list speaks of an agent that is lost. What was asked of the master about it cannot be found out, and
+// must not stand in the way of what is to be asked now.
+void Engine::give_up_on_unreachable(Instant asked_at, Now now) {
+  std::vector<MesosOperation> lost;
+  for (const auto& [id, operation] : snapshot_.mesos_operations()) {
+    const Instant ended = operation.call_ended_at.value;
+    const Agent* agent = snapshot_.agent(id);
+    if (operation.kind != MesosOperationKind::mark_agent_gone && ended.ns != 0 &&
+        asked_at >= ended + kCallOnItsWay && agent != nullptr && agent->state == AgentState::unreachable)
+      lost.push_back(operation);
+  }
+  for (MesosOperation& operation : lost) {
+    end_mesos_operation(std::move(operation), OperationState::failed,
+                        {Errc::uncertain, "nobody can tell whether it happened: its agent is unreachable"},
+                        now);
   }
 }
 

@@ -323,7 +323,11 @@ void Engine::see_executor_claims(const ExecutorRecord& executor, Now now) {
   // was removed. It brings nothing back, and stands for itself where the volume is attached.
   const auto framework = snapshot_.frameworks().find(executor.framework);
   const NameOnAgent name{executor.framework, executor.executor.value, executor.agent};
-  if (executor.containerizer == Containerizer::mesos) mesos_executors_.insert(name);
+  if (executor.containerizer == Containerizer::mesos) {
+    mesos_executors_.insert(name);
+  } else {
+    mesos_executors_.erase(name);
+  }
   const bool leaving = (ended_tasks_.contains(name) && !asked_executors_.contains(name)) ||
                        (framework != snapshot_.frameworks().end() && framework->second.removed);
   for (const VolumeReference& reference : executor.volumes) {

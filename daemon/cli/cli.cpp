@@ -345,10 +345,6 @@ class CommandLine {
       one->add_option("AMOUNT", reservation_.amount, "How much, in its own unit (disk: MB)")->required();
       labels(one);
     }
-    reserve
-        ->add_option("--principal", reservation_.request.principal,
-                     "Whose; default: the one that extvold is to the master")
-        ->type_name("NAME");
     CLI::App* create =
         asks_of_resources(reservation, "create-volume", "Make a persistent volume of reserved disk",
                           MesosOperationKind::create_volumes);
@@ -361,6 +357,11 @@ class CommandLine {
         ->required()
         ->type_name("PATH");
     labels(create);
+    for (CLI::App* one : {reserve, unreserve, create}) {
+      one->add_option("--principal", reservation_.request.principal,
+                      "Whose reservation; default: when one is made, the one that extvold is to the master")
+          ->type_name("NAME");
+    }
     destroy->add_option("--yes-i-mean", reservation_.yes_i_mean, "Its id once more, for scripts")
         ->type_name("ID");
     reserve->footer(

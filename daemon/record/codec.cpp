@@ -41,7 +41,10 @@ std::string Place::text() const {
 std::string shown(const Json& json) {
   std::string out = json.dump(-1, ' ', false, Json::error_handler_t::replace);
   constexpr std::size_t kShown = 60;
-  if (out.size() > kShown) out = out.substr(0, kShown) + "...";
+  if (out.size() > kShown) {
+    out.resize(kShown);
+    out += "...";
+  }
   return out;
 }
 

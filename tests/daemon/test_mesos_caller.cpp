@@ -87,22 +87,24 @@ struct Master {
               const std::lock_guard lock(mutex);
               requests.push_back(request);
             }
-            if (!list && status.empty()) return connection.wait_for_hangup();
+            if ((!list && status.empty()) || (list && hangs_on_list)) return connection.wait_for_hangup();
             if (!connection.send(whole_answer(list ? "200 OK" : status, list ? slaves() : said))) return;
           }
         }) {}
   std::mutex mutex;
   std::vector<std::string> requests;
+  bool hangs_on_list = false;
   RawServer server;
 };
 
-MesosCallResult ask(Master& master, MesosOperation operation) {
+MesosCallResult ask(
+    Master& master, MesosOperation operation, std::function<bool()> may_go_on = [] { return true; }) {
   SystemClock clock;
   uv::Loop loop;
   CurlHttpClient http(loop, clock);
   MesosCaller caller(http, clock, nullptr, milliseconds(500));
   std::optional<MesosCallResult> result;
-  caller.call(master.server.url("/api/v1"), Recipient::trusted, std::move(operation),
+  caller.call(master.server.url("/api/v1"), Recipient::trusted, std::move(operation), std::move(may_go_on),
               [&](MesosCallResult one) { result = std::move(one); });
   CHECK_FALSE(result);  // never from inside the call
   REQUIRE(run_until(loop, [&] { return result.has_value(); }));
@@ -209,15 +211,60 @@ TEST_CASE("mesos caller: the recorded answers mean what they say") {
   }
 }
 
+TEST_CASE("mesos caller: what was only looked up was not asked") {
+  Master master("202 Accepted");
+  SECTION("the list does not come") {
+    master.hangs_on_list = true;
+    CHECK(ask(master, warehouse(MesosOperationKind::unreserve_resources)).answer == MesosAnswer::refused);
+  }
+  SECTION("it is not to act any more") {
+    const MesosCallResult result =
+        ask(master, warehouse(MesosOperationKind::unreserve_resources), [] { return false; });
+    CHECK(result.answer == MesosAnswer::refused);
+  }
+  CHECK(master.requests.size() == 1);
+}
+
+TEST_CASE("mesos caller: labels have no order, a static reservation is not meant, a principal may be") {
+  MesosOperation other = warehouse(MesosOperationKind::unreserve_resources);
+  std::reverse(other.request.labels.begin(), other.request.labels.end());
+  CHECK(body(other, slaves()) == recorded("UNRESERVE_RESOURCES", 0).request);
+  Json two = Json::parse(slaves());
+  Json& of_db = two["slaves"][0]["reserved_resources_full"]["db"];
+  Json fixed = of_db[0];
+  fixed["reservations"][0]["type"] = "STATIC";
+  of_db.push_back(fixed);
+  CHECK(body(other, two.dump()) == recorded("UNRESERVE_RESOURCES", 0).request);
+  of_db[2]["reservations"][0]["type"] = "DYNAMIC";
+  of_db[2]["reservations"][0]["principal"] = "somebody";
+  CHECK_FALSE(mesos_call_body(other, two.dump(), {}));
+  other.request.principal = "ops";
+  CHECK(body(other, two.dump()) == recorded("UNRESERVE_RESOURCES", 0).request);
+}
+
+TEST_CASE("mesos caller: odd shapes of what is listed are no trouble") {
+  for (const char* disk : {"\"x\"", "7", "[]", "{}", "null"}) {
+    for (const char* value : {"1e300", "-5", "\"x\"", "2048"}) {
+      const std::string list = R"({"slaves":[{"id":")" + kAgent +
+                               R"(","reserved_resources_full":{"db":[{"name":"disk","scalar":{"value":)" +
+                               value + R"(},"reservations":[{"type":"DYNAMIC","role":"db"}],"disk":)" + disk +
+                               "}]}}]}";
+      INFO(list);
+      const auto text = mesos_call_body(orders(MesosOperationKind::create_volumes), list, {});
+      CHECK(text.has_value() == (std::string_view(value) == "2048"));
+    }
+  }
+}
+
 TEST_CASE("mesos caller: nobody there means that nothing happened") {
   SystemClock clock;
   uv::Loop loop;
   CurlHttpClient http(loop, clock);
   MesosCaller caller(http, clock, nullptr, milliseconds(500));
   std::optional<MesosCallResult> result;
-  caller.call("http://127.0.0.1:1/api/v1", Recipient::trusted,
-              warehouse(MesosOperationKind::deactivate_agent),
-              [&](MesosCallResult one) { result = std::move(one); });
+  caller.call(
+      "http://127.0.0.1:1/api/v1", Recipient::trusted, warehouse(MesosOperationKind::deactivate_agent),
+      [] { return true; }, [&](MesosCallResult one) { result = std::move(one); });
   REQUIRE(run_until(loop, [&] { return result.has_value(); }));
   CHECK(result->answer == MesosAnswer::refused);
 }

@@ -39,8 +39,9 @@ TEST_CASE("Every view can be read, on an empty ledger too, and every operator's 
   const TempDir dir;
   const std::string path = dir / "ledger.db";
   const auto ledger = open_ledger(path);
-  for (const char* view : {"volume_status", "attachment_status", "blocked", "open_operations", "pool_usage",
-                           "host_status", "agent_status", "claim_status", "reservation_status", "timeline"}) {
+  for (const char* view :
+       {"volume_status", "attachment_status", "blocked", "open_operations", "pool_usage", "host_status",
+        "agent_status", "claim_status", "reservation_status", "timeline", "mesos_operations_status"}) {
     INFO(view);
     CHECK(sql_rows(path, fmt::format("SELECT * FROM {}", view)).empty());
   }
@@ -60,6 +61,10 @@ TEST_CASE("Every enumerator can be stored under its name, and nothing else") {
   changes.emplace_back(agent);
   changes.emplace_back(sample_evidence(1, EvidenceKind::fenced, 1, 1, 1));
   changes.emplace_back(BlockedRow{{1}, {1}, "r", Owner::host, "t", {}, {}});
+  MesosOperation asked;
+  asked.id = OperationId("op-m");
+  asked.agent = AgentId("S1");
+  changes.emplace_back(asked);
   commit(*ledger, std::move(changes));
 
   struct Column {
@@ -96,6 +101,9 @@ TEST_CASE("Every enumerator can be stored under its name, and nothing else") {
       {"operations", "outcome", texts_of(enum_texts(Outcome{}))},
       {"operations", "error_code", errors},
       {"blocks", "owner", texts_of(enum_texts(Owner{}))},
+      {"mesos_operations", "kind", texts_of(enum_texts(MesosOperationKind{}))},
+      {"mesos_operations", "outcome", texts_of(enum_texts(Outcome{}))},
+      {"mesos_operations", "error_code", errors},
   };
   for (const Column& c : columns) {
     for (const std::string_view word : c.words) {

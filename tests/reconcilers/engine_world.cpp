@@ -293,7 +293,7 @@ void EngineWorld::perform(reconcilers::Effect effect) {
     answer_agent(*read);
   } else if (auto* poll = std::get_if<reconcilers::PollMaster>(&effect)) {
     polls[poll->call].push_back(at_);
-    answer_poll(*poll);
+    if (!silent_master) answer_poll(*poll);
   } else if (auto* drop = std::get_if<reconcilers::Resubscribe>(&effect)) {
     resubscribed.push_back(drop->why);
   } else if (auto* execute = std::get_if<reconcilers::Execute>(&effect)) {

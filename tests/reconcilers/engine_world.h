@@ -126,6 +126,7 @@ class EngineWorld {
   std::set<std::string> powered_off;                   // hosts that cannot write, whatever they have
   std::set<std::string> list_omits;                    // keys that lists leave out; a direct look shows them
   bool provider_silent = false;
+  bool silent_master = false;  // polls are not answered
   bool inspects_fail = false;  // direct looks; lists are answered
   bool list_empty = false;
   std::map<MasterCall, std::vector<Instant>> polls;  // when each was asked

@@ -537,6 +537,14 @@ TEST_CASE("agent_clean: a task of an executor ends with a container of the execu
   const auto containerizer = GENERATE(ev::Containerizer::mesos, ev::Containerizer::docker);
   executor.containerizer = containerizer;
   if (listed) world.master.executors[{"custom", "A1"}] = executor;
+  // One of that name under MESOS was there before: the name is used again.
+  const bool reused = listed && containerizer == ev::Containerizer::docker;
+  if (reused) {
+    ev::ExecutorRecord first = executor;
+    first.containerizer = ev::Containerizer::mesos;
+    world.event(ev::ExecutorSeen{first, ev::ElementOrigin::poll});
+    world.master.executors[{"custom", "A1"}] = executor;
+  }
   world.silent_agents.insert("A1");
   ev::TaskRecord task = world.task("pg.1", "A1", "pgdata");
   task.executor = executor.executor;

@@ -318,6 +318,73 @@ TEST_CASE("mesos operations: a hold that comes before the call stops it") {
   CHECK(world.last_text().find("superseded") != std::string::npos);
 }
 
+TEST_CASE("mesos operations: a list that an event overtook tells nothing of resources") {
+  Asking world;
+  REQUIRE(world.order(reserving(64)).status);
+  AgentSeen listed = world.master.agents.at("A1");
+  const Instant asked = world.now().at + seconds(6);
+  AgentSeen back = listed;  // registers anew while the list is on its way; no event has resources
+  back.reservations = nullptr;
+  back.agent.resources_hash = 0;
+  world.silent_master = true;
+  world.advance(seconds(6));
+  world.event(PollBegan{MasterCall::get_agents, asked});
+  world.event(back);
+  listed.origin = ElementOrigin::poll;
+  world.event(listed);
+  world.event(PollEnded{MasterCall::get_agents, asked});
+  INFO(world.last_text());
+  REQUIRE(world.open() != nullptr);
+  CHECK(world.open()->state == OperationState::issued);
+  world.silent_master = false;
+  world.master.agents["A1"] = listed;
+  world.advance(seconds(10));
+  CHECK(world.told() == kDone);
+}
+
+TEST_CASE("mesos operations: of an agent that is lost nobody can tell, and it may be marked gone") {
+  Asking world;
+  world.master.to_changes = MesosAnswer::unknown;
+  world.master.changes_take_effect = false;
+  REQUIRE(world.order(reserving(64)).status);
+  world.silent_agents.insert("A1");
+  world.master.agents.erase("A1");
+  world.master.registry["A1"] = {AgentId("A1"), RegistryList::unreachable, {1}};
+  world.advance(seconds(200));
+  CHECK(world.open() == nullptr);
+  CHECK(world.last_text().find("unreachable") != std::string::npos);
+  world.master.to_changes = MesosAnswer::accepted;
+  world.master.changes_take_effect = true;
+  AskMesos gone = asking(MesosOperationKind::mark_agent_gone);
+  gone.typed = "A1";
+  REQUIRE(world.order(gone).status);
+  world.advance(seconds(10));
+  CHECK(world.told().back() == "operation.done");
+}
+
+TEST_CASE("mesos operations: an agent of that name which is gone does not make the name mean two") {
+  Asking world;
+  world.silent_agents.insert("A1");
+  world.master.agents.erase("A1");
+  world.master.registry["A1"] = {AgentId("A1"), RegistryList::unreachable, {1}};
+  world.advance(seconds(70));
+  world.agent_added("A2", "a1");
+  REQUIRE(world.order(asking(MesosOperationKind::deactivate_agent, "a1")).status);
+  REQUIRE(world.master.changes_asked.size() == 1);
+  CHECK(world.master.changes_asked[0].agent == AgentId("A2"));
+}
+
+TEST_CASE("mesos operations: labels have no order") {
+  Asking world;
+  AskMesos order = reserving(64);
+  order.request.labels = {{"a", "1"}, {"b", "2"}};
+  REQUIRE(world.order(order).status);
+  world.advance(seconds(15));
+  order.kind = MesosOperationKind::unreserve_resources;
+  std::swap(order.request.labels[0], order.request.labels[1]);
+  REQUIRE(world.order(order).status);
+}
+
 TEST_CASE("mesos operations: an open one stands in the plan") {
   Asking world;
   world.master.to_changes = MesosAnswer::unknown;
