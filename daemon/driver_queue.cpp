@@ -208,7 +208,10 @@ void Driver::carry_out(reconcilers::Execute& effect) {
 
 void Driver::carry_out(reconcilers::CallMaster& effect) {
   EXTVOLD_CHECK(!options_.dry_run);
-  if (!may_start_calls() || subscription_state_ != SubscriptionState::open) {
+  const auto may_ask = [this, engine = engine_number_] {
+    return engine == engine_number_ && may_start_calls() && subscription_state_ == SubscriptionState::open;
+  };
+  if (!may_ask()) {
     MesosCallResult result;
     result.id = effect.operation.id;
     result.agent = effect.operation.agent;
@@ -219,18 +222,13 @@ void Driver::carry_out(reconcilers::CallMaster& effect) {
   }
   ++calls_running_;
   ++counts_.calls_started;
-  caller_.call(
-      master_, master_recipient_, std::move(effect.operation),
-      [this, engine = engine_number_] {
-        return engine == engine_number_ && may_start_calls() &&
-               subscription_state_ == SubscriptionState::open;
-      },
-      [this, engine = engine_number_](MesosCallResult result) {
-        --calls_running_;
-        ++counts_.calls_ended;
-        settle_candidate();
-        if (engine == engine_number_) post(reconcilers::MesosCallEnded{std::move(result)});
-      });
+  caller_.call(master_, master_recipient_, std::move(effect.operation), may_ask,
+               [this, engine = engine_number_](MesosCallResult result) {
+                 --calls_running_;
+                 ++counts_.calls_ended;
+                 settle_candidate();
+                 if (engine == engine_number_) post(reconcilers::MesosCallEnded{std::move(result)});
+               });
 }
 
 void Driver::carry_out(reconcilers::PollMaster& effect) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "daemon/auth/refusal.h"
+#include "daemon/url_base.h"
 
 namespace extvold::daemon {
 namespace {
@@ -209,8 +210,7 @@ struct MesosCaller::Call {
 void MesosCaller::call(const std::string& url, Recipient recipient, MesosOperation operation,
                        std::function<bool()> may_go_on, Done done) {
   auto call = std::make_shared<Call>();
-  const std::size_t scheme = url.find("://");
-  call->base = url.substr(0, url.find('/', scheme == std::string::npos ? 0 : scheme + 3));
+  call->base = url_base(url);
   call->recipient = recipient;
   call->operation = std::move(operation);
   call->may_go_on = std::move(may_go_on);

@@ -10,6 +10,7 @@
 #include "daemon/auth/refusal.h"
 #include "daemon/ingest/agent_answers.h"
 #include "daemon/ingest/poll_decoder.h"
+#include "daemon/url_base.h"
 #include "daemon/uv/timer.h"
 #include "model/check.h"
 
@@ -62,13 +63,6 @@ constexpr std::array<AgentCall, 5> kAgentCalls = {{
     {"/metrics/snapshot", {}},
     {"GET_AGENT", R"({"type":"GET_AGENT"})"},
 }};
-
-// The scheme and authority of a URL: "http://10.0.0.1:5050".
-std::string base_of(const std::string& url) {
-  const std::size_t scheme = url.find("://");
-  const std::size_t path = url.find('/', scheme == std::string::npos ? 0 : scheme + 3);
-  return url.substr(0, path);
-}
 
 std::string refused(std::string_view who, int status, std::string_view text, const Authenticator* auth,
                     Recipient to) {
@@ -166,7 +160,7 @@ void MesosReader::poll_master(const std::string& url, MasterCall call, Recipient
   auto poll = std::make_unique<Poll>(parts_.loop);
   poll->id = next_id_++;
   poll->call = call;
-  poll->base = base_of(url);
+  poll->base = url_base(url);
   poll->recipient = recipient;
   polls_.push_back(std::move(poll));
   if (polls_.size() == 1) next_poll();

@@ -43,6 +43,17 @@ Result<MesosRequest> request_of(const ReservationArgs& args) {
   return request;
 }
 
+// What every kind has; of AgentArgs or ReservationArgs.
+template <typename Args>
+AskMesos order_of(MesosOperationKind kind, const Args& args) {
+  AskMesos order;
+  order.kind = kind;
+  order.agent = args.agent;
+  order.reason = args.reason;
+  order.dry_run = args.dry_run;
+  return order;
+}
+
 Exit ask(Context& context, const AskMesos& order) {
   return context.order({"POST", {"mesos_operations"}, {}, record::to_json(order, record::Defaults::written)});
 }
@@ -54,11 +65,7 @@ Exit agent_list(Context& context) {
 }
 
 Exit agent_ask(Context& context, MesosOperationKind kind, const AgentArgs& args) {
-  AskMesos order;
-  order.kind = kind;
-  order.agent = args.agent;
-  order.reason = args.reason;
-  order.dry_run = args.dry_run;
+  AskMesos order = order_of(kind, args);
   order.request.mark_gone = args.mark_gone;
   if (!args.grace.empty()) {
     const auto grace = parse_duration(args.grace);
@@ -81,11 +88,7 @@ Exit reservation_list(Context& context) {
 }
 
 Exit reservation_ask(Context& context, MesosOperationKind kind, const ReservationArgs& args) {
-  AskMesos order;
-  order.kind = kind;
-  order.agent = args.agent;
-  order.reason = args.reason;
-  order.dry_run = args.dry_run;
+  AskMesos order = order_of(kind, args);
   auto request = request_of(args);
   if (!request) return context.fail(request.error());
   order.request = *std::move(request);

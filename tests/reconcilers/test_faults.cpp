@@ -78,18 +78,31 @@ TEST_CASE(
   CHECK(world.count("detach pgdata a1") == 1);
 }
 
+namespace {
+
+// At a provider that cannot tell the attach to a1 got no answer; its task is over, and another waits on a2.
+struct Unanswered : Cluster {
+  Unanswered() : Cluster(cannot_tell()) {
+    make_volume("pgdata");
+    mishap[ev::OperationKind::attach] = Mishap::lose_reply_before;
+    run_task("pg.1", "A1", "pgdata");
+    advance(ev::seconds(1));
+    task_updated("pg.1", "A1", ev::TaskState::task_failed, ev::StatusSource::source_agent,
+                 "REASON_EXECUTOR_TERMINATED");
+    run_task("pg.2", "A2", "pgdata");
+  }
+  static ev::Policy cannot_tell() {
+    ev::Policy policy = EngineWorld::default_policy();
+    policy.providers[0].capabilities.shows_running_calls = false;
+    policy.providers[0].capabilities.exclusive_attach = false;
+    return policy;
+  }
+};
+
+}  // namespace
+
 TEST_CASE("an uncertain attach at a provider that cannot tell is not settled by absence") {
-  ev::Policy policy = EngineWorld::default_policy();
-  policy.providers[0].capabilities.shows_running_calls = false;
-  policy.providers[0].capabilities.exclusive_attach = false;
-  Cluster world(policy);
-  world.make_volume("pgdata");
-  world.mishap[ev::OperationKind::attach] = Mishap::lose_reply_before;
-  world.run_task("pg.1", "A1", "pgdata");
-  world.advance(ev::seconds(1));
-  world.task_updated("pg.1", "A1", ev::TaskState::task_failed, ev::StatusSource::source_agent,
-                     "REASON_EXECUTOR_TERMINATED");
-  world.run_task("pg.2", "A2", "pgdata");
+  Unanswered world;
   world.mishap[ev::OperationKind::detach] = Mishap::hang;
   world.advance(ev::minutes(600));
   CHECK(world.count("attach pgdata a2") == 0);
@@ -100,17 +113,7 @@ TEST_CASE("an uncertain attach at a provider that cannot tell is not settled by 
 
 TEST_CASE("a detach that is to settle an attach, and itself fails or is lost, settles nothing") {
   for (const Mishap mishap : {Mishap::fail_before, Mishap::lose_reply_before}) {
-    ev::Policy policy = EngineWorld::default_policy();
-    policy.providers[0].capabilities.shows_running_calls = false;
-    policy.providers[0].capabilities.exclusive_attach = false;
-    Cluster world(policy);
-    world.make_volume("pgdata");
-    world.mishap[ev::OperationKind::attach] = Mishap::lose_reply_before;
-    world.run_task("pg.1", "A1", "pgdata");
-    world.advance(ev::seconds(1));
-    world.task_updated("pg.1", "A1", ev::TaskState::task_failed, ev::StatusSource::source_agent,
-                       "REASON_EXECUTOR_TERMINATED");
-    world.run_task("pg.2", "A2", "pgdata");
+    Unanswered world;
     world.mishap[ev::OperationKind::detach] = mishap;
     world.advance(ev::minutes(60));
     INFO("mishap " << static_cast<int>(mishap));
