@@ -54,6 +54,7 @@ class InstantProvider final : public providers::Provider {
       done(std::move(out));
     });
   }
+  void change_fence(FenceCall, std::function<void(FenceResult)>) override {}
   void execute(OperationCall call, std::function<void(OperationResult)> done) override {
     called_at = wall_seconds();
     OperationResult result;

@@ -41,6 +41,7 @@
 #include "daemon/uv/timer.h"
 #include "model/enum_text.h"
 #include "model/plan.h"
+#include "providers/power.h"
 #include "providers/provider.h"
 #include "reconcilers/engine.h"
 
@@ -135,6 +136,9 @@ class Driver {
   Driver(const Driver&) = delete;
   Driver& operator=(const Driver&) = delete;
 
+  // Before start(): who switches hosts off. None: nobody does.
+  void set_power(std::unique_ptr<providers::PowerFence> power) { power_ = std::move(power); }
+
   // Opens the ledger, loads it, makes the Engine, subscribes. Blocks while the ledger is read. Errors are
   // those of Ledger::open(): busy (another extvold holds it), not_found, conflict. A ledger that can only be
   // read, or not even that because it is damaged, is no error: the state is then read_only.
@@ -217,6 +221,7 @@ class Driver {
   void carry_out(reconcilers::Resubscribe& effect);
   void carry_out(reconcilers::Execute& effect);
   void carry_out(reconcilers::CallMaster& effect);
+  void carry_out(reconcilers::ChangeFence& effect);
   void carry_out(reconcilers::Reply& effect);
   void carry_out(reconcilers::WakeAt& effect);
   void carry_out(reconcilers::Stop& effect);
@@ -249,6 +254,7 @@ class Driver {
   DriverOptions options_;
   Policy policy_;
   std::vector<std::unique_ptr<providers::Provider>> providers_;
+  std::unique_ptr<providers::PowerFence> power_;
 
   DriverState state_ = DriverState::starting;
   std::string read_only_reason_;

@@ -231,6 +231,32 @@ void Driver::carry_out(reconcilers::CallMaster& effect) {
                });
 }
 
+// A look changes nothing and is always allowed; it may be what keeps a fence from running out unnoticed.
+void Driver::carry_out(reconcilers::ChangeFence& effect) {
+  const auto ended = [this, engine = engine_number_](FenceResult result) {
+    --calls_running_;
+    ++counts_.calls_ended;
+    settle_candidate();
+    if (engine == engine_number_) post(reconcilers::FenceCallEnded{std::move(result)});
+  };
+  ++calls_running_;
+  ++counts_.calls_started;
+  FenceResult refused;
+  refused.id = effect.call.fence.id;
+  refused.act = effect.call.act;
+  refused.state = FenceCallState::failed;
+  refused.sent_at = refused.ended_at = parts_.clock.now();
+  if (effect.call.act != FenceAct::check && (options_.dry_run || !may_start_calls())) {
+    refused.error = {Errc::unavailable, "not started: extvold's guard in ZooKeeper was lost just before"};
+    return ended(std::move(refused));
+  }
+  if (effect.call.fence.rung != FenceRung::power)
+    return provider(effect.call.fence.provider).change_fence(std::move(effect.call), ended);
+  if (power_ != nullptr) return power_->change_fence(std::move(effect.call), ended);
+  refused.error = {Errc::not_found, "no [power.NAME] of the configuration says how to switch it off"};
+  ended(std::move(refused));
+}
+
 void Driver::carry_out(reconcilers::PollMaster& effect) {
   // Closed meanwhile: the engine will know, and asks anew after the next subscription.
   if (subscription_state_ == SubscriptionState::open)

@@ -46,6 +46,7 @@ using HostId = NumberId<struct HostTag>;
 using VolumeId = NumberId<struct VolumeTag>;
 using ClaimId = NumberId<struct ClaimTag>;
 using EvidenceId = NumberId<struct EvidenceTag>;
+using FenceId = NumberId<struct FenceTag>;
 
 // Position of a commit in the ledger. Every committed batch has the next one.
 struct Sequence {

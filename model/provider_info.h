@@ -18,7 +18,13 @@ struct Capabilities {
   bool list_attachments = false;
   bool detach_enforced = false;   // after a detach the host's I/O fails, or a detach is refused while in use
   bool exclusive_attach = false;  // refuses a second host by itself
+  // Which rungs of the fence ladder it has (model/fence.h), and whether a look shows that one holds: without
+  // that none of them is ever evidence.
+  bool fence_volume = false;
+  bool fence_host = false;
   bool fence_verifiable = false;
+  bool fence_cooperative = false;      // needs the host's own help
+  bool fence_bars_late_calls = false;  // an attach that is still at work does not undo it
   bool shows_running_calls =
       false;                  // an inspect tells whether a call of ours for that volume is still at work
   bool host_reports = false;  // reports boot id, mounts and openers of its hosts (a node side)

@@ -24,6 +24,7 @@
 #include <functional>
 
 #include "model/call.h"
+#include "model/fence.h"
 #include "model/observation.h"
 #include "model/provider_info.h"
 
@@ -39,6 +40,12 @@ class Provider {
   virtual void observe(std::string volume_key, std::function<void(ProviderObservation)> done) = 0;
 
   virtual void execute(OperationCall call, std::function<void(OperationResult)> done) = 0;
+
+  // Sets, checks or lifts a fence of a rung that its capabilities name (model/fence.h). `set` names
+  // fence.target and nothing else, is idempotent by fence.key, and ends `done` whatever a look will show.
+  // `check` changes nothing and says `unknown` for whatever it could not read. `lift` takes back this entry
+  // alone; one that does not stand is `done`.
+  virtual void change_fence(FenceCall call, std::function<void(FenceResult)> done) = 0;
 };
 
 }  // namespace extvold::providers

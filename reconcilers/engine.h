@@ -25,6 +25,7 @@
 
 #include "model/call.h"
 #include "model/command.h"
+#include "model/fence.h"
 #include "model/mesos.h"
 #include "reconcilers/liveness.h"
 #include "reconcilers/look.h"
@@ -53,6 +54,9 @@ struct OperationEnded {
 struct MesosCallEnded {
   MesosCallResult result;
 };
+struct FenceCallEnded {
+  FenceResult result;
+};
 struct CommandArrived {
   Command command;
 };
@@ -61,8 +65,9 @@ struct PolicyChanged {  // numbers and intervals; providers and drivers are as t
 };
 struct TimerFired {};
 struct StopRequested {};
-using Input = std::variant<EventsArrived, Committed, CommitFailed, ObservationArrived, OperationEnded,
-                           MesosCallEnded, CommandArrived, PolicyChanged, TimerFired, StopRequested>;
+using Input =
+    std::variant<EventsArrived, Committed, CommitFailed, ObservationArrived, OperationEnded, MesosCallEnded,
+                 FenceCallEnded, CommandArrived, PolicyChanged, TimerFired, StopRequested>;
 
 // ---- Effects
 struct Commit {
@@ -88,6 +93,9 @@ struct Execute {
 struct CallMaster {  // carries out an operation; ends in MesosCallEnded
   MesosOperation operation;
 };
+struct ChangeFence {  // sets, checks or lifts; ends in FenceCallEnded. Rung power: by no provider
+  FenceCall call;
+};
 struct Reply {
   std::int64_t request = 0;
   Status status;
@@ -100,7 +108,7 @@ struct Stop {
   Error why;
 };
 using Effect = std::variant<Commit, ObserveProvider, ReadAgent, PollMaster, Resubscribe, Execute, CallMaster,
-                            Reply, WakeAt, Stop>;
+                            ChangeFence, Reply, WakeAt, Stop>;
 
 struct EngineCounts {  // for status and metrics
   std::int64_t events = 0;

@@ -35,6 +35,7 @@ class LocalProvider final : public Provider {
   const ProviderInfo& info() const override { return info_; }
   void observe(std::string volume_key, std::function<void(ProviderObservation)> done) override;
   void execute(OperationCall call, std::function<void(OperationResult)> done) override;
+  void change_fence(FenceCall call, std::function<void(FenceResult)> done) override;
 
  private:
   HelperRequest base_request() const;

@@ -54,6 +54,9 @@ class FakeProvider final : public providers::Provider {
       done(out);
     });
   }
+  void change_fence(FenceCall, std::function<void(FenceResult)>) override {
+    FAIL("this provider has no fence");
+  }
   void execute(OperationCall call, std::function<void(OperationResult)> done) override {
     calls.push_back(call);
     if (call.operation.kind == OperationKind::create)  // under way, and it shows

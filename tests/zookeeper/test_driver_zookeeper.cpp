@@ -33,6 +33,9 @@ class HangingProvider final : public providers::Provider {
       done(out);
     });
   }
+  void change_fence(FenceCall, std::function<void(FenceResult)>) override {
+    FAIL("this provider has no fence");
+  }
   void execute(OperationCall call, std::function<void(OperationResult)> done) override {
     calls.push_back(call.volume.name);
     hanging_.emplace_back(call.operation.id, std::move(done));
