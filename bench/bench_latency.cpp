@@ -152,7 +152,7 @@ void prepare(const std::string& path, std::size_t volumes) {
     batch.changes.emplace_back(std::move(volume));
   }
   const auto number = static_cast<std::int64_t>(volumes) + 1;
-  batch.changes.emplace_back(Counters{1, number, 1, 1, number});
+  batch.changes.emplace_back(Counters{1, number, 1, 1, number, 1});
   batch.changes.emplace_back(SetMode{Mode::active});
   if (const auto done = (*opened)->commit(batch); !done) stop(done.error().message);
 }

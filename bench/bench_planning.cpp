@@ -94,7 +94,9 @@ ev::Snapshot cluster(std::size_t& with_attachment, std::size_t& with_claim) {
                             .boot_id = {},
                             .hold = {},
                             .quarantined = false,
-                            .quarantine_reason = {}});
+                            .quarantine_reason = {},
+                            .quarantine_fence = {},
+                            .fence_held = false});
     ev::Agent agent;
     agent.id = ev::AgentId(fmt::format("7d68a27b-7250-472c-b135-95717b3dd9f6-S{}", i));
     agent.host = {i + 1};

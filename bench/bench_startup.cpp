@@ -60,7 +60,7 @@ void fill(const std::string& path, std::size_t volumes) {
   const auto ledger = value_of(ledger::Ledger::open(path, {}));
   Batch batch{{1}, {1}, host_rows(kHosts)};
   const auto next = static_cast<std::int64_t>(volumes) + 1;
-  batch.changes.emplace_back(Counters{kHosts + 1, next, next, 1, next});
+  batch.changes.emplace_back(Counters{kHosts + 1, next, next, 1, next, 1});
   for (std::size_t n = 0; n < volumes; ++n) {
     Volume volume = volume_row(n);
     volume.pool = {ProviderName("local~bench"), "p1"};

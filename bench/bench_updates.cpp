@@ -44,7 +44,7 @@ void prepare(const std::string& path, std::size_t tasks) {
     batch.changes.emplace_back(attachment_row(n, kAgents));
   }
   const auto number = static_cast<std::int64_t>(tasks) + 1;
-  batch.changes.emplace_back(Counters{kAgents + 1, number, 1, 1, number});
+  batch.changes.emplace_back(Counters{kAgents + 1, number, 1, 1, number, 1});
   if (const auto done = (*opened)->commit(batch); !done) stop(done.error().message);
 }
 

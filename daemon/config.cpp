@@ -13,6 +13,7 @@
 #include <tuple>
 
 #include "daemon/auth/credential_file.h"
+#include "daemon/config_fence.h"
 #include "daemon/config_table.h"
 #include "daemon/units.h"
 #include "host/files.h"
@@ -399,6 +400,7 @@ void read_local(const std::string& name, ConfigTable section, Config& config) {
   if (const auto calls = section.integer("calls_max", 1, 64)) local.calls_max = static_cast<int>(*calls);
   if (const auto deadline = section.duration("observe_deadline", seconds(1), minutes(10)))
     local.observe_deadline = *deadline;
+  read_provider_fence(section.table("fence"), local.name, config);
   section.finish();
   config.local_providers.push_back(std::move(local));
 }
@@ -564,6 +566,8 @@ ConfigResult parse_config(std::string_view text, std::string_view file, std::str
   read_mesos(top.table("mesos"), host, config);
   read_daemon(top.table("daemon"), host, config);
   read_places(top.table("ledger"), top.table("api"), top.table("log"), config);
+  read_fence(top.table("fence"), host, config);
+  read_profiles(top, config);
   const std::vector<std::string> broken_providers = read_providers(top, config);
   read_drivers(top, broken_providers, config);
   read_policy(top.table("policy"), config.policy);

@@ -298,6 +298,7 @@ Status Ledger::begin_incarnation(std::int64_t incarnation, const std::string& ki
   TRY(db_.run("queries/doubt_all_claims", {"why"}, why));
   TRY(db_.run("queries/doubt_open_operations"));
   TRY(db_.run("queries/doubt_open_mesos_operations"));
+  TRY(db_.run("queries/doubt_fences"));
   TRY(db_.run("queries/refuse_all_formats"));
   HistoryEntry entry;
   entry.kind = kind;

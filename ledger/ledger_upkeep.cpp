@@ -239,6 +239,8 @@ Status Ledger::prune_in_transaction(WallTime older_than, PruneReport& report) {
   report.operations += changed();
   TRY(db_.run("queries/prune_evidence", {"older_than", "count"}, older_than, kPruneEvidence));
   report.evidence = changed();
+  TRY(db_.run("queries/prune_fences", {"older_than", "count"}, older_than, kPruneOperations));
+  report.operations += changed();
   if (through > from) {
     TRY(db_.run("queries/update_history_pruned", {"through"}, through));
     TRY(db_.run("queries/prune_history", {"from", "through"}, from, through));

@@ -53,6 +53,11 @@ std::string missing(const Snapshot& snapshot, const MesosOperation& row) {
   return fmt::format("agent {}, which has another open operation", row.agent.value);
 }
 
+std::string missing(const Snapshot& snapshot, const Fence& row) {
+  if (snapshot.host(row.host) == nullptr) return fmt::format("host {}, which does not exist", row.host.value);
+  return row.volume ? missing_volume(snapshot, row.volume) : std::string();
+}
+
 std::string missing(const Snapshot& snapshot, const Operation& row) {
   const VolumeEntry* const entry = snapshot.volume(row.volume);
   if (entry == nullptr) return missing_volume(snapshot, row.volume);
@@ -92,7 +97,8 @@ Status put_rows(Database& db, Snapshot& snapshot, std::string_view name, ReadRow
 }
 
 Status read_host(Query& q, Host& r) {
-  return q.read(r.id, r.name, r.boot_id, r.hold, r.quarantined, r.quarantine_reason);
+  return q.read(r.id, r.name, r.boot_id, r.hold, r.quarantined, r.quarantine_reason, r.quarantine_fence,
+                r.fence_held);
 }
 
 Status read_agent(Query& q, Agent& r) {
@@ -113,8 +119,9 @@ Status read_pool(Query& q, Pool& r) {
 
 Status read_volume(Query& q, Volume& r) {
   return q.read(r.id, r.name, r.key, r.provider_ref, r.pool.provider, r.pool.pool, r.size_mb, r.iops,
-                r.filesystem, r.access, r.mount_point, r.origin, r.state, r.format, r.hold, r.source,
-                r.created_generation.incarnation, r.created_generation.counter, r.created_at, r.purge_after);
+                r.filesystem, r.access, r.mount_point, r.profile, r.origin, r.state, r.format, r.hold,
+                r.source, r.created_generation.incarnation, r.created_generation.counter, r.created_at,
+                r.purge_after);
 }
 
 Status read_attachment(Query& q, Attachment& r) {
@@ -124,10 +131,16 @@ Status read_attachment(Query& q, Attachment& r) {
 
 Status read_mount(Query& q, Mount& r) { return q.read(r.volume, r.host, r.path); }
 
+Status read_fence(Query& q, Fence& r) {
+  return q.read(r.id, r.key, r.rung, r.state, r.host, r.provider, r.volume, r.target,
+                r.generation.incarnation, r.generation.counter, r.cooperative, r.claim, r.cause, r.seen,
+                r.error_code, r.error, r.user_uid, r.recorded_at, r.held_at, r.ended_at, r.expires_at);
+}
+
 Status read_evidence(Query& q, Evidence& r) {
   return q.read(r.id, r.kind, r.volume, r.host, r.attachment_generation.incarnation,
                 r.attachment_generation.counter, r.agent, r.claim, r.container, r.view_epoch,
-                r.request_sent_at, r.user_uid, r.detail, r.assumption, r.void_reason);
+                r.request_sent_at, r.user_uid, r.detail, r.grade, r.fence, r.void_reason);
 }
 
 Status read_claim(Query& q, Claim& r) {
@@ -206,10 +219,11 @@ Result<Meta> read_meta(Database& db) {
                 sqlite3_db_filename(db.handle(), "main"));
   }
   Meta m;
-  TRY(query.read(m.ledger.id, m.ledger.incarnation, m.mode, m.detach_storm, m.sequence, m.counters.next_host,
-                 m.counters.next_volume, m.counters.next_claim, m.counters.next_evidence,
-                 m.counters.next_generation, m.view.epoch, m.view.master_id, m.view.elected_time,
-                 m.view.master_version, m.history_last, m.operation_ends));
+  TRY(query.read(m.ledger.id, m.ledger.incarnation, m.mode, m.detach_storm, m.fence_stop, m.sequence,
+                 m.counters.next_host, m.counters.next_volume, m.counters.next_claim,
+                 m.counters.next_evidence, m.counters.next_generation, m.counters.next_fence, m.view.epoch,
+                 m.view.master_id, m.view.elected_time, m.view.master_version, m.history_last,
+                 m.operation_ends));
   return m;
 }
 
@@ -225,6 +239,7 @@ Result<Snapshot> read_snapshot(Database& db) {
   TRY(put_rows<Volume>(db, snapshot, "queries/list_volumes", read_volume));
   TRY(put_rows<Attachment>(db, snapshot, "queries/list_attachments", read_attachment));
   TRY(put_rows<Mount>(db, snapshot, "queries/list_mounts", read_mount));
+  TRY(put_rows<Fence>(db, snapshot, "queries/list_fences", read_fence));
   TRY(put_rows<Evidence>(db, snapshot, "queries/list_evidence", read_evidence));
   TRY(put_rows<Claim>(db, snapshot, "queries/list_claims", read_claim));
   TRY(put_rows<Operation>(db, snapshot, "queries/list_failed_operations", read_operation));
@@ -235,6 +250,7 @@ Result<Snapshot> read_snapshot(Database& db) {
   snapshot.ledger = meta.ledger;
   snapshot.mode = meta.mode;
   snapshot.detach_storm = meta.detach_storm;
+  snapshot.fence_stop = meta.fence_stop;
   snapshot.view = meta.view;
   snapshot.counters = meta.counters;
   snapshot.sequence = meta.sequence;

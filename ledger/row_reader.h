@@ -16,6 +16,7 @@ struct Meta {
   LedgerIdentity ledger;
   Mode mode = Mode::observe;
   bool detach_storm = false;
+  bool fence_stop = false;
   Sequence sequence;
   Counters counters;
   MesosView view;

@@ -53,8 +53,9 @@ Result<RowWriter::Hot> RowWriter::prepare_hot(Database& db) {
 
 Result<RowWriter::Cluster> RowWriter::prepare_cluster(Database& db) {
   Cluster out;
-  ASSIGN(out.put_host, db.prepare("queries/put_host",
-                                  {"id", "name", "boot_id", "hold", "quarantined", "quarantine_reason"}));
+  ASSIGN(out.put_host,
+         db.prepare("queries/put_host", {"id", "name", "boot_id", "hold", "quarantined", "quarantine_reason",
+                                         "quarantine_fence", "fence_held"}));
   ASSIGN(out.put_agent, db.prepare("queries/put_agent", {"id",
                                                          "host",
                                                          "hostname",
@@ -82,10 +83,16 @@ Result<RowWriter::Cluster> RowWriter::prepare_cluster(Database& db) {
   ASSIGN(out.delete_framework, db.prepare("queries/delete_framework", {"id"}));
   ASSIGN(out.delete_claim, db.prepare("queries/delete_claim", {"id"}));
   ASSIGN(out.delete_tasks, db.prepare("queries/delete_tasks_of_older_views", {"view_epoch"}));
-  ASSIGN(out.put_evidence,
-         db.prepare("queries/put_evidence", {"id", "kind", "volume", "host", "incarnation", "counter",
-                                             "agent", "claim", "container", "view_epoch", "request_sent_at",
-                                             "user_uid", "detail", "assumption", "void_reason", "sequence"}));
+  ASSIGN(out.put_evidence, db.prepare("queries/put_evidence",
+                                      {"id", "kind", "volume", "host", "incarnation", "counter", "agent",
+                                       "claim", "container", "view_epoch", "request_sent_at", "user_uid",
+                                       "detail", "grade", "fence", "void_reason", "sequence"}));
+  ASSIGN(out.put_fence,
+         db.prepare(
+             "queries/put_fence",
+             {"id",         "key",         "rung",     "state",       "host",    "provider", "volume",
+              "target",     "incarnation", "counter",  "cooperative", "claim",   "cause",    "seen",
+              "error_code", "error",       "user_uid", "recorded_at", "held_at", "ended_at", "expires_at"}));
   ASSIGN(out.insert_reservation,
          db.prepare("queries/insert_reservation", {"agent", "role", "resource", "persistence_id",
                                                    "container_path", "disk_source", "amount_milli"}));
@@ -110,6 +117,7 @@ Result<RowWriter::Storage> RowWriter::prepare_storage(Database& db) {
                                                            "filesystem",
                                                            "access",
                                                            "mount_point",
+                                                           "profile",
                                                            "origin",
                                                            "state",
                                                            "format",
@@ -156,8 +164,10 @@ Result<RowWriter::Meta> RowWriter::prepare_meta(Database& db) {
          db.prepare("queries/update_view", {"view_epoch", "master_id", "elected_time", "master_version"}));
   ASSIGN(out.update_mode, db.prepare("queries/update_mode", {"mode"}));
   ASSIGN(out.update_detach_storm, db.prepare("queries/update_detach_storm", {"stopped"}));
-  ASSIGN(out.update_counters, db.prepare("queries/update_counters", {"next_host", "next_volume", "next_claim",
-                                                                     "next_evidence", "next_generation"}));
+  ASSIGN(out.update_fence_stop, db.prepare("queries/update_fence_stop", {"stopped"}));
+  ASSIGN(out.update_counters,
+         db.prepare("queries/update_counters", {"next_host", "next_volume", "next_claim", "next_evidence",
+                                                "next_generation", "next_fence"}));
   return out;
 }
 
@@ -205,7 +215,7 @@ Status RowWriter::write(const DropClaim& row, WriteContext&) { return cluster_.d
 
 Status RowWriter::write(const Host& row, WriteContext&) {
   return cluster_.put_host.run(row.id, row.name, row.boot_id, row.hold, row.quarantined,
-                               row.quarantine_reason);
+                               row.quarantine_reason, row.quarantine_fence, row.fence_held);
 }
 
 Status RowWriter::write(const Agent& row, WriteContext&) {
@@ -247,10 +257,11 @@ Status RowWriter::write(const Pool& row, WriteContext&) {
 }
 
 Status RowWriter::write(const Volume& row, WriteContext&) {
-  return storage_.put_volume.run(
-      row.id, row.name, row.key, row.provider_ref, row.pool.provider, row.pool.pool, row.size_mb, row.iops,
-      row.filesystem, row.access, row.mount_point, row.origin, row.state, row.format, row.hold, row.source,
-      row.created_generation.incarnation, row.created_generation.counter, row.created_at, row.purge_after);
+  return storage_.put_volume.run(row.id, row.name, row.key, row.provider_ref, row.pool.provider,
+                                 row.pool.pool, row.size_mb, row.iops, row.filesystem, row.access,
+                                 row.mount_point, row.profile, row.origin, row.state, row.format, row.hold,
+                                 row.source, row.created_generation.incarnation,
+                                 row.created_generation.counter, row.created_at, row.purge_after);
 }
 
 Status RowWriter::write(const Attachment& row, WriteContext&) {
@@ -312,7 +323,14 @@ Status RowWriter::write(const Evidence& row, WriteContext& context) {
   return cluster_.put_evidence.run(
       row.id, row.kind, row.volume, row.host, row.attachment_generation.incarnation,
       row.attachment_generation.counter, row.agent, row.claim, row.container, row.view_epoch,
-      row.request_sent_at, row.user_uid, row.detail, row.assumption, row.void_reason, context.sequence);
+      row.request_sent_at, row.user_uid, row.detail, row.grade, row.fence, row.void_reason, context.sequence);
+}
+
+Status RowWriter::write(const Fence& row, WriteContext&) {
+  return cluster_.put_fence.run(row.id, row.key, row.rung, row.state, row.host, row.provider.value,
+                                row.volume, row.target, row.generation.incarnation, row.generation.counter,
+                                row.cooperative, row.claim, row.cause, row.seen, row.error_code, row.error,
+                                row.user_uid, row.recorded_at, row.held_at, row.ended_at, row.expires_at);
 }
 
 Status RowWriter::write(const BlockedRow& row, WriteContext&) {
@@ -335,9 +353,13 @@ Status RowWriter::write(const SetDetachStorm& row, WriteContext&) {
   return meta_.update_detach_storm.run(row.stopped);
 }
 
+Status RowWriter::write(const SetFenceStop& row, WriteContext&) {
+  return meta_.update_fence_stop.run(row.stopped);
+}
+
 Status RowWriter::write(const Counters& row, WriteContext&) {
   return meta_.update_counters.run(row.next_host, row.next_volume, row.next_claim, row.next_evidence,
-                                   row.next_generation);
+                                   row.next_generation, row.next_fence);
 }
 
 Status RowWriter::write(const HistoryEntry& row, WriteContext& context) {

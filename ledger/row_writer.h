@@ -32,7 +32,7 @@ class RowWriter {
   };
   struct Cluster {
     Statement put_host, put_agent, delete_agent, put_framework, delete_framework, delete_claim, delete_tasks,
-        put_evidence;
+        put_evidence, put_fence;
     Statement insert_reservation, insert_label, delete_reservations;
   };
   struct Storage {
@@ -42,7 +42,7 @@ class RowWriter {
     Statement update_mesos_operation, insert_mesos_operation;
   };
   struct Meta {
-    Statement update_view, update_mode, update_detach_storm, update_counters;
+    Statement update_view, update_mode, update_detach_storm, update_fence_stop, update_counters;
   };
   static Result<Hot> prepare_hot(Database& db);
   static Result<Cluster> prepare_cluster(Database& db);
@@ -70,12 +70,14 @@ class RowWriter {
   Status write(const DropMount& row, WriteContext& context);
   Status write(const Operation& row, WriteContext& context);
   Status write(const MesosOperation& row, WriteContext& context);
+  Status write(const Fence& row, WriteContext& context);
   Status write(const Evidence& row, WriteContext& context);
   Status write(const BlockedRow& row, WriteContext& context);
   Status write(const DropBlocked& row, WriteContext& context);
   Status write(const MesosView& row, WriteContext& context);
   Status write(const SetMode& row, WriteContext& context);
   Status write(const SetDetachStorm& row, WriteContext& context);
+  Status write(const SetFenceStop& row, WriteContext& context);
   Status write(const Counters& row, WriteContext& context);
   Status write(const HistoryEntry& row, WriteContext& context);
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "model/cluster.h"
+#include "model/fence.h"
 #include "model/ids.h"
 #include "model/instant.h"
 #include "model/mesos_operation.h"
@@ -102,6 +103,10 @@ struct SetMode {
   Mode mode = Mode::observe;
 };
 
+struct SetFenceStop {  // no host is fenced until a person says so: the guard has tripped, or it was ordered
+  bool stopped = false;
+};
+
 struct SetDetachStorm {
   bool stopped = false;  // the guard has tripped: nothing is detached until a person says so
 };
@@ -113,6 +118,7 @@ struct Counters {
   std::int64_t next_claim = 1;
   std::int64_t next_evidence = 1;
   std::int64_t next_generation = 1;
+  std::int64_t next_fence = 1;
   bool operator==(const Counters&) const = default;
 };
 
@@ -133,11 +139,11 @@ struct HistoryEntry {
   bool operator==(const HistoryEntry&) const = default;
 };
 
-using Change =
-    std::variant<TaskRow, TaskStateChange, EndTasksOfView, Claim, ClaimStateChange, DropClaim, Host, Agent,
-                 DropAgent, Framework, DropFramework, ReservationRecord, DropReservations, Pool, Volume,
-                 Attachment, DropAttachment, Mount, DropMount, Operation, MesosOperation, Evidence,
-                 BlockedRow, DropBlocked, MesosView, SetMode, SetDetachStorm, Counters, HistoryEntry>;
+using Change = std::variant<TaskRow, TaskStateChange, EndTasksOfView, Claim, ClaimStateChange, DropClaim,
+                            Host, Agent, DropAgent, Framework, DropFramework, ReservationRecord,
+                            DropReservations, Pool, Volume, Attachment, DropAttachment, Mount, DropMount,
+                            Operation, MesosOperation, Fence, Evidence, BlockedRow, DropBlocked, MesosView,
+                            SetMode, SetDetachStorm, SetFenceStop, Counters, HistoryEntry>;
 
 // One transaction. `sequence` is the newest committed one plus one; the ledger refuses any other (somebody
 // else wrote).

@@ -19,8 +19,10 @@ struct Host {
   std::string name;
   std::string boot_id;  // newest known; empty: no node side tells
   HoldState hold = HoldState::inherit;
-  bool quarantined = false;
+  bool quarantined = false;  // nothing is attached there
   std::string quarantine_reason;
+  FenceId quarantine_fence;  // that began it, and ends it if it never held; none: a person did
+  bool fence_held = false;   // a person said: no fence of it without a person
   bool operator==(const Host&) const = default;
 };
 
@@ -122,6 +124,10 @@ struct Claim {
 // "operator".
 EXTVOLD_ENUM(EvidenceKind, fenced, host_unmounted, host_rebooted, agent_clean, agent_gone, operator_)
 
+// How much it is worth. cooperative: it rests on the help of the host that it speaks of. assumed: an
+// operator's policy accepts weaker grounds.
+EXTVOLD_ENUM(EvidenceGrade, proven, cooperative, assumed)
+
 struct Evidence {
   EvidenceId id;
   EvidenceKind kind = EvidenceKind::agent_gone;
@@ -135,8 +141,9 @@ struct Evidence {
   WallTime request_sent_at;
   std::int64_t user_uid = -1;  // operator: the socket peer's uid
   std::string detail;          // what was seen, for people
-  bool assumption = false;     // accepted on weaker grounds by an operator's policy
-  std::string void_reason;     // empty: still counts
+  EvidenceGrade grade = EvidenceGrade::proven;
+  FenceId fence;            // fenced: it counts as long as this one holds
+  std::string void_reason;  // empty: still counts
   bool operator==(const Evidence&) const = default;
 };
 

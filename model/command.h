@@ -20,6 +20,7 @@ struct CreateVolume {
   std::int64_t iops = 0;
   std::string from;         // name of the volume to clone; empty: blank
   std::string mount_point;  // absolute; empty: only attached
+  std::string profile;      // [profiles.NAME]; empty: none
 };
 struct RemoveVolume {
   std::string name;
@@ -65,7 +66,12 @@ struct FenceConfirm {
   std::string typed_host;
   std::string reason;
 };
-struct FenceRelease {  // ends a quarantine
+struct FenceRelease {  // lifts its fences and ends its quarantine and its hold; empty: ends what `FenceHold`
+                       // began
+  std::string host;
+  std::string reason;
+};
+struct FenceHold {  // no fence of this host without a person; empty: of none
   std::string host;
   std::string reason;
 };
@@ -80,9 +86,9 @@ struct AskMesos {
 };
 struct ReconcileNow {};  // looks at everything at once; forgets backoffs
 
-using Order =
-    std::variant<CreateVolume, RemoveVolume, RestoreVolume, PurgeVolume, AttachVolume, DetachVolume,
-                 AdoptVolume, ForceFormat, Hold, Release, FenceConfirm, FenceRelease, AskMesos, ReconcileNow>;
+using Order = std::variant<CreateVolume, RemoveVolume, RestoreVolume, PurgeVolume, AttachVolume, DetachVolume,
+                           AdoptVolume, ForceFormat, Hold, Release, FenceConfirm, FenceRelease, FenceHold,
+                           AskMesos, ReconcileNow>;
 
 struct Command {
   std::int64_t request = 0;    // names the answer

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "model/fence.h"
 #include "model/ids.h"
 #include "model/instant.h"
 #include "model/mesos.h"
@@ -48,6 +49,36 @@ struct RetryView {
   bool operator==(const RetryView&) const = default;
 };
 
+// How long the conditions of a fence have held for one host of a volume (DESIGN.md section 10).
+struct FenceClock {
+  HostId host;
+  Duration ran;   // up to `since`
+  Instant since;  // it has run from then on; 0: it stands
+  bool operator==(const FenceClock&) const = default;
+
+  Duration elapsed(Instant now) const { return since.ns == 0 ? ran : ran + (now - since); }
+};
+
+// What a look at a fence said in this run.
+struct FenceView {
+  Instant checked_at;  // when the newest look was sent that showed it; 0: none did
+  Instant good_until;  // it may run out then, the margin taken off; kNever: it does not
+  std::string error;   // of the newest call or look; empty: none
+  bool operator==(const FenceView&) const = default;
+};
+
+// A rung that failed for a host: not again before `at`.
+struct FenceTry {
+  HostId host;
+  FenceRung rung = FenceRung::volume;
+  ProviderName provider;
+  VolumeId volume;
+  Instant at;
+  int failures = 0;
+  std::string why;
+  bool operator==(const FenceTry&) const = default;
+};
+
 // What its provider last said of one volume, and what the engine remembers about it.
 struct VolumeView {
   Instant sent_at;     // of the newest complete observation of it; 0: none in this run
@@ -57,10 +88,17 @@ struct VolumeView {
   TriState call_running = TriState::unknown;
   std::vector<AttachmentView> attachments;  // ordered by host
   std::vector<RetryView> retries;           // what failed since the last success or news
+  std::vector<FenceClock> clocks;           // ordered by host
   bool operator==(const VolumeView&) const = default;
 
   const AttachmentView* attachment(HostId host) const {
     for (const AttachmentView& one : attachments) {
+      if (one.host == host) return &one;
+    }
+    return nullptr;
+  }
+  const FenceClock* clock(HostId host) const {
+    for (const FenceClock& one : clocks) {
       if (one.host == host) return &one;
     }
     return nullptr;
@@ -96,11 +134,18 @@ struct Observed {
   std::map<AgentId, AgentView> agents;
   std::map<VolumeId, VolumeView> volumes;
   std::map<ProviderName, ProviderView> providers;
+  std::map<FenceId, FenceView> fences;
+  std::vector<FenceTry> fence_tries;
+  std::string leader_host;  // of the master that is subscribed to; empty: none
   bool operator==(const Observed&) const = default;
 
   const AgentView* agent(const AgentId& id) const {
     const auto it = agents.find(id);
     return it == agents.end() ? nullptr : &it->second;
+  }
+  const FenceView* fence(FenceId id) const {
+    const auto it = fences.find(id);
+    return it == fences.end() ? nullptr : &it->second;
   }
   const VolumeView* volume(VolumeId id) const {
     const auto it = volumes.find(id);

@@ -47,6 +47,22 @@ std::string describe(const MesosOperation& operation, const Snapshot& snapshot) 
       agent == nullptr || agent->hostname.empty() ? "" : fmt::format(" ({})", agent->hostname));
 }
 
+std::string describe(const Fence& fence, const Snapshot& snapshot) {
+  const std::string host = host_name(snapshot, fence.host);
+  switch (fence.rung) {
+    case FenceRung::volume:
+      return fmt::format("fence {} from volume {} (as {} at {})", host, volume_name(snapshot, fence.volume),
+                         fence.target, fence.provider.value);
+    case FenceRung::host:
+      return fmt::format("fence {} from everything at {} (as {})", host, fence.provider.value, fence.target);
+    case FenceRung::power:
+      return fmt::format("switch {} off", host);
+    case FenceRung::operator_:
+      break;
+  }
+  return {};
+}
+
 std::string to_text(const Plan& plan, const Snapshot& snapshot, Instant now) {
   std::string out;
   for (std::size_t i = 0; i < plan.operations.size(); ++i) {
@@ -54,6 +70,11 @@ std::string to_text(const Plan& plan, const Snapshot& snapshot, Instant now) {
     out += fmt::format("{} {} ({})", i + 1, describe(one.operation, snapshot), one.operation.cause);
     for (std::size_t k = 0; k < one.after.size(); ++k)
       out += fmt::format("{}{}", k == 0 ? " after " : ", ", one.after[k] + 1);
+    if (!one.waits_for.empty()) out += fmt::format(" waits for {}", one.waits_for);
+    out += '\n';
+  }
+  for (const PlannedFence& one : plan.fences) {
+    out += fmt::format("fence {} ({})", describe(one.fence, snapshot), one.fence.cause);
     if (!one.waits_for.empty()) out += fmt::format(" waits for {}", one.waits_for);
     out += '\n';
   }
@@ -67,7 +88,7 @@ std::string to_text(const Plan& plan, const Snapshot& snapshot, Instant now) {
     if (one.host) out += fmt::format(" on {}", host_name(snapshot, one.host));
     out += fmt::format(" [{}; {} must act]: {}\n", one.reason, to_text(one.owner), one.text);
   }
-  if (plan.operations.empty() && plan.mesos_operations.empty() && plan.blocked.empty())
+  if (plan.operations.empty() && plan.mesos_operations.empty() && plan.fences.empty() && plan.blocked.empty())
     out += "nothing to do\n";
   if (plan.next_look != kNever)
     out += fmt::format("next look in {} ms\n", (plan.next_look - now).ns / 1'000'000);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "model/change.h"
+#include "model/fence.h"
 #include "model/operation.h"
 
 namespace extvold {
@@ -19,6 +20,12 @@ struct PlannedOperation {
   bool operator==(const PlannedOperation&) const = default;
 };
 
+struct PlannedFence {
+  Fence fence;            // state recorded
+  std::string waits_for;  // empty: ready now
+  bool operator==(const PlannedFence&) const = default;
+};
+
 // A look that would settle something: which volume at its provider, or which agent's own API.
 struct ObserveWish {
   VolumeId volume;  // none: it is an agent
@@ -30,6 +37,7 @@ struct Plan {
   Sequence based_on;
   std::vector<PlannedOperation> operations;      // in order; dependencies come before
   std::vector<MesosOperation> mesos_operations;  // under way, ordered by agent
+  std::vector<PlannedFence> fences;              // ordered by volume, then host
   std::vector<BlockedRow> blocked;  // ordered by volume, then host; last those that name no volume of ours
   std::vector<ObserveWish> observe;
   Instant next_look = kNever;
@@ -42,6 +50,7 @@ std::string host_name(const Snapshot& snapshot, HostId host);
 // s".
 std::string describe(const Operation& operation, const Snapshot& snapshot);
 std::string describe(const MesosOperation& operation, const Snapshot& snapshot);
+std::string describe(const Fence& fence, const Snapshot& snapshot);
 std::string to_text(const Plan& plan, const Snapshot& snapshot, Instant now);
 
 }  // namespace extvold

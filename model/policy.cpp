@@ -2,6 +2,21 @@
 
 namespace extvold {
 
+const FencePolicy& Policy::fence_policy(const Volume& volume) const {
+  static const FencePolicy none;
+  const FencePolicy* found = &none;
+  int most = -1;
+  for (const FenceRule& rule : fences) {
+    const bool fits = (rule.provider.empty() || rule.provider == volume.pool.provider) &&
+                      (rule.profile.empty() || rule.profile == volume.profile);
+    const int names = (rule.profile.empty() ? 0 : 2) + (rule.provider.empty() ? 0 : 1);
+    if (!fits || names <= most) continue;
+    most = names;
+    found = &rule.policy;
+  }
+  return *found;
+}
+
 const ProviderInfo* Policy::provider(const ProviderName& name) const {
   for (const ProviderInfo& one : providers) {
     if (one.name == name) return &one;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "model/enum_text.h"
+#include "model/fence.h"
 #include "model/instant.h"
 #include "model/mesos_operation.h"
 #include "model/provider_info.h"
@@ -33,6 +34,25 @@ struct HostRule {
   HostBy by = HostBy::hostname;
   std::string attribute;  // its name
   bool operator==(const HostRule&) const = default;
+};
+
+// When and how a host is fenced that somebody else's claim waits for: [fence], or of one provider or profile.
+EXTVOLD_ENUM(FenceWhen, never, after)
+EXTVOLD_ENUM(TellMesos, nothing, deactivate_agent, mark_agent_gone)
+struct FencePolicy {
+  FenceWhen when = FenceWhen::never;
+  Duration after = minutes(10);  // how long its clock must have run
+  std::vector<FenceRung> ladder = {FenceRung::volume, FenceRung::host, FenceRung::power,
+                                   FenceRung::operator_};
+  bool accept_cooperative = false;            // a fence that rests on the host's own help counts
+  TellMesos tell_mesos = TellMesos::nothing;  // of its agents, once the fence is read back
+  bool operator==(const FencePolicy&) const = default;
+};
+struct FenceRule {
+  ProviderName provider;  // none: any
+  std::string profile;    // empty: any
+  FencePolicy policy;
+  bool operator==(const FenceRule&) const = default;
 };
 
 struct Policy {
@@ -76,6 +96,20 @@ struct Policy {
   int detach_storm_percent = 20;
   Duration detach_storm_window = seconds(600);
 
+  // The one that names most decides: a profile before a provider.
+  std::vector<FenceRule> fences;
+  std::vector<std::string> power_hosts;  // hosts that a [power.NAME] can switch off
+  std::vector<std::string> never_fence;  // host names and addresses: this machine, the masters, [fence] never
+  // More hosts to be fenced in the window than either, and a person is asked; one is always possible.
+  int fence_storm_max = 3;
+  int fence_storm_percent = 20;
+  Duration fence_storm_window = seconds(3600);
+  Duration fence_check = seconds(60);  // between two looks at a fence that holds
+  Duration fence_retry = seconds(60);  // after a rung failed
+  // What expires sooner than this permits no attach elsewhere; it is renewed at twice as much.
+  Duration fence_margin = seconds(30 * 24 * 3600);
+
+  const FencePolicy& fence_policy(const Volume& volume) const;
   const ProviderInfo* provider(const ProviderName& name) const;
   const DriverMapping* driver(std::string_view name) const;
 };

@@ -95,12 +95,14 @@ void Snapshot::apply(const Change& change) {
                  [this](const DropMount& row) { drop(row); },
                  [this](const Operation& row) { put(row); },
                  [this](const MesosOperation& row) { put(row); },
+                 [this](const Fence& row) { put(row); },
                  [this](const Evidence& row) { put(row); },
                  [this](const BlockedRow& row) { put(row); },
                  [this](const DropBlocked& row) { drop(row); },
                  [this](const MesosView& row) { view = row; },
                  [this](const SetMode& row) { mode = row.mode; },
                  [this](const SetDetachStorm& row) { detach_storm = row.stopped; },
+                 [this](const SetFenceStop& row) { fence_stop = row.stopped; },
                  [this](const Counters& row) { counters = row; },
              },
              change);
@@ -331,6 +333,21 @@ void Snapshot::put(const MesosOperation& operation) {
   mesos_operations_[operation.agent] = operation;
 }
 
+void Snapshot::put(const Fence& fence) {
+  Fence* known = find_value(fences_, fence.id);
+  EXTVOLD_CHECK(known == nullptr ? fence.state == FenceState::recorded || sequence.value == 0
+                                 : known->state == fence.state || fence_may_move(known->state, fence.state));
+  if (fence.state == FenceState::failed || fence.state == FenceState::lifted) {
+    fences_.erase(fence.id);
+    return;
+  }
+  if (is_under_way(fence.state)) {  // at most one of a host
+    for (const auto& [id, other] : fences_)
+      EXTVOLD_CHECK(id == fence.id || other.host != fence.host || !is_under_way(other.state));
+  }
+  fences_[fence.id] = fence;
+}
+
 void Snapshot::put(const Evidence& evidence) {
   VolumeEntry* entry = find_value(volumes_, evidence.volume);
   EXTVOLD_CHECK(entry != nullptr);
@@ -376,6 +393,15 @@ std::vector<const Agent*> Snapshot::agents_of_host(HostId host) const {
 
 const Claim* Snapshot::claim(ClaimId id) const { return find_value(claims_, id); }
 const Evidence* Snapshot::evidence(EvidenceId id) const { return find_value(evidence_, id); }
+const Fence* Snapshot::fence(FenceId id) const { return find_value(fences_, id); }
+
+std::vector<const Fence*> Snapshot::fences_of_host(HostId host) const {
+  std::vector<const Fence*> out;
+  for (const auto& [id, fence] : fences_) {
+    if (fence.host == host) out.push_back(&fence);
+  }
+  return out;
+}
 
 std::vector<const Claim*> Snapshot::claims_of_task(const FrameworkId& framework, const TaskId& task) const {
   std::vector<const Claim*> out;
@@ -438,10 +464,11 @@ bool same(const VolumeEntry& a, const VolumeEntry& b) {
 
 bool Snapshot::operator==(const Snapshot& other) const {
   return sequence == other.sequence && ledger == other.ledger && mode == other.mode &&
-         detach_storm == other.detach_storm && view == other.view && counters == other.counters &&
-         hosts_ == other.hosts_ && agents_ == other.agents_ && frameworks_ == other.frameworks_ &&
-         claims_ == other.claims_ && evidence_ == other.evidence_ && pools_ == other.pools_ &&
-         reservations_ == other.reservations_ && mesos_operations_ == other.mesos_operations_ &&
+         detach_storm == other.detach_storm && fence_stop == other.fence_stop && view == other.view &&
+         counters == other.counters && hosts_ == other.hosts_ && agents_ == other.agents_ &&
+         frameworks_ == other.frameworks_ && claims_ == other.claims_ && evidence_ == other.evidence_ &&
+         pools_ == other.pools_ && reservations_ == other.reservations_ &&
+         mesos_operations_ == other.mesos_operations_ && fences_ == other.fences_ &&
          std::equal(
              volumes_.begin(), volumes_.end(), other.volumes_.begin(), other.volumes_.end(),
              [](const auto& a, const auto& b) { return a.first == b.first && same(a.second, b.second); });

@@ -52,6 +52,7 @@ class Snapshot {
   LedgerIdentity ledger;
   Mode mode = Mode::observe;
   bool detach_storm = false;  // the guard has tripped; a person must release it
+  bool fence_stop = false;    // no host is fenced by itself until a person says so
   MesosView view;
   Counters counters;
 
@@ -65,7 +66,8 @@ class Snapshot {
   const std::map<AgentId, std::vector<ReservationRecord>>& reservations() const { return reservations_; }
   const std::map<AgentId, MesosOperation>& mesos_operations() const {
     return mesos_operations_;
-  }  // open ones
+  }                                                                   // open ones
+  const std::map<FenceId, Fence>& fences() const { return fences_; }  // neither failed nor lifted
 
   const VolumeEntry* volume(VolumeId id) const;
   const VolumeEntry* volume_by_name(std::string_view name) const;  // of volumes that are not removed
@@ -75,6 +77,8 @@ class Snapshot {
   const Agent* agent(const AgentId& id) const;
   const Claim* claim(ClaimId id) const;
   const Evidence* evidence(EvidenceId id) const;
+  const Fence* fence(FenceId id) const;
+  std::vector<const Fence*> fences_of_host(HostId host) const;  // ordered by id
   std::vector<const Claim*> claims_of_task(const FrameworkId& framework,
                                            const TaskId& task) const;     // ordered by id
   std::vector<const Claim*> claims_of_agent(const AgentId& agent) const;  // ordered by id
@@ -120,6 +124,7 @@ class Snapshot {
   void put(const Attachment& attachment);
   void put(const Operation& operation);
   void put(const MesosOperation& operation);
+  void put(const Fence& fence);
   void put(const Evidence& evidence);
   void put(const Volume& volume);
   void put(const Host& host);
@@ -153,6 +158,7 @@ class Snapshot {
   std::map<PoolName, Pool> pools_;
   std::map<AgentId, std::vector<ReservationRecord>> reservations_;
   std::map<AgentId, MesosOperation> mesos_operations_;
+  std::map<FenceId, Fence> fences_;
 };
 
 }  // namespace extvold

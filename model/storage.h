@@ -57,6 +57,7 @@ struct Volume {
   Filesystem filesystem = Filesystem::none;
   AccessMode access = AccessMode::rw;
   std::string mount_point;  // where a host is to mount it; empty: it is only attached
+  std::string profile;      // [profiles.NAME] of the configuration; empty: none
   VolumeOrigin origin = VolumeOrigin::created;
   VolumeState state = VolumeState::planned;
   FormatState format = FormatState::not_wanted;

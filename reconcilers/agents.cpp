@@ -11,13 +11,6 @@
 namespace extvold::reconcilers {
 namespace {
 
-// Of "10.0.0.1:5051" or "[::1]:5051"; empty of an empty one.
-std::string_view ip_of(std::string_view address) {
-  std::string_view ip = address.substr(0, address.rfind(':'));
-  if (ip.starts_with('[') && ip.ends_with(']')) ip = ip.substr(1, ip.size() - 2);
-  return ip;
-}
-
 std::string attributes_of(const AgentRecord& agent) {
   std::string out;
   for (const auto& [name, value] : agent.attributes) out += fmt::format("{}:{}\n", name, value);

@@ -198,7 +198,7 @@ Clearance clear_others(const VolumeLook& look, const Candidate& candidate, const
   const bool read_only = attaches_read_only(look.volume(), candidate.claim);
   for (const Attachment& one : look.entry.attachments) {
     if (one.host == candidate.host || !excludes(look.volume().access, one.read_only, read_only)) continue;
-    const bool released = is_released(look.entry, look.provider, one, result.evidence);
+    const bool released = is_released(look.look, look.entry, look.provider, one, result.evidence);
     const PlannedOperation* detach = out.detach_of(one.host);
     // What is proven needs no detach, but one that can be had comes first; and a provider that refuses a
     // second host by itself would refuse this one, whatever is proven.
@@ -269,6 +269,11 @@ void block_unknown(const VolumeLook& look, const Claim& claim, VolumePlan& out) 
 }
 
 }  // namespace
+
+bool may_be_attached_for(const VolumeLook& look, const Claim& claim) {
+  VolumePlan said;
+  return host_may(look, {claim.host, &claim}, said);
+}
 
 void reconcile_attach(const VolumeLook& look, VolumePlan& out) {
   // The common case first and without allocation: one attachment, wanted where it is, and nobody else wants

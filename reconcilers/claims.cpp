@@ -95,7 +95,7 @@ void Engine::prove_dead(const Claim& claim, EvidenceKind kind, std::string detai
     evidence.view_epoch = snapshot_.view.epoch;
     evidence.request_sent_at = sent_at;
     evidence.detail = std::move(detail);
-    evidence.assumption = assumption;
+    if (assumption) evidence.grade = EvidenceGrade::assumed;
     row.evidence = evidence.id;
     history({.kind = assumption ? "evidence.assumed" : "evidence.recorded",
              .volume = claim.volume,

@@ -2,6 +2,8 @@
 // (DESIGN.md sections 3 and 4).
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "reconcilers/reconcilers.h"
 
 namespace extvold::reconcilers {
@@ -118,7 +120,7 @@ bool leaves_it_to_plugin(const VolumeLook& look, const Attachment& attachment, V
     const DriverMapping* driver = look.look.policy.driver(claim->reference.driver);
     if (driver == nullptr || driver->attach_by != AttachBy::plugin) continue;
     EvidenceId evidence;
-    if (is_released_by_itself(look.entry, attachment, evidence)) return false;
+    if (is_released_by_itself(look.look, look.entry, attachment, evidence)) return false;
     const std::string host = host_name(look.look.snapshot, attachment.host);
     out.block(
         look.volume().id, attachment.host, "plugin_left_it", Owner::operator_,
@@ -158,8 +160,12 @@ bool is_permitted(const VolumeLook& look, const Attachment& attachment, const Ho
     block_for_evidence(look, attachment, *claims.not_dead, out);
     return false;
   }
-  const auto any = [](EvidenceKind) { return true; };
-  if (!claims.only_withdrawn && evidence_for(look.entry, attachment, any) == nullptr) {
+  const auto proves = [&](const Evidence* one) {
+    return one->host == attachment.host && one->attachment_generation == attachment.generation &&
+           in_force(look.look, *one);
+  };
+  if (!claims.only_withdrawn &&
+      std::none_of(look.entry.evidence.begin(), look.entry.evidence.end(), proves)) {
     out.block(volume.id, attachment.host, "evidence_void", Owner::extvold,
               fmt::format("volume {} stays at {}: what proved its users gone does not count any more",
                           volume.name, host_name(look.look.snapshot, attachment.host)));
@@ -206,10 +212,11 @@ void plan_one(const VolumeLook& look, const Attachment& attachment, VolumePlan& 
   planned.operation.evidence = claims.evidence;
   planned.operation.rule = claims.only_withdrawn ? "detach.order_withdrawn" : "detach.no_wanted_claim";
   const Evidence* ground = look.look.snapshot.evidence(claims.evidence);
-  planned.operation.cause = ground == nullptr ? std::string("its order was withdrawn")
-                                              : fmt::format("nothing wants it there; {}{}: {}",
-                                                            ground->assumption ? "assumption " : "",
-                                                            to_text(ground->kind), ground->detail);
+  planned.operation.cause = ground == nullptr
+                                ? std::string("its order was withdrawn")
+                                : fmt::format("nothing wants it there; {}{}: {}",
+                                              ground->grade == EvidenceGrade::assumed ? "assumption " : "",
+                                              to_text(ground->kind), ground->detail);
   planned.waits_for = order_or_pause(look, OperationKind::detach, attachment.host, out);
   const bool hurry = claims.only_withdrawn || wanted_elsewhere(look.entry, attachment.host);
   const Instant due = look.view->idle_since + look.look.policy.detach_linger;

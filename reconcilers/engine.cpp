@@ -34,6 +34,8 @@ std::vector<Effect> Engine::step(Now now, Input input) {
     on_result(std::move(ended->result), now);
   } else if (auto* answered = std::get_if<MesosCallEnded>(&input)) {
     on_result(answered->result, now);
+  } else if (auto* fenced = std::get_if<FenceCallEnded>(&input)) {
+    on_result(fenced->result, now);
   } else if (auto* command = std::get_if<CommandArrived>(&input)) {
     on_command(std::move(command->command), now);
   } else if (auto* changed = std::get_if<PolicyChanged>(&input)) {
@@ -79,6 +81,7 @@ void Engine::start(Now now) {
     observed_.volumes[id].acted_at = ended;
   }
   doubt_mesos_operations(now);
+  doubt_fences(now);
   resolve_again({}, now);  // drivers may be mapped otherwise than when they were seen
   interrupt_view("extvold was started", now);
   if (!policy_.has_master) {
@@ -192,7 +195,9 @@ void Engine::carry_out(const VolumeEntry& entry, VolumePlan& plan, Now now) {
       askers_[wish.agent].insert(id);
     }
   }
+  set_clocks(id, plan, now);
   update_blocked(entry, plan, now);
+  carry_out_fences(plan, now);
   if (!plan.operations.empty() && !stopping_) {
     const ProviderInfo* provider = policy_.provider(entry.volume.pool.provider);
     for (PlannedOperation& planned : plan.operations) {
@@ -315,6 +320,7 @@ void Engine::begin_calls(Sequence upto, Now now) {
     awaiting_.erase(awaiting_.begin());
     for (const auto& [operation, volume] : waiting.calls) begin_call(operation, volume, now);
     for (const auto& [operation, agent] : waiting.mesos_calls) begin_mesos_call(agent, operation, now);
+    for (const FenceId id : waiting.fences) begin_fence(id, now);
     for (Reply& reply : waiting.replies) effects_.emplace_back(std::move(reply));
   }
 }
@@ -324,7 +330,7 @@ void Engine::begin_call(const OperationId& id, VolumeId volume, Now now) {
   if (entry.open_operation == nullptr || entry.open_operation->id != id) return;
   Operation operation = *entry.open_operation;
   if (operation.state != OperationState::recorded) return;
-  if (!still_permitted(operation)) {
+  if (!still_permitted(operation, now)) {
     const Error why{Errc::conflict, "superseded: what permitted it changed before it was started"};
     if (operation.rule == kSettlesAttach) {
       leave_open(operation, why, now);
@@ -355,9 +361,10 @@ void Engine::begin_call(const OperationId& id, VolumeId volume, Now now) {
 
 // Evidence, claims, holds and the other hosts once more, now that the intent is durable and the call is about
 // to start.
-bool Engine::still_permitted(const Operation& operation) const {
+bool Engine::still_permitted(const Operation& operation, Now now) const {
   const VolumeEntry& entry = *snapshot_.volume(operation.volume);
-  const Look look{snapshot_, observed_, policy_, {}};
+  const Look look{snapshot_, observed_, policy_, now.at};
+  if (operation.host && fence_under_way(snapshot_, operation.host) != nullptr) return false;
   if (stopping_ || !standing_order(look, entry.volume, operation.host).empty()) return false;
   if (operation.evidence && snapshot_.evidence(operation.evidence) == nullptr) return false;
   switch (operation.kind) {
@@ -388,7 +395,7 @@ bool Engine::still_permitted(const Operation& operation) const {
                EvidenceId evidence;
                return one.host == operation.host ||
                       !excludes(entry.volume.access, one.read_only, read_only) ||
-                      is_released(entry, *provider, one, evidence);
+                      is_released(look, entry, *provider, one, evidence);
              });
     }
   }
@@ -558,6 +565,7 @@ void Engine::request_polls(Now now) {
     request_master_polls(now, next);
     request_agent_reads(now, next);
   }
+  if (!stopping_) request_fence_calls(now, next);
   for (const ProviderInfo& provider : policy_.providers) {
     PollState& poll = provider_polls_[provider.name];
     if (poll.asked || stopping_) continue;

@@ -165,7 +165,7 @@ class Engine {
   void supersede(Operation operation, Now now);
   void begin_calls(Sequence upto, Now now);
   void begin_call(const OperationId& id, VolumeId volume, Now now);
-  bool still_permitted(const Operation& operation) const;
+  bool still_permitted(const Operation& operation, Now now) const;
   void finish_step(Now now);
   void request_polls(Now now);
   void request_master_polls(Now now, Instant& next);
@@ -276,6 +276,42 @@ class Engine {
   void end_mesos_operation(MesosOperation operation, OperationState state, Error error, Now now);
   void history(const MesosOperation& operation, std::string_view what, std::string_view why);
 
+  // fences.cpp: what takes a host's access away, and gives it back
+  struct FenceWork;
+  void doubt_fences(Now now);
+  void carry_out_fences(VolumePlan& plan, Now now);
+  std::string work_under_way(const Fence& fence) const;
+  void record(Fence fence, Now now);
+  bool fence_storm_guard(const Fence& fence, Now now);
+  void begin_fence(FenceId id, Now now);
+  std::string why_not_fence(const Fence& fence) const;
+  void ask_fence(const Fence& fence, FenceAct act);
+  bool provider_is_there(const Fence& fence) const;
+  void request_fence_calls(Now now, Instant& next);
+  void on_result(const FenceResult& result, Now now);
+  void on_set(Fence fence, const FenceResult& result, Now now);
+  void on_check(Fence fence, const FenceResult& result, Now now);
+  void on_not_held(Fence fence, const FenceResult& result, Now now);
+  void on_switched_on(Fence fence, Now now);
+  void drop_clean_attachments(const Fence& fence);
+  void on_untold(Fence fence, const FenceResult& result, Now now);
+  void on_lift(Fence fence, const FenceResult& result, Now now);
+  Duration settle_time_of(const Fence& fence) const;
+  void hold_fence(Fence fence, const FenceResult& result, Now now);
+  void prove_fenced(const Fence& fence, Attachment attachment, WallTime sent_at, Now now);
+  void void_fence_evidence(const Fence& fence, const std::string& why);
+  void void_one(Evidence one, const std::string& why);
+  void tell_mesos(const Fence& fence, Now now);
+  void note_try(const Fence& fence, const std::string& why, Now now);
+  void end_fence(Fence fence, FenceState state, Error error, Now now);
+  void end_quarantine(HostId id, const std::string& why);
+  void touch_host(HostId host);
+  std::string why_not_clean(HostId host) const;
+  void lift_fences(HostId host, std::string why, std::int64_t user_uid, Now now);
+  void lift_where_clean(const ProviderObservation& observation, Now now);
+  void set_clocks(VolumeId id, const VolumePlan& plan, Now now);
+  void history(const Fence& fence, std::string_view what, std::string_view why);
+
   // settle.cpp: what providers say
   void on_observation(ProviderObservation observation, Now now);
   void on_result(OperationResult result, Now now);
@@ -314,8 +350,10 @@ class Engine {
   Result<std::string> obey(const Release& order, const Command& command, Now now);
   Result<std::string> obey(const FenceConfirm& order, const Command& command, Now now);
   Result<std::string> obey(const FenceRelease& order, const Command& command, Now now);
+  Result<std::string> obey(const FenceHold& order, const Command& command, Now now);
+  Result<std::string> resume_fencing(const FenceRelease& order, const Command& command, Now now);
   Result<std::string> obey(const ReconcileNow& order, const Command& command, Now now);
-  bool stands_against_others(const VolumeEntry& entry, const Attachment& attachment) const;
+  bool stands_against_others(const VolumeEntry& entry, const Attachment& attachment, Now now) const;
   Result<std::string> set_hold(const std::string& target, HoldState hold, const Command& command);
 
   Snapshot snapshot_;
@@ -336,6 +374,7 @@ class Engine {
   struct AwaitingCommit {
     std::vector<std::pair<OperationId, VolumeId>> calls;
     std::vector<std::pair<OperationId, AgentId>> mesos_calls;
+    std::vector<FenceId> fences;
     std::vector<Reply> replies;
   };
   std::map<Sequence, AwaitingCommit> awaiting_;
@@ -360,6 +399,21 @@ class Engine {
   };
   std::map<std::pair<ProviderName, Lane>, LaneState> lanes_;
   std::map<std::pair<VolumeId, HostId>, Instant> recent_detaches_;
+
+  // What is asked about a fence, and when next.
+  struct FenceWork {
+    bool calling = false;
+    bool set_again = false;  // it was lost, or runs out
+    bool lifted = false;     // it was asked to be taken back, and a look is to show that
+    int unknown_looks = 0;   // in a row
+    Instant due;
+    Instant call_ended_at;  // of the newest set or lift: only what was sent later tells what it did
+    Duration backoff;
+    WallTime renewed_for;  // the expiry that the newest look showed
+  };
+  std::map<FenceId, FenceWork> fence_work_;
+  std::map<HostId, Instant> recent_fences_;
+  Instant fence_guard_off_until_;  // a person said that so many are right
 
   // Polling: what was asked and not answered, when it may be asked again.
   struct PollState {

@@ -36,6 +36,7 @@ void Engine::on(SubscriptionOpened& event, Now now) {
   subscribed_ = true;
   snapshot_whole_ = false;
   view_opened_at_ = now.at;
+  observed_.leader_host = std::string(ip_of(event.master));
   MesosView view = snapshot_.view;
   ++view.epoch;
   view.master_id.clear();

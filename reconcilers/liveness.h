@@ -35,6 +35,7 @@ EXTVOLD_ENUM(Said,
              host_reported,      // a host, through its provider, about an attachment there
              attachment_found,   // a provider shows an attachment that no claim explains
              ground_accepted,    // the configuration's `accept`, after its time
+             fence_held,         // a look shows that a fence of its host holds
              person_confirmed)   // `extvold fence confirm HOST`
 
 EXTVOLD_ENUM(StateClass, any, alive, unreachable, untold, terminal, dropped, gone_by_operator)

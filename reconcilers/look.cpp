@@ -8,6 +8,8 @@ namespace extvold::reconcilers {
 
 void VolumePlan::clear() {
   operations.clear();
+  fences.clear();
+  clocks.clear();
   blocked.clear();
   observe.clear();
   next_look = kNever;
@@ -98,6 +100,12 @@ std::string claim_text(const Snapshot& snapshot, const Claim& claim) {
   return {};
 }
 
+std::string_view ip_of(std::string_view address) {
+  std::string_view ip = address.substr(0, address.rfind(':'));
+  if (ip.starts_with('[') && ip.ends_with(']')) ip = ip.substr(1, ip.size() - 2);
+  return ip;
+}
+
 bool may_be_attached_there(const VolumeEntry& entry, const VolumeView& view, HostId host) {
   return std::any_of(view.attachments.begin(), view.attachments.end(), [&](const AttachmentView& one) {
     const Attachment* row = entry.attachment(one.host);
@@ -152,8 +160,7 @@ bool excludes(AccessMode access, bool read_only, bool other_read_only) {
 }
 
 const AgentId* unread_agent_on(const Look& look, const VolumeEntry& entry, const Attachment& attachment) {
-  if (!look.policy.has_master || evidence_for(entry, attachment, permits_attach_elsewhere) != nullptr)
-    return nullptr;
+  if (!look.policy.has_master || strong_evidence(look, entry, attachment) != nullptr) return nullptr;
   const auto whole = [&](const AgentId& id) {
     const AgentView* view = look.observed.agent(id);
     return view != nullptr && view->complete();
@@ -169,23 +176,76 @@ const AgentId* unread_agent_on(const Look& look, const VolumeEntry& entry, const
   return nullptr;
 }
 
-bool is_released_by_itself(const VolumeEntry& entry, const Attachment& attachment, EvidenceId& evidence) {
-  const auto by_itself = [](EvidenceKind kind) {
-    return kind == EvidenceKind::fenced || kind == EvidenceKind::operator_;
-  };
-  const Evidence* proof = evidence_for(entry, attachment, by_itself);
-  if (proof != nullptr) evidence = proof->id;
-  return proof != nullptr;
+bool in_force(const Look& look, const Evidence& evidence) {
+  if (evidence.kind != EvidenceKind::fenced) return true;
+  const Fence* fence = look.snapshot.fence(evidence.fence);
+  const FenceView* view = look.observed.fence(evidence.fence);
+  const VolumeEntry* entry = look.snapshot.volume(evidence.volume);
+  if (fence == nullptr || fence->state != FenceState::held || view == nullptr || entry == nullptr)
+    return false;
+  if (view->checked_at.ns == 0 || view->good_until <= look.now) return false;
+  return evidence.grade != EvidenceGrade::cooperative ||
+         look.policy.fence_policy(entry->volume).accept_cooperative;
 }
 
-bool is_released(const VolumeEntry& entry, const ProviderInfo& provider, const Attachment& attachment,
-                 EvidenceId& evidence) {
-  if (is_released_by_itself(entry, attachment, evidence)) return true;
+const Evidence* strong_evidence(const Look& look, const VolumeEntry& entry, const Attachment& attachment) {
+  for (const Evidence* one : entry.evidence) {
+    if (one->host == attachment.host && one->attachment_generation == attachment.generation &&
+        permits_attach_elsewhere(one->kind) && in_force(look, *one))
+      return one;
+  }
+  return nullptr;
+}
+
+bool is_released_by_itself(const Look& look, const VolumeEntry& entry, const Attachment& attachment,
+                           EvidenceId& evidence) {
+  const auto by_itself = [&](const Evidence& one) {
+    if (one.kind == EvidenceKind::operator_) return true;
+    return one.kind == EvidenceKind::fenced && in_force(look, one) &&
+           look.snapshot.fence(one.fence)->rung != FenceRung::power;
+  };
+  for (const Evidence* one : entry.evidence) {
+    if (one->host != attachment.host || one->attachment_generation != attachment.generation ||
+        !by_itself(*one))
+      continue;
+    evidence = one->id;
+    return true;
+  }
+  return false;
+}
+
+bool is_released(const Look& look, const VolumeEntry& entry, const ProviderInfo& provider,
+                 const Attachment& attachment, EvidenceId& evidence) {
+  if (is_released_by_itself(look, entry, attachment, evidence)) return true;
   if (attachment.state != AttachmentState::detached || !attachment.read_back) return false;
   if (provider.capabilities.detach_enforced) return true;
-  if (const Evidence* strong = evidence_for(entry, attachment, permits_attach_elsewhere)) {
+  if (const Evidence* strong = strong_evidence(look, entry, attachment)) {
     evidence = strong->id;
     return true;
+  }
+  return false;
+}
+
+const Fence* fence_under_way(const Snapshot& snapshot, HostId host) {
+  for (const auto& [id, fence] : snapshot.fences()) {
+    if (fence.host == host && is_under_way(fence.state)) return &fence;
+  }
+  return nullptr;
+}
+
+// Of one volume only what was there before it: a later one is not what it took away.
+bool covers(const Fence& fence, const VolumeEntry& entry, const Attachment& attachment) {
+  if (attachment.host != fence.host) return false;
+  switch (fence.rung) {
+    case FenceRung::volume:
+      return entry.volume.id == fence.volume && attachment.host_identity == fence.target &&
+             attachment.generation < fence.generation;
+    case FenceRung::host:
+      return entry.volume.pool.provider == fence.provider && attachment.host_identity == fence.target;
+    case FenceRung::power:
+      return true;
+    case FenceRung::operator_:
+      break;
   }
   return false;
 }

@@ -23,8 +23,17 @@ struct Look {
   Instant now;
 };
 
+// Whether the conditions of a fence hold now for a host that has the volume. A host that none of these names:
+// its clock begins anew.
+struct ClockWish {
+  HostId host;
+  bool runs = false;  // else it stands, and goes on from there
+};
+
 struct VolumePlan {
   std::vector<PlannedOperation> operations;  // generation and id are given when the plan is put together
+  std::vector<PlannedFence> fences;          // the same
+  std::vector<ClockWish> clocks;
   std::vector<BlockedRow> blocked;
   std::vector<ObserveWish> observe;
   Instant next_look = kNever;
@@ -54,6 +63,9 @@ std::string standing_order(const Look& look, const Volume& volume, HostId host);
 // The same for one kind of call there; or the pause after its failure, which it says as blocked. What failed
 // waits before it is tried again, and holds up nothing else; the engine ends the pause when there is news.
 std::string order_or_pause(const VolumeLook& look, OperationKind kind, HostId host, VolumePlan& out);
+
+// Of "10.0.0.1:5051" or "[::1]:5051"; empty of an empty one.
+std::string_view ip_of(std::string_view address);
 
 // "task pg.1 of marathon", "the format host", "an operator's order", ...
 std::string claim_text(const Snapshot& snapshot, const Claim& claim);
@@ -87,12 +99,23 @@ constexpr bool shows_attach_not_made(const Capabilities& can) {
 // again, or its own API not read since. None: the host's part of the view is whole, or what is proven of the
 // attachment does not rest on it.
 const AgentId* unread_agent_on(const Look& look, const VolumeEntry& entry, const Attachment& attachment);
-// Fenced, or covered by an operator's word, which needs no detach beside it.
-bool is_released_by_itself(const VolumeEntry& entry, const Attachment& attachment, EvidenceId& evidence);
+// Whether it counts now. Of `fenced` only while a look of this run showed that the fence holds, it does not
+// run out soon, and the policy takes a fence that rests on the host's help.
+bool in_force(const Look& look, const Evidence& evidence);
+// What permits an attach elsewhere, and is in force.
+const Evidence* strong_evidence(const Look& look, const VolumeEntry& entry, const Attachment& attachment);
+// Fenced by its provider, or covered by an operator's word, which needs no detach beside it. A host that was
+// switched off comes back with whatever is still attached to it: that needs one.
+bool is_released_by_itself(const Look& look, const VolumeEntry& entry, const Attachment& attachment,
+                           EvidenceId& evidence);
 // Nothing about this attachment stands against another host any more: DESIGN.md section 4, (i) to (iv).
 // `evidence`: what says so, if it takes any.
-bool is_released(const VolumeEntry& entry, const ProviderInfo& provider, const Attachment& attachment,
-                 EvidenceId& evidence);
+bool is_released(const Look& look, const VolumeEntry& entry, const ProviderInfo& provider,
+                 const Attachment& attachment, EvidenceId& evidence);
+// The fence of that host that is under way: nothing else of what it has there may begin. None: there is none.
+const Fence* fence_under_way(const Snapshot& snapshot, HostId host);
+// Whether a fence takes the host's access through this attachment away.
+bool covers(const Fence& fence, const VolumeEntry& entry, const Attachment& attachment);
 
 // A claim that its own holder gave up: our format, an operator's order. A restored ledger doubts that too.
 constexpr bool is_withdrawn(const Claim& claim) {

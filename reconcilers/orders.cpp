@@ -425,11 +425,12 @@ Result<std::string> Engine::obey(const Release& order, const Command& command, N
 }
 
 // Not detached; or detached at a provider where that keeps nobody from writing, and nothing else proves it.
-bool Engine::stands_against_others(const VolumeEntry& entry, const Attachment& attachment) const {
+bool Engine::stands_against_others(const VolumeEntry& entry, const Attachment& attachment, Now now) const {
   if (attachment.state != AttachmentState::detached) return true;
   const ProviderInfo* provider = policy_.provider(entry.volume.pool.provider);
   EvidenceId evidence;
-  return provider == nullptr || !is_released(entry, *provider, attachment, evidence);
+  return provider == nullptr ||
+         !is_released({snapshot_, observed_, policy_, now.at}, entry, *provider, attachment, evidence);
 }
 
 // A person answers for it: covers exactly the attachments that are open on the host at this moment.
@@ -450,7 +451,7 @@ Result<std::string> Engine::obey(const FenceConfirm& order, const Command& comma
   int covered = 0;
   for (const auto& [id, entry] : snapshot_.volumes()) {
     const Attachment* attachment = entry.attachment(host.id);
-    if (attachment == nullptr || !stands_against_others(entry, *attachment)) continue;
+    if (attachment == nullptr || !stands_against_others(entry, *attachment, now)) continue;
     Evidence evidence;
     evidence.id = {snapshot_.counters.next_evidence++};
     counters_used_ = true;
@@ -495,30 +496,72 @@ Result<std::string> Engine::obey(const FenceConfirm& order, const Command& comma
       order.host, covered, order.host);
 }
 
-Result<std::string> Engine::obey(const FenceRelease& order, const Command& command, Now) {
+Result<std::string> Engine::obey(const FenceRelease& order, const Command& command, Now now) {
+  if (order.host.empty()) return resume_fencing(order, command, now);
   const Host* found = snapshot_.host_by_name(order.host);
   if (found == nullptr) return fail(Errc::not_found, "no host {}", order.host);
-  if (!found->quarantined) return fmt::format("host {} is not quarantined", order.host);
+  const bool standing = !snapshot_.fences_of_host(found->id).empty();
+  if (!found->quarantined && !found->fence_held && !standing)
+    return fmt::format("host {} is neither quarantined nor held", order.host);
   if (order.reason.empty())
     return fail(Errc::invalid, "host {} is not released: a reason is needed (--reason)", order.host);
-  for (const auto& [id, entry] : snapshot_.volumes()) {
-    const Attachment* attachment = entry.attachment(found->id);
-    if (attachment != nullptr && attachment->state != AttachmentState::detached) {
-      return fail(Errc::conflict, "host {} is not released: volume {} is still {} there", order.host,
-                  entry.volume.name, to_text(attachment->state));
-    }
-  }
+  if (const std::string why = why_not_clean(found->id); !why.empty())
+    return fail(Errc::conflict, "host {} is not released: {}", order.host, why);
   Host row = *found;
-  row.quarantined = false;
-  row.quarantine_reason.clear();
-  history({.kind = "host.released",
+  row.fence_held = false;
+  if (standing) {
+    row.quarantine_fence = snapshot_.fences_of_host(row.id).back()->id;  // it ends with the last of them
+  } else {
+    row.quarantined = false;
+    row.quarantine_reason.clear();
+    row.quarantine_fence = {};
+  }
+  history({.kind = standing ? "host.releasing" : "host.released",
            .host = row.id,
            .rule = "operator",
            .text = order.reason,
            .user_uid = command.user_uid});
+  const HostId id = row.id;
   change(std::move(row));
+  lift_fences(id, fmt::format("uid {} released the host: {}", command.user_uid, order.reason),
+              command.user_uid, now);
   touch_all();
-  return fmt::format("host {} may have volumes again", order.host);
+  return standing ? fmt::format(
+                        "the fences of host {} are lifted, one by one; it may have volumes again when "
+                        "each is read back (`extvold fence show {}`)",
+                        order.host, order.host)
+                  : fmt::format("host {} may have volumes again", order.host);
+}
+
+// What a person or the guard stopped goes on; the guard does not stop it again for as long as its window.
+Result<std::string> Engine::resume_fencing(const FenceRelease& order, const Command& command, Now now) {
+  if (order.reason.empty())
+    return fail(Errc::invalid, "fencing is not released: a reason is needed (--reason)");
+  fence_guard_off_until_ = now.at + policy_.fence_storm_window;
+  recent_fences_.clear();
+  history({.kind = "fence.resumed", .rule = "operator", .text = order.reason, .user_uid = command.user_uid});
+  change(SetFenceStop{false});
+  touch_all();
+  return std::string("hosts may be fenced again, save those that are held by name");
+}
+
+Result<std::string> Engine::obey(const FenceHold& order, const Command& command, Now) {
+  const Host* found = order.host.empty() ? nullptr : snapshot_.host_by_name(order.host);
+  if (found == nullptr && !order.host.empty()) return fail(Errc::not_found, "no host {}", order.host);
+  history({.kind = "fence.stopped",
+           .host = found == nullptr ? HostId{} : found->id,
+           .rule = "operator",
+           .text = order.reason.empty() ? "a person ordered it" : order.reason,
+           .user_uid = command.user_uid});
+  touch_all();
+  if (found == nullptr) {
+    change(SetFenceStop{true});
+    return std::string("no host is fenced until `extvold fence release --all`");
+  }
+  Host row = *found;
+  row.fence_held = true;
+  change(std::move(row));
+  return fmt::format("host {} is not fenced until `extvold fence release {}`", order.host, order.host);
 }
 
 Result<std::string> Engine::obey(const ReconcileNow&, const Command& command, Now now) {

@@ -19,7 +19,13 @@ void plan_volume(const Look& look, const VolumeEntry& entry, VolumePlan& out) {
     return;
   }
   const VolumeLook volume_look{look, entry, *provider, look.observed.volume(entry.volume.id)};
-  if (reconcile_open_operation(volume_look, out)) return;
+  if (reconcile_open_operation(volume_look, out)) {
+    // What nobody can tell about the first host is no reason not to fence it.
+    const Operation& open = *entry.open_operation;
+    if (open.state == OperationState::uncertain && open.host) reconcile_fence(volume_look, out);
+    return;
+  }
+  if (waits_for_fence(volume_look, out)) return;
   if (reconcile_provision(volume_look, out)) return;
   reconcile_detach(volume_look, out);
   reconcile_format(volume_look, out);
@@ -47,6 +53,13 @@ void give_identity(PlannedOperation& planned, const LedgerIdentity& ledger, std:
   operation.generation = {ledger.incarnation, generation_counter};
   operation.id =
       operation_id(ledger.id, operation.kind, operation.volume, operation.host, operation.generation);
+}
+
+void give_identity(Fence& fence, const LedgerIdentity& ledger, FenceId id, std::int64_t generation_counter) {
+  fence.id = id;
+  fence.state = FenceState::recorded;
+  fence.generation = {ledger.incarnation, generation_counter};
+  fence.key = fence_key(ledger.id, fence.rung, fence.host, fence.generation);
 }
 
 namespace {
@@ -82,6 +95,7 @@ Plan plan(const Snapshot& snapshot, const Observed& observed, Instant now, const
   Plan out;
   out.based_on = snapshot.sequence;
   std::int64_t generation = snapshot.counters.next_generation;
+  std::int64_t next_fence = snapshot.counters.next_fence;
   VolumePlan one;
   for (const auto& [id, entry] : snapshot.volumes()) {
     one.clear();
@@ -91,6 +105,14 @@ Plan plan(const Snapshot& snapshot, const Observed& observed, Instant now, const
       give_identity(planned, snapshot.ledger, generation++);
       for (std::size_t& index : planned.after) index += base;
       out.operations.push_back(std::move(planned));
+    }
+    for (PlannedFence& planned : one.fences) {
+      const bool said = std::any_of(out.fences.begin(), out.fences.end(), [&](const PlannedFence& other) {
+        return other.fence.host == planned.fence.host;
+      });
+      if (said) continue;  // one at a time
+      give_identity(planned.fence, snapshot.ledger, {next_fence++}, generation++);
+      out.fences.push_back(std::move(planned));
     }
     std::sort(one.blocked.begin(), one.blocked.end(),
               [](const BlockedRow& a, const BlockedRow& b) { return a.host < b.host; });

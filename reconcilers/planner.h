@@ -10,6 +10,7 @@ namespace extvold::reconcilers {
 Plan plan(const Snapshot& snapshot, const Observed& observed, Instant now, const Policy& policy);
 
 // Gives a planned operation its generation and id: what the engine does when it records it.
+void give_identity(Fence& fence, const LedgerIdentity& ledger, FenceId id, std::int64_t generation_counter);
 void give_identity(PlannedOperation& planned, const LedgerIdentity& ledger, std::int64_t generation_counter);
 
 enum class Lane : std::uint8_t { attach, detach };

@@ -9,6 +9,9 @@ namespace extvold::reconcilers {
 // An operation that is open: nothing else may touch the volume; says what would settle it. True: stop here.
 bool reconcile_open_operation(const VolumeLook& look, VolumePlan& out);
 
+// While a host is being fenced nothing begins with what it has. True: stop here.
+bool waits_for_fence(const VolumeLook& look, VolumePlan& out);
+
 // planned → created; removing → removed. True: stop here (the volume is not available).
 bool reconcile_provision(const VolumeLook& look, VolumePlan& out);
 
@@ -19,12 +22,17 @@ bool may_detach(const VolumeLook& look, const Attachment& attachment);
 
 // A claim that is wanted and live, on a host that may have the volume.
 void reconcile_attach(const VolumeLook& look, VolumePlan& out);
+// Whether nothing of its own stands against its host's having it: what others have of it apart.
+bool may_be_attached_for(const VolumeLook& look, const Claim& claim);
 
 // mkfs, at most once in a volume's life, on the format host.
 void reconcile_format(const VolumeLook& look, VolumePlan& out);
 
-// Where a wanted claim waits for a host whose claim is unknown: says who must act. Fences nothing yet.
+// Where a wanted claim waits for a host that may still write: the next rung of the ladder if policy and clock
+// say so, else who must act.
 void reconcile_fence(const VolumeLook& look, VolumePlan& out);
+// Why that host is not to be fenced for this claim any more, as the plan judges it. Empty: it is.
+std::string why_not_fenced(const VolumeLook& look, const Claim& claim, const Attachment& held);
 
 // Attachments and volumes that nothing explains. Reports only.
 void reconcile_orphan(const VolumeLook& look, VolumePlan& out);

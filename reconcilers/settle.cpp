@@ -113,6 +113,7 @@ void Engine::on_observation(ProviderObservation observation, Now now) {
     row.boot_id = one.boot_id;
     change(std::move(row));
   }
+  lift_where_clean(observation, now);
   std::map<std::string_view, const ObservedVolume*> by_key;
   std::erase_if(foreign_, [&](const auto& one) { return one.first.first == observation.provider; });
   for (const ObservedVolume& one : observation.volumes) {
@@ -362,6 +363,7 @@ void Engine::settle_attachments(const VolumeEntry& entry, const ObservedVolume* 
       row.boot_id.clear();
       counters_used_ = true;
       void_evidence(entry, there.host, /*keep_fenced=*/false, "the volume was found attached there again");
+      for (const Fence* fence : snapshot_.fences_of_host(there.host)) fence_work_[fence->id].due = now.at;
     }
     row.read_back = false;
     if (one != nullptr) {

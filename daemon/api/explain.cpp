@@ -90,7 +90,7 @@ void add_grounds(const World& world, const VolumeEntry& entry, Json& notes) {
     const std::string who = claim_text(world.snapshot, *claim);
     if (claim->wanted && is_of_mesos(claim->kind) && !claim->reference.read_only) ++writers[claim->host];
     const Evidence* evidence = world.snapshot.evidence(claim->evidence);
-    if (evidence != nullptr && evidence->assumption)
+    if (evidence != nullptr && evidence->grade == EvidenceGrade::assumed)
       notes.push_back(fmt::format("that {} is gone is an assumption which the configuration accepts: {}", who,
                                   evidence->detail));
     const DriverMapping* driver = world.policy.driver(claim->reference.driver);

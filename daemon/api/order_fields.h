@@ -7,7 +7,7 @@
 
 namespace extvold::daemon::record {
 
-EXTVOLD_FIELDS(CreateVolume, name, pool, size_mb, filesystem, access, iops, from, mount_point);
+EXTVOLD_FIELDS(CreateVolume, name, pool, size_mb, filesystem, access, iops, from, mount_point, profile);
 EXTVOLD_FIELDS(RemoveVolume, name, typed_name);
 EXTVOLD_FIELDS(RestoreVolume, name);
 EXTVOLD_FIELDS(PurgeVolume, name, typed_name, now);
@@ -19,6 +19,7 @@ EXTVOLD_FIELDS(Hold, target);
 EXTVOLD_FIELDS(Release, target);
 EXTVOLD_FIELDS(FenceConfirm, host, typed_host, reason);
 EXTVOLD_FIELDS(FenceRelease, host, reason);
+EXTVOLD_FIELDS(FenceHold, host, reason);
 EXTVOLD_FIELDS(AskMesos, kind, agent, typed, reason, request, dry_run);
 
 }  // namespace extvold::daemon::record

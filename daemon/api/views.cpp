@@ -34,7 +34,8 @@ Json uid_or_null(std::int64_t uid) { return uid < 0 ? Json(nullptr) : Json(uid);
 Json evidence_view(const Evidence& evidence) {
   return {{"kind", word(evidence.kind)},
           {"detail", evidence.detail},
-          {"assumption", evidence.assumption},
+          {"grade", to_text(evidence.grade)},
+          {"fence", evidence.fence ? Json(evidence.fence.value) : Json(nullptr)},
           {"permits_attach_elsewhere", reconcilers::permits_attach_elsewhere(evidence.kind)},
           {"taken_at", time_or_null(evidence.request_sent_at)},
           {"view_epoch", evidence.view_epoch},

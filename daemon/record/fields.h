@@ -91,8 +91,8 @@ namespace extvold::daemon::record {
 // ---- rows of the ledger
 EXTVOLD_FIELDS(LedgerIdentity, id, incarnation);
 EXTVOLD_FIELDS(MesosView, epoch, master_id, elected_time, master_version);
-EXTVOLD_FIELDS(Counters, next_host, next_volume, next_claim, next_evidence, next_generation);
-EXTVOLD_FIELDS(Host, id, name, boot_id, hold, quarantined, quarantine_reason);
+EXTVOLD_FIELDS(Counters, next_host, next_volume, next_claim, next_evidence, next_generation, next_fence);
+EXTVOLD_FIELDS(Host, id, name, boot_id, hold, quarantined, quarantine_reason, quarantine_fence, fence_held);
 EXTVOLD_FIELDS(AgentFact, source, since);
 EXTVOLD_FIELDS(Agent, id, host, hostname, address, version, state, active, deactivated, drain_state,
                resources_hash, attributes, maintenance, maintenance_start, state_fact, drain_fact,
@@ -102,7 +102,7 @@ EXTVOLD_FIELDS(ReservationRecord, agent, role, resource, persistence_id, contain
                amount_milli, labels);
 EXTVOLD_FIELDS(Pool, name, capacity_mb, free_mb, iops, observed_at);
 EXTVOLD_FIELDS(Volume, id, name, key, provider_ref, pool, size_mb, iops, filesystem, access, mount_point,
-               origin, state, format, hold, source, created_generation, created_at, purge_after);
+               profile, origin, state, format, hold, source, created_generation, created_at, purge_after);
 EXTVOLD_FIELDS(Attachment, volume, host, state, origin, generation, read_only, mounted, device, host_identity,
                boot_id, read_back, changed_at);
 EXTVOLD_FIELDS(Mount, volume, host, path);
@@ -111,13 +111,15 @@ EXTVOLD_FIELDS(Claim, id, volume, host, agent, framework, task, executor, contai
                evidence, first_seen_sequence, user_uid, last_event_at, listed_in_view, listed_alive, kind,
                unresolved, containerizer, task_state, wanted, liveness);
 EXTVOLD_FIELDS(Evidence, id, kind, volume, host, attachment_generation, agent, claim, container, view_epoch,
-               request_sent_at, user_uid, detail, assumption, void_reason);
+               request_sent_at, user_uid, detail, grade, fence, void_reason);
 EXTVOLD_FIELDS(Operation, id, kind, state, outcome, volume, host, generation, attempt, claim, evidence, rule,
                cause, error_code, error, recorded_at, ended_at, call_ended_at);
 EXTVOLD_FIELDS(MesosRequest, role, resource, amount_milli, principal, labels, persistence_id, container_path,
                grace_seconds, mark_gone, before_milli);
 EXTVOLD_FIELDS(MesosOperation, id, kind, state, outcome, agent, generation, request, user_uid, reason,
                error_code, error, recorded_at, ended_at, call_ended_at);
+EXTVOLD_FIELDS(Fence, id, key, rung, state, host, provider, volume, target, generation, cooperative, claim,
+               cause, seen, error_code, error, user_uid, recorded_at, held_at, ended_at, expires_at);
 EXTVOLD_FIELDS(BlockedRow, volume, host, reason, owner, text, since, next_look);
 
 // ---- what was seen in a run
@@ -125,10 +127,15 @@ EXTVOLD_FIELDS(AgentView, registered, added_at, api_read_sent_at, api_error, reg
                destroy_errors);
 EXTVOLD_FIELDS(AttachmentView, host, mounted, open);
 EXTVOLD_FIELDS(RetryView, kind, host, at, failures);
-EXTVOLD_FIELDS(VolumeView, sent_at, acted_at, idle_since, present, call_running, attachments, retries);
+EXTVOLD_FIELDS(FenceClock, host, ran, since);
+EXTVOLD_FIELDS(VolumeView, sent_at, acted_at, idle_since, present, call_running, attachments, retries,
+               clocks);
+EXTVOLD_FIELDS(FenceView, checked_at, good_until, error);
+EXTVOLD_FIELDS(FenceTry, host, rung, provider, volume, at, failures, why);
 EXTVOLD_FIELDS(ProviderView, listed_at, why_incomplete, volumes_listed);
 EXTVOLD_FIELDS(MasterCallView, answered_at, failed_at, failures, error);
-EXTVOLD_FIELDS(Observed, view_complete, view_incomplete_why, master_calls, agents, volumes, providers);
+EXTVOLD_FIELDS(Observed, view_complete, view_incomplete_why, master_calls, agents, volumes, providers, fences,
+               fence_tries, leader_host);
 
 // ---- what the configuration decides
 EXTVOLD_FIELDS(Capabilities, create, attach_to_named_host, list_attachments, detach_enforced,
@@ -138,14 +145,19 @@ EXTVOLD_FIELDS(ProviderInfo, name, capabilities, pools, reach_all, format_host, 
                size_min_mb, calls_max);
 EXTVOLD_FIELDS(DriverMapping, driver, provider, attach_by, accept_executor_terminal_after);
 EXTVOLD_FIELDS(HostRule, by, attribute);
+EXTVOLD_FIELDS(FencePolicy, when, after, ladder, accept_cooperative, tell_mesos);
+EXTVOLD_FIELDS(FenceRule, provider, profile, policy);
 EXTVOLD_FIELDS(Policy, providers, drivers, observe_only, has_master, host_by, agents_use_linux_launcher,
                agents_api_unfiltered, mesos_calls, detach_linger, agent_poll_min, agent_poll_max, master_poll,
                master_poll_min, provider_list, observation_age_max, audit, retry_min, retry_max,
-               operation_deadline, detach_storm_max, detach_storm_percent, detach_storm_window);
+               operation_deadline, detach_storm_max, detach_storm_percent, detach_storm_window, fences,
+               power_hosts, never_fence, fence_storm_max, fence_storm_percent, fence_storm_window,
+               fence_check, fence_retry, fence_margin);
 
 // ---- the plan
 EXTVOLD_FIELDS(PlannedOperation, operation, after, waits_for);
 EXTVOLD_FIELDS(ObserveWish, volume, agent);
-EXTVOLD_FIELDS(Plan, based_on, operations, mesos_operations, blocked, observe, next_look);
+EXTVOLD_FIELDS(PlannedFence, fence, waits_for);
+EXTVOLD_FIELDS(Plan, based_on, operations, mesos_operations, fences, blocked, observe, next_look);
 
 }  // namespace extvold::daemon::record

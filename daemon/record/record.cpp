@@ -18,6 +18,7 @@ struct Rows {
   LedgerIdentity ledger;
   Mode mode = Mode::observe;
   bool detach_storm = false;
+  bool fence_stop = false;
   MesosView view;
   Counters counters;
   std::vector<Host> hosts;
@@ -32,14 +33,15 @@ struct Rows {
   std::vector<Claim> claims;
   std::vector<Operation> operations;             // of each volume the open one, and the newest that failed
   std::vector<MesosOperation> mesos_operations;  // open ones
+  std::vector<Fence> fences;                     // that did not end
   std::vector<BlockedRow> blocked;
 };
 
 }  // namespace
 
-EXTVOLD_FIELDS(Rows, sequence, ledger, mode, detach_storm, view, counters, hosts, agents, frameworks,
-               reservations, pools, volumes, attachments, mounts, evidence, claims, operations,
-               mesos_operations, blocked);
+EXTVOLD_FIELDS(Rows, sequence, ledger, mode, detach_storm, fence_stop, view, counters, hosts, agents,
+               frameworks, reservations, pools, volumes, attachments, mounts, evidence, claims, operations,
+               mesos_operations, fences, blocked);
 
 namespace {
 
@@ -49,6 +51,7 @@ Rows rows_of(const Snapshot& snapshot) {
   rows.ledger = snapshot.ledger;
   rows.mode = snapshot.mode;
   rows.detach_storm = snapshot.detach_storm;
+  rows.fence_stop = snapshot.fence_stop;
   rows.view = snapshot.view;
   rows.counters = snapshot.counters;
   for (const auto& [id, row] : snapshot.hosts()) rows.hosts.push_back(row);
@@ -60,6 +63,7 @@ Rows rows_of(const Snapshot& snapshot) {
   for (const auto& [id, row] : snapshot.claims()) rows.claims.push_back(row);
   for (const auto& [id, row] : snapshot.evidence()) rows.evidence.push_back(row);
   for (const auto& [agent, row] : snapshot.mesos_operations()) rows.mesos_operations.push_back(row);
+  for (const auto& [id, row] : snapshot.fences()) rows.fences.push_back(row);
   for (const auto& [id, entry] : snapshot.volumes()) {
     rows.volumes.push_back(entry.volume);
     rows.attachments.insert(rows.attachments.end(), entry.attachments.begin(), entry.attachments.end());
@@ -100,6 +104,7 @@ class RowChecker {
     }
     for (const Operation& one : rows.operations) TRY(operation(one));
     for (const MesosOperation& one : rows.mesos_operations) TRY(mesos_operation(one));
+    for (const Fence& one : rows.fences) TRY(fence(one));
     for (const BlockedRow& one : rows.blocked) TRY(known(one.volume, one.host, "blocked"));
     return {};
   }
@@ -143,6 +148,18 @@ class RowChecker {
     return fail(Errc::invalid, "mesos_operations: agent {} has two open ones", one.agent.value);
   }
 
+  Status fence(const Fence& one) {
+    TRY(number(one.id.value, "fence", one.cause));
+    if (!hosts_.contains(one.host) || (one.volume && !volumes_.contains(one.volume)))
+      return fail(Errc::invalid, "fences: {} names a host or a volume that is not there", one.id.value);
+    if (one.state == FenceState::failed || one.state == FenceState::lifted)
+      return fail(Errc::invalid, "fences: {} has ended; only those that may stand belong to a snapshot",
+                  one.id.value);
+    if (!is_under_way(one.state) || fenced_.insert(one.host).second) return {};
+    return fail(Errc::invalid, "fences: host {} has two that are under way", one.host.value);
+  }
+
+  std::set<HostId> fenced_;
   std::set<HostId> hosts_;
   std::set<std::string> host_names_;
   std::set<VolumeId> volumes_;
@@ -203,11 +220,13 @@ Result<Snapshot> snapshot_from_json(const Json& json) {
   put(rows.claims);
   put(rows.operations);
   put(rows.mesos_operations);
+  put(rows.fences);
   put(rows.blocked);
   out.sequence = rows.sequence;
   out.ledger = rows.ledger;
   out.mode = rows.mode;
   out.detach_storm = rows.detach_storm;
+  out.fence_stop = rows.fence_stop;
   out.view = rows.view;
   out.counters = rows.counters;
   return out;

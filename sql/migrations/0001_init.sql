@@ -19,6 +19,8 @@ CREATE TABLE ledger_meta (
   mode TEXT NOT NULL CHECK (mode IN ('observe', 'active')),
   -- 1: too many detaches at once, none more until a person says so
   detach_storm INTEGER NOT NULL CHECK (detach_storm IN (0, 1)),
+  -- 1: no host is fenced by itself until a person says so
+  fence_stop INTEGER NOT NULL CHECK (fence_stop IN (0, 1)),
   sequence INTEGER NOT NULL CHECK (sequence >= 0),
   committed_at INTEGER NOT NULL,
   next_host INTEGER NOT NULL CHECK (next_host >= 1),
@@ -26,6 +28,7 @@ CREATE TABLE ledger_meta (
   next_claim INTEGER NOT NULL CHECK (next_claim >= 1),
   next_evidence INTEGER NOT NULL CHECK (next_evidence >= 1),
   next_generation INTEGER NOT NULL CHECK (next_generation >= 1),
+  next_fence INTEGER NOT NULL CHECK (next_fence >= 1),
   view_epoch INTEGER NOT NULL,
   view_master_id TEXT NOT NULL,
   view_elected_time TEXT NOT NULL,
@@ -56,7 +59,10 @@ CREATE TABLE hosts (
   boot_id TEXT NOT NULL,
   hold TEXT NOT NULL CHECK (hold IN ('inherit', 'held', 'released')),
   quarantined INTEGER NOT NULL CHECK (quarantined IN (0, 1)),
-  quarantine_reason TEXT NOT NULL
+  quarantine_reason TEXT NOT NULL,
+  quarantine_fence INTEGER,  -- that began it; a fence may be forgotten before the host is
+  fence_held INTEGER NOT NULL CHECK (fence_held IN (0, 1)),
+  CHECK (quarantined = 1 OR (quarantine_reason = '' AND quarantine_fence IS NULL))
 ) STRICT;
 
 CREATE TABLE agents (
@@ -161,6 +167,7 @@ CREATE TABLE volumes (
   filesystem TEXT NOT NULL CHECK (filesystem IN ('none', 'ext4', 'xfs')),
   access TEXT NOT NULL CHECK (access IN ('rw', 'ro', 'shared')),
   mount_point TEXT NOT NULL,
+  profile TEXT NOT NULL,
   origin TEXT NOT NULL CHECK (origin IN ('created', 'adopted', 'cloned')),
   state TEXT NOT NULL CHECK (state IN ('planned', 'available', 'trashed', 'removing', 'removed', 'lost')),
   format TEXT NOT NULL CHECK (format IN ('not_wanted', 'wanted', 'intended', 'formatted', 'refused')),
@@ -213,12 +220,15 @@ CREATE TABLE evidence (
   request_sent_at INTEGER NOT NULL,
   user_uid INTEGER NOT NULL,
   detail TEXT NOT NULL,
-  assumption INTEGER NOT NULL CHECK (assumption IN (0, 1)),
+  grade TEXT NOT NULL CHECK (grade IN ('proven', 'cooperative', 'assumed')),
+  fence INTEGER REFERENCES fences (id) DEFERRABLE INITIALLY DEFERRED,
   void_reason TEXT NOT NULL,
   recorded_sequence INTEGER NOT NULL,
   void_sequence INTEGER,
-  CHECK ((void_reason = '') = (void_sequence IS NULL))
+  CHECK ((void_reason = '') = (void_sequence IS NULL)),
+  CHECK (kind = 'fenced' OR fence IS NULL)
 ) STRICT;
+CREATE INDEX evidence_by_fence ON evidence (fence) WHERE fence IS NOT NULL;
 CREATE INDEX evidence_that_counts ON evidence (volume, host) WHERE void_reason = '';
 CREATE INDEX evidence_that_is_void ON evidence (request_sent_at) WHERE void_reason <> '';  -- for retention
 
@@ -357,6 +367,58 @@ BEGIN
   SELECT RAISE(ABORT, 'an operation may not move from its state to that one');
 END;
 
+-- Acts that take a host's access away. One row an act, from its intent to the look that shows it taken back.
+-- At most one of a host is under way: open_host is set exactly then, and unique. `target` is the identity that
+-- was recorded when attaching; what is attached to whom the evidence of a fence says.
+CREATE TABLE fences (
+  id INTEGER PRIMARY KEY,
+  key TEXT NOT NULL UNIQUE,
+  rung TEXT NOT NULL CHECK (rung IN ('volume', 'host', 'power')),
+  state TEXT NOT NULL CHECK (
+    state IN ('recorded', 'issued', 'uncertain', 'held', 'failed', 'lifting', 'lifted')),
+  host INTEGER NOT NULL REFERENCES hosts (id) DEFERRABLE INITIALLY DEFERRED,
+  provider TEXT NOT NULL,
+  volume INTEGER REFERENCES volumes (id),
+  target TEXT NOT NULL CHECK (target <> ''),
+  incarnation INTEGER NOT NULL,
+  counter INTEGER NOT NULL CHECK (counter >= 1),
+  cooperative INTEGER NOT NULL CHECK (cooperative IN (0, 1)),
+  claim INTEGER,
+  cause TEXT NOT NULL,
+  seen TEXT NOT NULL,
+  error_code TEXT NOT NULL CHECK (
+    error_code IN ('invalid', 'not_found', 'conflict', 'permission', 'exhausted', 'unavailable', 'busy',
+                   'uncertain', 'corrupt', 'internal')),
+  error TEXT NOT NULL,
+  user_uid INTEGER NOT NULL,
+  recorded_at INTEGER NOT NULL,
+  held_at INTEGER NOT NULL,
+  ended_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  open_host INTEGER,
+  CHECK ((rung = 'volume') = (volume IS NOT NULL)),
+  CHECK ((rung = 'power') = (provider = '')),
+  CHECK (open_host IS CASE WHEN state IN ('recorded', 'issued') THEN host END),
+  CHECK ((ended_at <> 0) = (state IN ('failed', 'lifted'))),
+  CHECK (state <> 'held' OR held_at <> 0)
+) STRICT;
+CREATE UNIQUE INDEX fences_open ON fences (open_host) WHERE open_host IS NOT NULL;
+CREATE INDEX fences_standing ON fences (host) WHERE ended_at = 0;
+CREATE INDEX fences_by_end ON fences (ended_at) WHERE ended_at <> 0;  -- for retention
+
+CREATE TRIGGER fences_move BEFORE UPDATE OF state ON fences
+WHEN OLD.state <> NEW.state AND NOT CASE OLD.state
+    WHEN 'recorded' THEN NEW.state IN ('issued', 'uncertain', 'failed')
+    WHEN 'issued' THEN NEW.state IN ('uncertain', 'held', 'failed')
+    WHEN 'uncertain' THEN NEW.state NOT IN ('recorded', 'lifted')
+    WHEN 'held' THEN NEW.state NOT IN ('recorded', 'lifted')
+    WHEN 'lifting' THEN NEW.state = 'lifted'
+    ELSE 0
+  END
+BEGIN
+  SELECT RAISE(ABORT, 'a fence may not move from its state to that one');
+END;
+
 -- A volume that is not as desired and about which nothing is under way. host 0: the volume itself.
 CREATE TABLE blocks (
   volume INTEGER NOT NULL REFERENCES volumes (id),
@@ -402,6 +464,7 @@ CREATE TRIGGER history_is_kept BEFORE DELETE ON history
 WHEN OLD.number > (SELECT history_pruned FROM ledger_meta)
   OR EXISTS (SELECT 1 FROM operations WHERE id = OLD.operation)
   OR EXISTS (SELECT 1 FROM mesos_operations WHERE id = OLD.operation)
+  OR EXISTS (SELECT 1 FROM fences WHERE key = OLD.operation)
   OR EXISTS (SELECT 1 FROM evidence WHERE id = OLD.evidence)
   OR EXISTS (SELECT 1 FROM claims WHERE id = OLD.claim)
 BEGIN

@@ -4,6 +4,7 @@ DROP VIEW IF EXISTS agent_status;
 DROP VIEW IF EXISTS attachment_status;
 DROP VIEW IF EXISTS blocked;
 DROP VIEW IF EXISTS claim_status;
+DROP VIEW IF EXISTS fence_status;
 DROP VIEW IF EXISTS host_status;
 DROP VIEW IF EXISTS mesos_operations_status;
 DROP VIEW IF EXISTS open_operations;

@@ -16,8 +16,9 @@ SELECT
   a.host_identity AS host_identity,
   a.boot_id AS boot_id,
   a.read_back AS read_back,
-  (SELECT group_concat(e.kind || CASE e.assumption WHEN 1 THEN ' (assumed)' ELSE '' END, ', ') FROM (
-    SELECT kind, assumption FROM evidence
+  (SELECT group_concat(
+    e.kind || CASE e.grade WHEN 'proven' THEN '' ELSE ' (' || e.grade || ')' END, ', ') FROM (
+    SELECT kind, grade FROM evidence
     WHERE volume = a.volume AND host = a.host AND void_reason = ''
       AND incarnation = a.incarnation AND counter = a.counter ORDER BY id) AS e) AS evidence,
   strftime('%Y-%m-%dT%H:%M:%SZ', a.changed_at / 1000000000, 'unixepoch') AS changed_at,

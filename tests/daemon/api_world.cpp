@@ -58,8 +58,8 @@ Batch cluster() {
   Batch batch;
   batch.at = kThen;
   const auto put = [&](Change change) { batch.changes.push_back(std::move(change)); };
-  put(Host{{1}, "a1", "boot-1", HoldState::inherit, false, ""});
-  put(Host{{2}, "a2", "", HoldState::held, false, ""});
+  put(Host{{1}, "a1", "boot-1", HoldState::inherit, false, "", {}, false});
+  put(Host{{2}, "a2", "", HoldState::held, false, "", {}, false});
   put(agent("S1", 1, "a1", AgentState::absent));
   put(agent("S2", 2, "a2", AgentState::registered));
   put(Framework{FrameworkId("F1"), "marathon", "", true, true, true, false});

@@ -72,8 +72,8 @@ def released(ledger, earlier, later):
     if evidence is None:
         yield f"{where}: its detach {last['id']} names no evidence"
         return
-    if evidence["kind"] not in PERMITS_DETACH or evidence["assumption"]:
-        yield f"{where}: {evidence['kind']} (assumption: {evidence['assumption']}) permits no detach"
+    if evidence["kind"] not in PERMITS_DETACH or evidence["grade"] != "proven":
+        yield f"{where}: {evidence['kind']} ({evidence['grade']}) permits no detach"
     if (evidence["volume"], evidence["host"]) != (earlier["volume"], earlier["host"]):
         yield f"{where}: evidence {evidence['id']} speaks of something else"
     if (evidence["incarnation"], evidence["counter"]) != (earlier["incarnation"], earlier["counter"]):

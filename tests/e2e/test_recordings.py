@@ -112,7 +112,7 @@ class Recordings(EndToEnd):
             "evidence that came too late": "UPDATE evidence SET recorded_sequence = 1000000 WHERE id = " + evidence,
             "evidence that was void": "UPDATE evidence SET void_reason = 'x', void_sequence = recorded_sequence "
                                       "WHERE id = " + evidence,
-            "an assumption": "UPDATE evidence SET assumption = 1 WHERE id = " + evidence,
+            "an assumption": "UPDATE evidence SET grade = 'assumed' WHERE id = " + evidence,
             "an attach without an intent": "DELETE FROM history WHERE kind = 'operation.recorded' AND operation = "
                                            f"(SELECT id FROM operations WHERE number = {attach})",
         }

@@ -135,6 +135,23 @@ Operation sample_operation(const std::string& id, OperationKind kind, std::int64
   return o;
 }
 
+Fence sample_fence(std::int64_t id, FenceState state, std::int64_t host, const std::string& target) {
+  Fence f;
+  f.id = {id};
+  f.key = OperationId(fmt::format("op-fence-{}", id));
+  f.rung = FenceRung::host;
+  f.state = state;
+  f.host = {host};
+  f.provider = sample_volume(1).pool.provider;
+  f.target = target;
+  f.generation = {1, 1000 + id};
+  f.cause = "a task waits";
+  f.recorded_at = kNow;
+  f.held_at = kNow;
+  if (state == FenceState::failed || state == FenceState::lifted) f.ended_at = kNow;
+  return f;
+}
+
 Evidence sample_evidence(std::int64_t id, EvidenceKind kind, std::int64_t volume, std::int64_t host,
                          std::int64_t counter) {
   Evidence e;
@@ -148,7 +165,7 @@ Evidence sample_evidence(std::int64_t id, EvidenceKind kind, std::int64_t volume
   return e;
 }
 
-Counters sample_counters() { return {100, 100, 100'000, 100'000, 1'000'000}; }
+Counters sample_counters() { return {100, 100, 100'000, 100'000, 1'000'000, 100}; }
 
 std::vector<Change> sample_state() {
   Operation attach = sample_operation("op-a", OperationKind::attach, 1, 1, 1);

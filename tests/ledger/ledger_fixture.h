@@ -57,6 +57,7 @@ Attachment sample_attachment(std::int64_t volume, std::int64_t host, AttachmentS
 Claim sample_claim(std::int64_t id, std::int64_t volume, std::int64_t host);
 Operation sample_operation(const std::string& id, OperationKind kind, std::int64_t volume, std::int64_t host,
                            std::int64_t counter);
+Fence sample_fence(std::int64_t id, FenceState state, std::int64_t host, const std::string& target);
 Evidence sample_evidence(std::int64_t id, EvidenceKind kind, std::int64_t volume, std::int64_t host,
                          std::int64_t counter);
 Counters sample_counters();  // above everything that the samples use
@@ -69,7 +70,7 @@ struct ChangeSeed {
   int kind = 0;  // below kChangeKinds
   std::uint64_t bits = 0;
 };
-inline constexpr int kChangeKinds = 27;
+inline constexpr int kChangeKinds = 28;
 std::optional<Change> make_change(const ChangeSeed& seed, const Snapshot& state);
 
 // A copy by way of the changes that made it is not at hand, so: the snapshot that `batches` make, from

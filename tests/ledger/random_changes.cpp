@@ -122,9 +122,18 @@ std::optional<Change> claim_state(Draw& draw, const Snapshot& state) {
 
 Change host(Draw& draw) {
   const std::int64_t id = draw.below(3) + 1;
-  return Host{{id},        fmt::format("host{}{}", id, draw.coin() ? "" : "b"),
-              draw.text(), draw.any<HoldState>(),
-              draw.coin(), draw.text()};
+  Host h;
+  h.id = {id};
+  h.name = fmt::format("host{}{}", id, draw.coin() ? "" : "b");
+  h.boot_id = draw.text();
+  h.hold = draw.any<HoldState>();
+  h.quarantined = draw.coin();
+  if (h.quarantined) {
+    h.quarantine_reason = draw.text();
+    h.quarantine_fence = {draw.below(4)};
+  }
+  h.fence_held = draw.coin();
+  return h;
 }
 
 Change agent(Draw& draw, const Snapshot& state) {
@@ -276,6 +285,7 @@ std::optional<Change> evidence(Draw& draw, const Snapshot& state) {
   Evidence e;
   e.id = {draw.below(6) + 1};
   e.kind = draw.any<EvidenceKind>();
+  if (e.kind == EvidenceKind::fenced) e.fence = draw.key_of(state.fences());
   // A row keeps its volume while it counts, as the snapshot keeps it in that volume's entry.
   const Evidence* const old = state.evidence(e.id);
   e.volume = old == nullptr ? draw.key_of(state.volumes()) : old->volume;
@@ -288,9 +298,42 @@ std::optional<Change> evidence(Draw& draw, const Snapshot& state) {
   e.request_sent_at = draw.time();
   e.user_uid = draw.number();
   e.detail = draw.text();
-  e.assumption = draw.coin();
+  e.grade = draw.any<EvidenceGrade>();
   e.void_reason = draw.coin() ? "" : "void: " + draw.text();
   return e;
+}
+
+std::optional<Change> fence(Draw& draw, const Snapshot& state) {
+  if (state.hosts().empty()) return std::nullopt;
+  if (draw.below(3) > 0 && !state.fences().empty()) {
+    Fence f = state.fences().at(draw.key_of(state.fences()));
+    const auto to = draw.any<FenceState>();
+    if (is_under_way(to) && !is_under_way(f.state)) return std::nullopt;  // another one may be
+    if (to != f.state && !fence_may_move(f.state, to)) return std::nullopt;
+    f.state = to;
+    f.seen = draw.text();
+    f.held_at = {1 + draw.below(1000)};
+    f.ended_at = to == FenceState::failed || to == FenceState::lifted ? WallTime{1} : WallTime{};
+    f.expires_at = draw.time();
+    return f;
+  }
+  Fence f;
+  f.id = {draw.below(1'000'000'000) + 1};  // one that has ended does not come back
+  f.key = OperationId(fmt::format("op-fence-{}", f.id.value));
+  f.rung = draw.coin() ? FenceRung::power : FenceRung::host;
+  f.provider = f.rung == FenceRung::power ? ProviderName{} : ProviderName("p~1");
+  f.host = draw.key_of(state.hosts());
+  for (const Fence* other : state.fences_of_host(f.host)) {
+    if (is_under_way(other->state)) return std::nullopt;
+  }
+  f.target = "target" + draw.text();
+  f.generation = draw.generation();
+  f.generation.counter += 1;
+  f.cooperative = draw.coin();
+  f.claim = {draw.below(5)};
+  f.cause = draw.text();
+  f.recorded_at = draw.time();
+  return f;
 }
 
 std::optional<Change> block(Draw& draw, const Snapshot& state) {
@@ -397,9 +440,12 @@ std::optional<Change> make_change(const ChangeSeed& seed, const Snapshot& state)
     case 25:
       if (draw.coin()) return mesos_operation(draw, state);
       if (draw.coin()) return SetDetachStorm{draw.coin()};
+      if (draw.coin()) return SetFenceStop{draw.coin()};
       if (draw.coin()) return SetMode{draw.any<Mode>()};
-      return Counters{draw.below(9) + 1, draw.below(9) + 1, draw.below(9) + 1, draw.below(9) + 1,
-                      draw.below(9) + 1};
+      return Counters{draw.below(9) + 1, draw.below(9) + 1, draw.below(9) + 1,
+                      draw.below(9) + 1, draw.below(9) + 1, draw.below(9) + 1};
+    case 26:
+      return fence(draw, state);
     default:
       return history(draw);
   }

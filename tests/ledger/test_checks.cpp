@@ -30,6 +30,20 @@ Operation done(Operation o) {
   return o;
 }
 
+Host quarantined(std::int64_t id) {
+  Host h = sample_host(id);
+  h.quarantined = true;
+  h.quarantine_reason = "fence 1";
+  h.quarantine_fence = {1};
+  return h;
+}
+
+Evidence fenced(std::int64_t host, std::int64_t counter) {
+  Evidence e = sample_evidence(1, EvidenceKind::fenced, 1, host, counter);
+  e.fence = {1};
+  return e;
+}
+
 // On top of sample_state(): volume 1 is attached to host 1, generation 1.1.
 std::vector<Violation> violations() {
   return {
@@ -58,7 +72,7 @@ std::vector<Violation> violations() {
        }},
       {"attach_needs_release",  // evidence of another generation
        [](Ledger& l) {
-         commit(l, {sample_evidence(1, EvidenceKind::fenced, 1, 1, 7), open_attach(1, 2, 20)});
+         commit(l, {sample_evidence(1, EvidenceKind::operator_, 1, 1, 7), open_attach(1, 2, 20)});
        }},
       {"attach_needs_release",  // void when the intent was recorded
        [](Ledger& l) {
@@ -69,7 +83,7 @@ std::vector<Violation> violations() {
       {"attach_needs_release",  // evidence that came after the intent
        [](Ledger& l) {
          commit(l, {open_attach(1, 2, 2)});
-         commit(l, {sample_evidence(1, EvidenceKind::fenced, 1, 1, 1)});
+         commit(l, {sample_evidence(1, EvidenceKind::operator_, 1, 1, 1)});
        }},
       {"attach_needs_release",  // evidence that permits a detach, not this
        [](Ledger& l) {
@@ -99,21 +113,43 @@ std::vector<Violation> violations() {
          a.read_back = false;
          commit(l, {a});
        }},
-      {"evidence_fits", [](Ledger& l) { commit(l, {sample_evidence(1, EvidenceKind::fenced, 1, 1, 9)}); }},
+      {"evidence_fits", [](Ledger& l) { commit(l, {sample_evidence(1, EvidenceKind::operator_, 1, 1, 9)}); }},
       {"evidence_fits",
        [](Ledger& l) {
-         Evidence e = sample_evidence(1, EvidenceKind::fenced, 1, 2, 0);
+         Evidence e = sample_evidence(1, EvidenceKind::operator_, 1, 2, 0);
          e.claim = {1};  // is on host 1
          commit(l, {e});
        }},
       {"evidence_fits",
        [](Ledger& l) {
-         Evidence e = sample_evidence(1, EvidenceKind::fenced, 1, 2, 0);
+         Evidence e = sample_evidence(1, EvidenceKind::operator_, 1, 2, 0);
          e.claim = {999'999};
          commit(l, {e});
        }},
       {"evidence_fits",
-       [](Ledger& l) { commit(l, {sample_evidence(1, EvidenceKind::fenced, 1, 2, 5'000'000)}); }},
+       [](Ledger& l) { commit(l, {sample_evidence(1, EvidenceKind::operator_, 1, 2, 5'000'000)}); }},
+      {"fenced_means_held",  // names none
+       [](Ledger& l) { commit(l, {sample_evidence(1, EvidenceKind::fenced, 1, 1, 1)}); }},
+      {"fenced_means_held",  // it does not hold
+       [](Ledger& l) {
+         commit(l, {quarantined(1), sample_fence(1, FenceState::uncertain, 1, "node-1"), fenced(1, 1)});
+       }},
+      {"fenced_means_held",  // of another host
+       [](Ledger& l) {
+         commit(l, {quarantined(2), sample_fence(1, FenceState::held, 2, "node-1"), fenced(1, 1)});
+       }},
+      {"fenced_means_held",  // names another identity than the one that was recorded when attaching
+       [](Ledger& l) {
+         commit(l, {quarantined(1), sample_fence(1, FenceState::held, 1, "node-9"), fenced(1, 1)});
+       }},
+      {"fenced_means_held",  // does not say that it rests on the host's help
+       [](Ledger& l) {
+         Fence f = sample_fence(1, FenceState::held, 1, "node-1");
+         f.cooperative = true;
+         commit(l, {quarantined(1), f, fenced(1, 1)});
+       }},
+      {"fenced_host_is_quarantined",
+       [](Ledger& l) { commit(l, {sample_fence(1, FenceState::held, 1, "node-1")}); }},
       {"evidence_exists",
        [](Ledger& l) {
          Claim c = sample_claim(1, 1, 1);
@@ -185,7 +221,7 @@ std::vector<Violation> violations() {
        }},
       {"numbers_were_handed_out",
        [](Ledger& l) {
-         commit(l, {Counters{100, 2, 100, 100, 100}});
+         commit(l, {Counters{100, 2, 100, 100, 100, 100}});
        }},
       {"history_in_order",
        [](Ledger& l) {
@@ -271,7 +307,7 @@ TEST_CASE("A single-writer volume moves to another host without a finding once i
     return open + findings_text(*ledger, CheckDepth::full);
   };
   CHECK(moved_with({sample_attachment(1, 1, AttachmentState::detached, 1)}) == "");
-  CHECK(moved_with({sample_evidence(1, EvidenceKind::fenced, 1, 1, 1)}) == "");
+  CHECK(moved_with({sample_evidence(1, EvidenceKind::operator_, 1, 1, 1)}) == "");
   CHECK(moved_with({sample_evidence(1, EvidenceKind::operator_, 1, 1, 1)}) == "");
 }
 
@@ -313,7 +349,7 @@ TEST_CASE("Constraints refuse what no transaction may leave behind") {
   CHECK(raw_sql(*ledger, "DELETE FROM volumes WHERE id = 1") == SQLITE_CONSTRAINT_FOREIGNKEY);
   CHECK(
       raw_sql(*ledger,
-              "INSERT INTO ledger_meta SELECT 2, id, 1, mode, 0, 1, 1, 1, 1, 1, 1, 1, 1, '', '', '', 0, 0, 0 "
+              "INSERT INTO ledger_meta SELECT 2, id, 1, mode, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, '', '', '', 0, 0, 0 "
               "FROM ledger_meta") == SQLITE_CONSTRAINT_CHECK);
   // Two volumes of one name, of which neither is removed.
   Volume twin = sample_volume(3);

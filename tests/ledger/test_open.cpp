@@ -361,7 +361,7 @@ TEST_CASE("Rows that refer to what somebody deleted are damage, not a bug") {
   {
     const auto ledger = open_ledger(path);
     commit(*ledger, sample_state());
-    commit(*ledger, {sample_evidence(1, EvidenceKind::fenced, 1, 1, 1), Mount{{1}, {1}, "/mnt"},
+    commit(*ledger, {sample_evidence(1, EvidenceKind::operator_, 1, 1, 1), Mount{{1}, {1}, "/mnt"},
                      BlockedRow{{1}, {}, "r", Owner::extvold, "t", {}, {}},
                      sample_operation("op-open", OperationKind::detach, 1, 1, 1)});
   }
@@ -459,7 +459,7 @@ TEST_CASE("A copied ledger begins a new incarnation and observes") {
     released.hold = HoldState::released;
     Host released_host = sample_host(1);
     released_host.hold = HoldState::released;
-    commit(*ledger, {SetMode{Mode::active}, sample_evidence(1, EvidenceKind::fenced, 1, 1, 1), released,
+    commit(*ledger, {SetMode{Mode::active}, sample_evidence(1, EvidenceKind::operator_, 1, 1, 1), released,
                      released_host});
   }
   copy_ledger(path, dir / "b/ledger.db");

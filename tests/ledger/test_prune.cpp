@@ -76,11 +76,11 @@ TEST_CASE(
   commit_at(*ledger, 1,
             sample_state());  // op-a made the attachment that stands; its history names it and claim 1
   Evidence counts = sample_evidence(1, EvidenceKind::agent_gone, 1, 1, 1);
-  Evidence of_generation = sample_evidence(2, EvidenceKind::fenced, 1, 1, 1);
+  Evidence of_generation = sample_evidence(2, EvidenceKind::operator_, 1, 1, 1);
   of_generation.void_reason = "over";
-  Evidence named = sample_evidence(3, EvidenceKind::fenced, 2, 2, 77);
+  Evidence named = sample_evidence(3, EvidenceKind::operator_, 2, 2, 77);
   named.void_reason = "over";
-  Evidence nobody_needs = sample_evidence(4, EvidenceKind::fenced, 2, 2, 78);
+  Evidence nobody_needs = sample_evidence(4, EvidenceKind::operator_, 2, 2, 78);
   nobody_needs.void_reason = "over";
   for (Evidence* e : {&counts, &of_generation, &named, &nobody_needs}) e->request_sent_at = {2};
   Operation old = ended("op-old", 2, 50);

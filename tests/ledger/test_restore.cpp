@@ -16,7 +16,7 @@ std::vector<Change> state_to_doubt() {
   Volume wanted = sample_volume(2);
   wanted.format = FormatState::wanted;
   out.emplace_back(wanted);
-  out.emplace_back(sample_evidence(1, EvidenceKind::fenced, 1, 1, 1));
+  out.emplace_back(sample_evidence(1, EvidenceKind::operator_, 1, 1, 1));
   out.emplace_back(sample_attachment(2, 2, AttachmentState::detached, 3));
   Operation recorded = sample_operation("op-r", OperationKind::attach, 2, 2, 4);
   out.emplace_back(recorded);

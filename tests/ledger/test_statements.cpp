@@ -39,9 +39,9 @@ TEST_CASE("Every view can be read, on an empty ledger too, and every operator's 
   const TempDir dir;
   const std::string path = dir / "ledger.db";
   const auto ledger = open_ledger(path);
-  for (const char* view :
-       {"volume_status", "attachment_status", "blocked", "open_operations", "pool_usage", "host_status",
-        "agent_status", "claim_status", "reservation_status", "timeline", "mesos_operations_status"}) {
+  for (const char* view : {"volume_status", "attachment_status", "blocked", "open_operations", "pool_usage",
+                           "host_status", "agent_status", "claim_status", "reservation_status", "timeline",
+                           "mesos_operations_status", "fence_status"}) {
     INFO(view);
     CHECK(sql_rows(path, fmt::format("SELECT * FROM {}", view)).empty());
   }
@@ -59,12 +59,13 @@ TEST_CASE("Every enumerator can be stored under its name, and nothing else") {
   agent.id = AgentId("S1");
   agent.host = {1};
   changes.emplace_back(agent);
-  changes.emplace_back(sample_evidence(1, EvidenceKind::fenced, 1, 1, 1));
+  changes.emplace_back(sample_evidence(1, EvidenceKind::operator_, 1, 1, 1));
   changes.emplace_back(BlockedRow{{1}, {1}, "r", Owner::host, "t", {}, {}});
   MesosOperation asked;
   asked.id = OperationId("op-m");
   asked.agent = AgentId("S1");
   changes.emplace_back(asked);
+  changes.emplace_back(sample_fence(1, FenceState::held, 1, "h1"));
   commit(*ledger, std::move(changes));
 
   struct Column {
@@ -97,9 +98,11 @@ TEST_CASE("Every enumerator can be stored under its name, and nothing else") {
       {"attachments", "state", texts_of(enum_texts(AttachmentState{}))},
       {"attachments", "origin", texts_of(enum_texts(AttachmentOrigin{}))},
       {"evidence", "kind", texts_of(enum_texts(EvidenceKind{}))},
+      {"evidence", "grade", texts_of(enum_texts(EvidenceGrade{}))},
       {"operations", "kind", texts_of(enum_texts(OperationKind{}))},
       {"operations", "outcome", texts_of(enum_texts(Outcome{}))},
       {"operations", "error_code", errors},
+      {"fences", "error_code", errors},
       {"blocks", "owner", texts_of(enum_texts(Owner{}))},
       {"mesos_operations", "kind", texts_of(enum_texts(MesosOperationKind{}))},
       {"mesos_operations", "outcome", texts_of(enum_texts(Outcome{}))},
@@ -141,6 +144,30 @@ TEST_CASE("An operation moves in the file as it may move in memory") {
                                          from)) == SQLITE_CONSTRAINT_TRIGGER);
     }
   }
+}
+
+TEST_CASE("A fence moves in the file as it may move in memory") {
+  for (const std::string_view from : FenceState_texts) {
+    for (const std::string_view to : FenceState_texts) {
+      if (from == to) continue;
+      const TempDir dir;
+      const auto ledger = open_ledger(dir / "ledger.db");
+      commit(*ledger, {sample_host(1), sample_volume(1)});
+      commit(*ledger, {sample_fence(1, *from_text<FenceState>(from), 1, "h1")});
+      const Fence moved = sample_fence(1, *from_text<FenceState>(to), 1, "h1");
+      INFO(from << " to " << to);
+      CHECK(ledger->commit(make_batch(*ledger, {moved})).has_value() ==
+            fence_may_move(*from_text<FenceState>(from), moved.state));
+    }
+  }
+}
+
+TEST_CASE("Two fences of one host are never under way at once") {
+  const TempDir dir;
+  const auto ledger = open_ledger(dir / "ledger.db");
+  commit(*ledger, {sample_host(1), sample_volume(1), sample_fence(1, FenceState::issued, 1, "h1")});
+  CHECK_FALSE(ledger->commit(make_batch(*ledger, {sample_fence(2, FenceState::recorded, 1, "h1")})));
+  CHECK(ledger->commit(make_batch(*ledger, {sample_fence(2, FenceState::uncertain, 1, "h1")})));
 }
 
 TEST_CASE("A value that this program does not know is reported as damage, with its place") {

@@ -53,6 +53,7 @@ class Maker {
     state_.observed.view_complete = !once_in(4);
     if (state_.observed.view_complete) state_.observed.view_incomplete_why.clear();
     state_.detach_storm = once_in(8);
+    state_.fence_stop = once_in(8);
   }
 
   void make_policy() {
@@ -66,6 +67,11 @@ class Maker {
       provider.capabilities.detach_enforced = !once_in(3);
       provider.capabilities.exclusive_attach = once_in(2);
       provider.capabilities.shows_running_calls = once_in(2);
+      provider.capabilities.fence_volume = once_in(2);
+      provider.capabilities.fence_host = once_in(2);
+      provider.capabilities.fence_verifiable = !once_in(3);
+      provider.capabilities.fence_cooperative = once_in(3);
+      provider.capabilities.fence_bars_late_calls = once_in(2);
       provider.reach_all = !once_in(3);
       provider.format_host = once_in(4) ? "" : "h1";
       provider.calls_max = 1 + random_below(4);
@@ -80,6 +86,14 @@ class Maker {
     state_.policy.drivers.push_back(driver);
     state_.policy.agents_use_linux_launcher = !once_in(4);
     state_.policy.agents_api_unfiltered = !once_in(4);
+    if (once_in(2)) {
+      FencePolicy fence;
+      fence.when = FenceWhen::after;
+      fence.after = seconds(random_below(3) * 300);
+      fence.accept_cooperative = once_in(2);
+      state_.policy.fences.push_back({{}, {}, fence});
+      state_.policy.power_hosts = {"h1", "h2"};
+    }
     if (once_in(8)) state_.policy.observe_only = "this host is not the active one";
   }
 
@@ -214,9 +228,28 @@ class Maker {
     row.view_epoch = state_.view.epoch;
     row.request_sent_at = some_wall();
     row.detail = "as seen";
-    row.assumption = once_in(6);
+    row.grade = once_in(6) ? EvidenceGrade::assumed : EvidenceGrade::proven;
+    if (row.kind == EvidenceKind::fenced) row.fence = make_fence(volume, attachment);
     evidence_rows_.emplace_back(row);
     evidence_.push_back(row);
+  }
+
+  // Of every rung and state that a snapshot holds; half of them were looked at.
+  FenceId make_fence(const Volume& volume, const Attachment& attachment) {
+    Fence row;
+    row.id = {next_fence_++};
+    row.key = OperationId(fmt::format("op-fence-{}", row.id.value));
+    row.rung = one_of(std::vector{FenceRung::volume, FenceRung::host, FenceRung::power});
+    row.state =
+        one_of(std::vector{FenceState::held, FenceState::held, FenceState::uncertain, FenceState::lifting});
+    row.host = attachment.host;
+    if (row.rung != FenceRung::power) row.provider = volume.pool.provider;
+    if (row.rung == FenceRung::volume) row.volume = volume.id;
+    row.target = attachment.host_identity.empty() ? "h" : attachment.host_identity;
+    row.generation = {1, 5'000 + row.id.value};
+    fence_rows_.emplace_back(row);
+    if (!once_in(3)) state_.observed.fences[row.id] = {around_now(), once_in(3) ? around_now() : kNever, {}};
+    return row.id;
   }
 
   void make_operation(const Volume& volume) {
@@ -289,13 +322,17 @@ class Maker {
 
   void finish() {
     state_.counters = {static_cast<std::int64_t>(hosts_.size()) + 1,
-                       static_cast<std::int64_t>(volumes_.size()) + 1, next_claim_, next_evidence_,
-                       next_generation_};
+                       static_cast<std::int64_t>(volumes_.size()) + 1,
+                       next_claim_,
+                       next_evidence_,
+                       next_generation_,
+                       next_fence_};
     // Ended operations before open ones, as a load does it; agents also after their claims.
     state_.rows = {std::move(host_rows_),        std::move(framework_rows_), std::move(pool_rows_),
                    std::move(reservation_rows_), std::move(volume_rows_),    std::move(attachment_rows_),
-                   std::move(mount_rows_),       std::move(evidence_rows_),  std::move(claim_rows_),
-                   std::move(agent_rows_),       std::move(operation_rows_), std::move(blocked_rows_)};
+                   std::move(mount_rows_),       std::move(fence_rows_),     std::move(evidence_rows_),
+                   std::move(claim_rows_),       std::move(agent_rows_),     std::move(operation_rows_),
+                   std::move(blocked_rows_)};
   }
 
   RandomState state_;
@@ -305,9 +342,11 @@ class Maker {
   std::vector<Evidence> evidence_;
   std::int64_t next_generation_ = 1;
   std::int64_t next_evidence_ = 1;
+  std::int64_t next_fence_ = 1;
   std::int64_t next_claim_ = 1;
   std::vector<Change> host_rows_, framework_rows_, pool_rows_, reservation_rows_, volume_rows_,
-      attachment_rows_, mount_rows_, evidence_rows_, claim_rows_, agent_rows_, operation_rows_, blocked_rows_;
+      attachment_rows_, mount_rows_, fence_rows_, evidence_rows_, claim_rows_, agent_rows_, operation_rows_,
+      blocked_rows_;
 };
 
 }  // namespace
@@ -325,6 +364,7 @@ Snapshot RandomState::snapshot() const {
   out.ledger = ledger;
   out.mode = mode;
   out.detach_storm = detach_storm;
+  out.fence_stop = fence_stop;
   out.view = view;
   out.counters = counters;
   return out;

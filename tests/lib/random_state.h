@@ -20,6 +20,7 @@ struct RandomState {
   LedgerIdentity ledger;
   Mode mode = Mode::active;
   bool detach_storm = false;
+  bool fence_stop = false;
   MesosView view;
   Counters counters;
   Observed observed;

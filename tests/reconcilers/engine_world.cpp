@@ -254,8 +254,9 @@ void EngineWorld::check() const {
   for (const auto& [key, volume] : truth) {
     if (is_single_writer(volume.made.access)) {
       INFO("single-writer volume " << volume.made.name << " is at two hosts");
-      REQUIRE(std::count_if(volume.hosts.begin(), volume.hosts.end(),
-                            [&](const std::string& host) { return !powered_off.contains(host); }) <= 1);
+      REQUIRE(std::count_if(volume.hosts.begin(), volume.hosts.end(), [&](const std::string& host) {
+                return !powered_off.contains(host) && !fenced_hosts.contains(host);
+              }) <= 1);
     }
   }
 }
@@ -274,6 +275,7 @@ void EngineWorld::perform(reconcilers::Effect effect) {
   const bool matters = std::holds_alternative<reconcilers::Commit>(effect) ||
                        std::holds_alternative<reconcilers::Execute>(effect) ||
                        std::holds_alternative<reconcilers::CallMaster>(effect) ||
+                       std::holds_alternative<reconcilers::ChangeFence>(effect) ||
                        std::holds_alternative<reconcilers::ObserveProvider>(effect);
   if (matters && crash_before_effect > 0 && --crash_before_effect == 0) throw Crash{};
   if (auto* commit = std::get_if<reconcilers::Commit>(&effect)) {
@@ -300,6 +302,8 @@ void EngineWorld::perform(reconcilers::Effect effect) {
     answer_call(execute->call);
   } else if (auto* call = std::get_if<reconcilers::CallMaster>(&effect)) {
     answer_change(call->operation);
+  } else if (auto* fence = std::get_if<reconcilers::ChangeFence>(&effect)) {
+    answer_fence(fence->call);
   } else if (auto* reply = std::get_if<Reply>(&effect)) {
     replies.push_back(std::move(*reply));
   } else if (auto* wake = std::get_if<reconcilers::WakeAt>(&effect)) {
@@ -369,7 +373,7 @@ void EngineWorld::observe(ProviderObservation observation) {
 }
 
 void EngineWorld::subscribe(std::vector<MesosEvent> snapshot) {
-  event(SubscriptionOpened{"127.0.0.1:5050"});
+  event(SubscriptionOpened{"10.9.9.9:5050"});
   event(SnapshotBegan{});
   for (MesosEvent& one : snapshot) event(std::move(one));
   event(SnapshotEnded{});
@@ -599,6 +603,7 @@ void EngineWorld::take_effect(const OperationCall& call, OperationResult& result
       truth.at(key).blank = false;
       return;
     case OperationKind::attach:
+      if (fenced_volumes.contains({key, call.host_name})) return refuse("it is fenced");
       if (policy_.providers[0].capabilities.exclusive_attach && is_single_writer(call.volume.access)) {
         for (const std::string& host : truth.at(key).hosts) {
           if (host != call.host_name) return refuse("it is attached to " + host);

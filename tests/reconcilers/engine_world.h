@@ -124,7 +124,13 @@ class EngineWorld {
   std::map<std::string, std::string> boot_ids;         // host → boot id; absent: no node side
   std::set<std::string> running_calls;                 // keys with a call at work
   std::set<std::string> powered_off;                   // hosts that cannot write, whatever they have
-  std::set<std::string> list_omits;                    // keys that lists leave out; a direct look shows them
+  std::set<std::string> fenced_hosts;                  // cut off from the provider: the same
+  std::set<std::pair<std::string, std::string>> fenced_volumes;  // by key and host: taken away for good
+  std::map<FenceAct, Mishap> fence_mishap;                       // stays until changed
+  bool fences_unseen = false;                                    // a check sees neither yes nor no
+  WallTime fence_expires_at;                                     // of what is set; 0: never
+  std::vector<std::string> fence_calls;  // "set volume a1", "check power a1", in order
+  std::set<std::string> list_omits;      // keys that lists leave out; a direct look shows them
   bool provider_silent = false;
   bool silent_master = false;  // polls are not answered
   bool inspects_fail = false;  // direct looks; lists are answered
@@ -154,6 +160,9 @@ class EngineWorld {
   void answer_observation(const reconcilers::ObserveProvider& wish);
   void answer_call(const OperationCall& call);
   void answer_change(const MesosOperation& operation);
+  void answer_fence(const FenceCall& call);
+  bool is_fenced(const FenceCall& call) const;
+  void set_fence(const FenceCall& call, bool stands);
   void take_effect(const OperationCall& call, OperationResult& result);
   ObservedVolume observed(const std::string& key, const FakeVolume& volume) const;
 

@@ -188,6 +188,7 @@ TEST_CASE("2, 3: a crash after the intent, or after the effect, ends in the same
                               ev::AccessMode::rw,
                               0,
                               "",
+                              "",
                               ""};
       REQUIRE(world.order(create).status);
       world.run_task("pg.1", "A1", "pgdata");
@@ -490,9 +491,15 @@ TEST_CASE("a format that was refused is not tried again and blocks with the oper
   Cluster world;
   // The fake provider formats anything; a refusal comes as the result of the call.
   world.mishap[ev::OperationKind::format] = Mishap::fail_before;
-  ev::CreateVolume create{
-      "pgdata", {ev::ProviderName("local~lab"), "p1"}, 64, ev::Filesystem::ext4, ev::AccessMode::rw, 0, "",
-      ""};
+  ev::CreateVolume create{"pgdata",
+                          {ev::ProviderName("local~lab"), "p1"},
+                          64,
+                          ev::Filesystem::ext4,
+                          ev::AccessMode::rw,
+                          0,
+                          "",
+                          "",
+                          ""};
   REQUIRE(world.order(create).status);
   world.run_task("pg.1", "A1", "pgdata");
   world.advance(ev::minutes(2));

@@ -442,11 +442,30 @@ const std::vector<Case>& cases_of_others() {
          w.advance(ev::minutes(9));
          CHECK(w.pg()->liveness == kUnknown);
          w.advance(ev::minutes(2));
-         CHECK(w.engine().snapshot().evidence(w.pg()->evidence)->assumption);
+         CHECK(w.engine().snapshot().evidence(w.pg()->evidence)->grade == ev::EvidenceGrade::assumed);
          return w.pg();
        },
        {.adjust =
             [](ev::Policy& policy) { policy.drivers[0].accept_executor_terminal_after = ev::minutes(10); }}},
+      {"fenced",
+       kNo,
+       kDead,
+       K::fenced,
+       [](World& w) {
+         w.update(S::task_unreachable, kMaster, "REASON_AGENT_REMOVED", "", true);
+         w.mishap[ev::OperationKind::detach] = extvold::testing::Mishap::fail_before;
+         w.run_task("pg.2", "A2", "pgdata");
+         w.advance(ev::minutes(4));
+         CHECK(w.pg()->liveness == kUnknown);
+         w.advance(ev::minutes(3));
+         return w.pg();
+       },
+       {.adjust =
+            [](ev::Policy& policy) {
+              policy.providers[0].capabilities.fence_host = true;
+              policy.providers[0].capabilities.fence_verifiable = true;
+              policy.fences = {{{}, {}, {.when = ev::FenceWhen::after, .after = ev::minutes(5)}}};
+            }}},
       {"operator_confirmed", kNo, kDead, K::operator_,
        [](World& w) {
          w.update(S::task_unreachable, kMaster, "REASON_AGENT_REMOVED", "", true);

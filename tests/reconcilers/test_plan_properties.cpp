@@ -31,15 +31,28 @@ bool counts(const Evidence& evidence, const Attachment& attachment) {
 }
 
 // DESIGN.md section 4, "what permits an attach", written once more and independently of the planner.
-bool is_released(const VolumeEntry& entry, const Attachment& attachment, bool detach_enforced) {
+bool is_released(const Snapshot& state, const Observed& observed, Instant now, const VolumeEntry& entry,
+                 const Attachment& attachment, bool detach_enforced) {
   const auto proven = [&](std::set<EvidenceKind> kinds) {
     return std::any_of(entry.evidence.begin(), entry.evidence.end(), [&](const Evidence* one) {
       return counts(*one, attachment) && kinds.contains(one->kind);
     });
   };
-  if (proven({EvidenceKind::fenced, EvidenceKind::operator_})) return true;
+  // A fence counts while a look of this run shows it; one that switched the host off wants a detach beside
+  // it.
+  const auto fenced = [&](bool with_power) {
+    return std::any_of(entry.evidence.begin(), entry.evidence.end(), [&](const Evidence* one) {
+      const Fence* fence = state.fence(one->fence);
+      const FenceView* view = observed.fence(one->fence);
+      return counts(*one, attachment) && one->kind == EvidenceKind::fenced && fence != nullptr &&
+             fence->state == FenceState::held && (with_power || fence->rung != FenceRung::power) &&
+             view != nullptr && view->checked_at.ns != 0 && view->good_until > now;
+    });
+  };
+  if (proven({EvidenceKind::operator_}) || fenced(false)) return true;
   if (attachment.state != AttachmentState::detached || !attachment.read_back) return false;
-  return detach_enforced || proven({EvidenceKind::host_unmounted, EvidenceKind::host_rebooted});
+  return detach_enforced || fenced(true) ||
+         proven({EvidenceKind::host_unmounted, EvidenceKind::host_rebooted});
 }
 
 // The world after an operation that succeeded and was read back.
@@ -160,7 +173,7 @@ TEST_CASE("property: every prefix of a plan is safe") {
           for (const Attachment& other : entry.attachments) {
             if (other.host == operation.host || (readers && other.read_only)) continue;
             const bool follows = enforced && detach_before(made, planned, other.host) != nullptr;
-            RC_ASSERT(follows || is_released(entry, other, enforced));
+            RC_ASSERT(follows || is_released(snapshot, state.observed, state.now, entry, other, enforced));
           }
           break;
         }

@@ -11,6 +11,8 @@ CREATE TABLE ledger_meta (
   mode TEXT NOT NULL CHECK (mode IN ('observe', 'active')),
   -- 1: too many detaches at once, none more until a person says so
   detach_storm INTEGER NOT NULL CHECK (detach_storm IN (0, 1)),
+  -- 1: no host is fenced by itself until a person says so
+  fence_stop INTEGER NOT NULL CHECK (fence_stop IN (0, 1)),
   sequence INTEGER NOT NULL CHECK (sequence >= 0),
   committed_at INTEGER NOT NULL,
   next_host INTEGER NOT NULL CHECK (next_host >= 1),
@@ -18,6 +20,7 @@ CREATE TABLE ledger_meta (
   next_claim INTEGER NOT NULL CHECK (next_claim >= 1),
   next_evidence INTEGER NOT NULL CHECK (next_evidence >= 1),
   next_generation INTEGER NOT NULL CHECK (next_generation >= 1),
+  next_fence INTEGER NOT NULL CHECK (next_fence >= 1),
   view_epoch INTEGER NOT NULL,
   view_master_id TEXT NOT NULL,
   view_elected_time TEXT NOT NULL,
@@ -27,15 +30,15 @@ CREATE TABLE ledger_meta (
   history_pruned INTEGER NOT NULL CHECK (history_pruned >= 0),
   operation_ends INTEGER NOT NULL CHECK (operation_ends >= 0)   -- newest operations.ended_order handed out
 ) STRICT;
-INSERT INTO ledger_meta VALUES(1,'0123456789abcdef0123456789abcdef',1,'observe',0,1,1700000000000000000,
-  100,100,100000,100000,1000000,1,'m1','1700000000.5','1.11.0',1,0,1);
+INSERT INTO ledger_meta VALUES(1,'0123456789abcdef0123456789abcdef',1,'observe',0,0,1,1700000000000000000,
+  100,100,100000,100000,1000000,1,1,'m1','1700000000.5','1.11.0',1,0,1);
 CREATE TABLE migrations (
   number INTEGER PRIMARY KEY,
   name TEXT NOT NULL UNIQUE,
   hash TEXT NOT NULL,
   applied_at INTEGER NOT NULL
 ) STRICT;
-INSERT INTO migrations VALUES(1,'migrations/0001_init','qnmub2g75xgvjtitbgrnbizja2',1700000000000000000);
+INSERT INTO migrations VALUES(1,'migrations/0001_init','m3t6gwtic6sb2x7yseztbbljha',1700000000000000000);
 CREATE TABLE view_texts (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   hash TEXT NOT NULL
@@ -47,10 +50,13 @@ CREATE TABLE hosts (
   boot_id TEXT NOT NULL,
   hold TEXT NOT NULL CHECK (hold IN ('inherit', 'held', 'released')),
   quarantined INTEGER NOT NULL CHECK (quarantined IN (0, 1)),
-  quarantine_reason TEXT NOT NULL
+  quarantine_reason TEXT NOT NULL,
+  quarantine_fence INTEGER,  -- that began it; a fence may be forgotten before the host is
+  fence_held INTEGER NOT NULL CHECK (fence_held IN (0, 1)),
+  CHECK (quarantined = 1 OR (quarantine_reason = '' AND quarantine_fence IS NULL))
 ) STRICT;
-INSERT INTO hosts VALUES(1,'h1','','inherit',0,'');
-INSERT INTO hosts VALUES(2,'h2','','inherit',0,'');
+INSERT INTO hosts VALUES(1,'h1','','inherit',0,'',NULL,0);
+INSERT INTO hosts VALUES(2,'h2','','inherit',0,'',NULL,0);
 CREATE TABLE agents (
   id TEXT PRIMARY KEY NOT NULL,
   host INTEGER REFERENCES hosts (id) DEFERRABLE INITIALLY DEFERRED,
@@ -152,6 +158,7 @@ CREATE TABLE volumes (
   filesystem TEXT NOT NULL CHECK (filesystem IN ('none', 'ext4', 'xfs')),
   access TEXT NOT NULL CHECK (access IN ('rw', 'ro', 'shared')),
   mount_point TEXT NOT NULL,
+  profile TEXT NOT NULL,
   origin TEXT NOT NULL CHECK (origin IN ('created', 'adopted', 'cloned')),
   state TEXT NOT NULL CHECK (state IN ('planned', 'available', 'trashed', 'removing', 'removed', 'lost')),
   format TEXT NOT NULL CHECK (format IN ('not_wanted', 'wanted', 'intended', 'formatted', 'refused')),
@@ -162,9 +169,9 @@ CREATE TABLE volumes (
   created_at INTEGER NOT NULL,
   purge_after INTEGER NOT NULL
 ) STRICT;
-INSERT INTO volumes VALUES(1,'vol1','xv-1','','local~laptop','ssd',1024,0,'ext4','rw','','created',
+INSERT INTO volumes VALUES(1,'vol1','xv-1','','local~laptop','ssd',1024,0,'ext4','rw','','','created',
   'available','formatted','inherit',NULL,1,1,1700000000000000000,0);
-INSERT INTO volumes VALUES(2,'vol2','xv-2','','local~laptop','ssd',1024,0,'ext4','rw','','created',
+INSERT INTO volumes VALUES(2,'vol2','xv-2','','local~laptop','ssd',1024,0,'ext4','rw','','','created',
   'available','formatted','inherit',NULL,1,1,1700000000000000000,0);
 CREATE TABLE attachments (
   volume INTEGER NOT NULL REFERENCES volumes (id),
@@ -206,14 +213,16 @@ CREATE TABLE evidence (
   request_sent_at INTEGER NOT NULL,
   user_uid INTEGER NOT NULL,
   detail TEXT NOT NULL,
-  assumption INTEGER NOT NULL CHECK (assumption IN (0, 1)),
+  grade TEXT NOT NULL CHECK (grade IN ('proven', 'cooperative', 'assumed')),
+  fence INTEGER REFERENCES fences (id) DEFERRABLE INITIALLY DEFERRED,
   void_reason TEXT NOT NULL,
   recorded_sequence INTEGER NOT NULL,
   void_sequence INTEGER,
-  CHECK ((void_reason = '') = (void_sequence IS NULL))
+  CHECK ((void_reason = '') = (void_sequence IS NULL)),
+  CHECK (kind = 'fenced' OR fence IS NULL)
 ) STRICT;
-INSERT INTO evidence VALUES(1,'agent_gone',1,1,1,1,'',NULL,'',0,1700000000000000000,-1,'seen',0,'',1,
-  NULL);
+INSERT INTO evidence VALUES(1,'agent_gone',1,1,1,1,'',NULL,'',0,1700000000000000000,-1,'seen','proven',
+  NULL,'',1,NULL);
 CREATE TABLE claims (
   id INTEGER PRIMARY KEY,
   kind TEXT NOT NULL CHECK (
@@ -319,6 +328,38 @@ CREATE TABLE mesos_operations (
 INSERT INTO mesos_operations VALUES(1,'op-mesos-1','reserve_resources','issued','none','S1',1,9,'db',
   'disk',1024000,'ops',replace('extvold.volume=pgdata\n','\n',char(10)),'','',-1,0,0,1000,'ticket',
   'internal','',1700000000000000000,0,'S1');
+CREATE TABLE fences (
+  id INTEGER PRIMARY KEY,
+  key TEXT NOT NULL UNIQUE,
+  rung TEXT NOT NULL CHECK (rung IN ('volume', 'host', 'power')),
+  state TEXT NOT NULL CHECK (
+    state IN ('recorded', 'issued', 'uncertain', 'held', 'failed', 'lifting', 'lifted')),
+  host INTEGER NOT NULL REFERENCES hosts (id) DEFERRABLE INITIALLY DEFERRED,
+  provider TEXT NOT NULL,
+  volume INTEGER REFERENCES volumes (id),
+  target TEXT NOT NULL CHECK (target <> ''),
+  incarnation INTEGER NOT NULL,
+  counter INTEGER NOT NULL CHECK (counter >= 1),
+  cooperative INTEGER NOT NULL CHECK (cooperative IN (0, 1)),
+  claim INTEGER,
+  cause TEXT NOT NULL,
+  seen TEXT NOT NULL,
+  error_code TEXT NOT NULL CHECK (
+    error_code IN ('invalid', 'not_found', 'conflict', 'permission', 'exhausted', 'unavailable', 'busy',
+                   'uncertain', 'corrupt', 'internal')),
+  error TEXT NOT NULL,
+  user_uid INTEGER NOT NULL,
+  recorded_at INTEGER NOT NULL,
+  held_at INTEGER NOT NULL,
+  ended_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  open_host INTEGER,
+  CHECK ((rung = 'volume') = (volume IS NOT NULL)),
+  CHECK ((rung = 'power') = (provider = '')),
+  CHECK (open_host IS CASE WHEN state IN ('recorded', 'issued') THEN host END),
+  CHECK ((ended_at <> 0) = (state IN ('failed', 'lifted'))),
+  CHECK (state <> 'held' OR held_at <> 0)
+) STRICT;
 CREATE TABLE blocks (
   volume INTEGER NOT NULL REFERENCES volumes (id),
   host INTEGER NOT NULL,
@@ -351,6 +392,7 @@ INSERT INTO history VALUES(1,1,1700000000000000000,'attachment.attached',1,1,'',
   'attach.wanted','vol1 is attached to h1',-1);
 CREATE INDEX reservations_by_agent ON reservations (agent);
 CREATE UNIQUE INDEX volumes_by_name ON volumes (name) WHERE state <> 'removed';
+CREATE INDEX evidence_by_fence ON evidence (fence) WHERE fence IS NOT NULL;
 CREATE INDEX evidence_that_counts ON evidence (volume, host) WHERE void_reason = '';
 CREATE INDEX evidence_that_is_void ON evidence (request_sent_at) WHERE void_reason <> '';
 CREATE INDEX claims_by_volume ON claims (volume);
@@ -382,6 +424,21 @@ WHEN OLD.state <> NEW.state AND NOT CASE OLD.state
 BEGIN
   SELECT RAISE(ABORT, 'an operation may not move from its state to that one');
 END;
+CREATE UNIQUE INDEX fences_open ON fences (open_host) WHERE open_host IS NOT NULL;
+CREATE INDEX fences_standing ON fences (host) WHERE ended_at = 0;
+CREATE INDEX fences_by_end ON fences (ended_at) WHERE ended_at <> 0;
+CREATE TRIGGER fences_move BEFORE UPDATE OF state ON fences
+WHEN OLD.state <> NEW.state AND NOT CASE OLD.state
+    WHEN 'recorded' THEN NEW.state IN ('issued', 'uncertain', 'failed')
+    WHEN 'issued' THEN NEW.state IN ('uncertain', 'held', 'failed')
+    WHEN 'uncertain' THEN NEW.state NOT IN ('recorded', 'lifted')
+    WHEN 'held' THEN NEW.state NOT IN ('recorded', 'lifted')
+    WHEN 'lifting' THEN NEW.state = 'lifted'
+    ELSE 0
+  END
+BEGIN
+  SELECT RAISE(ABORT, 'a fence may not move from its state to that one');
+END;
 CREATE INDEX history_by_volume ON history (volume) WHERE volume IS NOT NULL;
 CREATE INDEX history_by_host ON history (host) WHERE host IS NOT NULL;
 CREATE INDEX history_by_task ON history (task) WHERE task <> '';
@@ -394,6 +451,7 @@ CREATE TRIGGER history_is_kept BEFORE DELETE ON history
 WHEN OLD.number > (SELECT history_pruned FROM ledger_meta)
   OR EXISTS (SELECT 1 FROM operations WHERE id = OLD.operation)
   OR EXISTS (SELECT 1 FROM mesos_operations WHERE id = OLD.operation)
+  OR EXISTS (SELECT 1 FROM fences WHERE key = OLD.operation)
   OR EXISTS (SELECT 1 FROM evidence WHERE id = OLD.evidence)
   OR EXISTS (SELECT 1 FROM claims WHERE id = OLD.claim)
 BEGIN

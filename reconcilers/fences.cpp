@@ -1,0 +1,661 @@
+// Fences: the acts of the ladder carried out, read back, watched, renewed and taken back. When one is due the
+// planner says (reconcilers/fence.cpp). What a call said is no proof; evidence follows from a look that was
+// sent after it ended (DESIGN.md sections 4 and 10).
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "reconcilers/engine.h"
+#include "reconcilers/reconcilers.h"
+
+namespace extvold::reconcilers {
+namespace {
+
+// Looks that say neither yes nor no, after which the next rung is tried.
+constexpr int kUnknownLooksMax = 3;
+
+bool same_rung(const FenceTry& one, const Fence& fence) {
+  return one.host == fence.host && one.rung == fence.rung && one.provider == fence.provider &&
+         one.volume == fence.volume;
+}
+
+}  // namespace
+
+void Engine::history(const Fence& fence, std::string_view what, std::string_view why) {
+  history({.kind = fmt::format("fence.{}", what),
+           .volume = fence.volume,
+           .host = fence.host,
+           .operation = fence.key,
+           .claim = fence.claim,
+           .rule = fmt::format("fence.{}", to_text(fence.rung)),
+           .text = fmt::format("fence {}, {}: {}", fence.id.value, describe(fence, snapshot_), why),
+           .user_uid = fence.user_uid});
+}
+
+// What a start finds may have been tried, and counts for nothing before it is looked at: that comes before
+// anything that rests on it.
+void Engine::doubt_fences(Now now) {
+  std::vector<Fence> rows;
+  for (const auto& [id, fence] : snapshot_.fences()) {
+    FenceWork& work = fence_work_[id];
+    work.due = work.call_ended_at = now.at;
+    if (now.wall.ns - fence.recorded_at.ns < policy_.fence_storm_window.ns)
+      recent_fences_[fence.host] = now.at;
+    if (is_under_way(fence.state)) rows.push_back(fence);
+  }
+  for (Fence& row : rows) {
+    row.state = FenceState::uncertain;
+    row.error_code = Errc::uncertain;
+    row.error = "extvold was started again while it was under way";
+    history(row, "uncertain", row.error);
+    change(std::move(row));
+  }
+}
+
+// ---- intent
+
+void Engine::carry_out_fences(VolumePlan& plan, Now now) {
+  for (PlannedFence& planned : plan.fences) {
+    if (stopping_ || !planned.waits_for.empty()) continue;
+    if (fence_under_way(snapshot_, planned.fence.host) != nullptr) continue;
+    if (!work_under_way(planned.fence).empty() || fence_storm_guard(planned.fence, now)) continue;
+    record(std::move(planned.fence), now);
+  }
+}
+
+// Calls for what it would cover, and that are at work; who they are for does not matter. Empty: none.
+std::string Engine::work_under_way(const Fence& fence) const {
+  for (const auto& [id, entry] : snapshot_.volumes()) {
+    const Operation* open = entry.open_operation.get();
+    const Attachment* attachment = entry.attachment(fence.host);
+    if (open == nullptr || open->state == OperationState::uncertain || open->host != fence.host) continue;
+    if (attachment != nullptr && covers(fence, entry, *attachment)) return describe(*open, snapshot_);
+  }
+  return {};
+}
+
+void Engine::record(Fence fence, Now now) {
+  give_identity(fence, snapshot_.ledger, {snapshot_.counters.next_fence++},
+                snapshot_.counters.next_generation++);
+  counters_used_ = true;
+  fence.recorded_at = now.wall;
+  recent_fences_[fence.host] = now.at;
+  Host host = *snapshot_.host(fence.host);
+  if (!host.quarantined) {
+    host.quarantined = true;
+    host.quarantine_fence = fence.id;
+    host.quarantine_reason = fmt::format("fence {}: {}", fence.id.value, fence.cause);
+    history({.kind = "host.quarantined", .host = host.id, .rule = "fence", .text = host.quarantine_reason});
+    change(std::move(host));
+  }
+  history(fence, "recorded", fence.cause);
+  awaiting_[{snapshot_.sequence.value + 1}].fences.push_back(fence.id);
+  touch_host(fence.host);
+  change(std::move(fence));
+}
+
+// More hosts than a set number or share that would be fenced in the window: a network broke, not a host. Who
+// said that it is right is not asked again for as long as the window.
+bool Engine::fence_storm_guard(const Fence& fence, Now now) {
+  if (now.at < fence_guard_off_until_) return false;
+  std::erase_if(recent_fences_,
+                [&](const auto& one) { return one.second + policy_.fence_storm_window <= now.at; });
+  std::set<HostId> hosts = {fence.host};
+  for (const auto& [host, at] : recent_fences_) hosts.insert(host);
+  for (const auto& [id, view] : observed_.volumes) {
+    for (const FenceClock& clock : view.clocks) {
+      if (clock.since.ns != 0) hosts.insert(clock.host);
+    }
+  }
+  const auto share = static_cast<std::int64_t>(snapshot_.hosts().size()) * policy_.fence_storm_percent / 100;
+  const std::int64_t limit =
+      std::max<std::int64_t>(1, std::min<std::int64_t>(policy_.fence_storm_max, share));
+  if (static_cast<std::int64_t>(hosts.size()) <= limit) return false;
+  if (snapshot_.fence_stop) return true;
+  change(SetFenceStop{true});
+  history(
+      {.kind = "guard.fence_storm",
+       .host = fence.host,
+       .rule = "fence_storm",
+       .text = fmt::format("{} hosts would be fenced in the window, {} are allowed: none is until a person "
+                           "says `extvold fence release --all`",
+                           hosts.size(), limit)});
+  touch_all();
+  return true;
+}
+
+// ---- the call
+
+void Engine::begin_fence(FenceId id, Now now) {
+  const Fence* known = snapshot_.fence(id);
+  if (known == nullptr || known->state != FenceState::recorded) return;
+  Fence fence = *known;
+  if (const std::string why = why_not_fence(fence); !why.empty()) {
+    return end_fence(std::move(fence), FenceState::failed,
+                     {Errc::conflict, fmt::format("superseded before it was started: {}", why)}, now);
+  }
+  fence.state = FenceState::issued;
+  change(fence);
+  ask_fence(fence, FenceAct::set);
+}
+
+// What permitted it, once more, now that the intent is durable.
+std::string Engine::why_not_fence(const Fence& fence) const {
+  if (stopping_) return "extvold stops";
+  const Claim* claim = snapshot_.claim(fence.claim);
+  const VolumeEntry* entry = claim == nullptr ? nullptr : snapshot_.volume(claim->volume);
+  if (entry == nullptr || !claim->wanted || claim->liveness != Liveness::live)
+    return "what waited for it does not any more";
+  if (const std::string work = work_under_way(fence); !work.empty())
+    return fmt::format("{} is at work", work);
+  const ProviderInfo* provider = policy_.provider(entry->volume.pool.provider);
+  const Attachment* held = entry->attachment(fence.host);
+  if (provider == nullptr || held == nullptr) return "nothing is attached there any more";
+  const Look look{snapshot_, observed_, policy_, {}};
+  return why_not_fenced({look, *entry, *provider, observed_.volume(entry->volume.id)}, *claim, *held);
+}
+
+void Engine::ask_fence(const Fence& fence, FenceAct act) {
+  FenceWork& work = fence_work_[fence.id];
+  work.calling = true;
+  FenceCall call;
+  call.act = act;
+  call.fence = fence;
+  call.ledger_id = snapshot_.ledger.id;
+  call.host_name = host_name(snapshot_, fence.host);
+  call.deadline = policy_.operation_deadline;
+  if (const VolumeEntry* entry = snapshot_.volume(fence.volume)) {
+    call.volume = entry->volume;
+    if (const Attachment* attachment = entry->attachment(fence.host)) {
+      call.device = attachment->device;
+      call.boot_id = attachment->boot_id;
+      call.attachment_generation = attachment->generation;
+    }
+  }
+  effects_.emplace_back(ChangeFence{std::move(call)});
+}
+
+bool Engine::provider_is_there(const Fence& fence) const {
+  return fence.rung == FenceRung::power || policy_.provider(fence.provider) != nullptr;
+}
+
+// Looks at what stands; what was lost is set again, what runs out is renewed, what is to be taken back is.
+void Engine::request_fence_calls(Now now, Instant& next) {
+  for (const auto& [id, fence] : snapshot_.fences()) {
+    FenceWork& work = fence_work_[id];
+    if (work.calling || fence.state == FenceState::recorded || !provider_is_there(fence)) continue;
+    if (work.due > now.at) {
+      next = std::min(next, work.due);
+      continue;
+    }
+    const bool may_act = policy_.observe_only.empty();
+    FenceAct act = FenceAct::check;
+    if (fence.state == FenceState::lifting && !work.lifted && may_act) act = FenceAct::lift;
+    if (fence.state != FenceState::lifting && work.set_again && may_act) act = FenceAct::set;
+    ask_fence(fence, act);
+  }
+}
+
+// ---- what came of it
+
+void Engine::on_result(const FenceResult& result, Now now) {
+  const Fence* known = snapshot_.fence(result.id);
+  if (known == nullptr) return;
+  fence_work_[result.id].calling = false;
+  const Fence fence = *known;
+  switch (result.act) {
+    case FenceAct::set:
+      return on_set(fence, result, now);
+    case FenceAct::check:
+      return on_check(fence, result, now);
+    case FenceAct::lift:
+      return on_lift(fence, result, now);
+  }
+}
+
+void Engine::on_set(Fence fence, const FenceResult& result, Now now) {
+  FenceWork& work = fence_work_[fence.id];
+  work.call_ended_at = result.ended_at;
+  work.due = now.at;
+  work.backoff = {};
+  work.set_again = false;
+  if (result.state == FenceCallState::done) return;
+  observed_.fences[fence.id].error = result.error.message;
+  if (result.state == FenceCallState::failed && fence.state == FenceState::issued)
+    return end_fence(std::move(fence), FenceState::failed, result.error, now);
+  if (result.state == FenceCallState::failed) {  // a renewal, or one that was lost
+    work.set_again = true;
+    work.due = now.at + policy_.fence_retry;
+    return;
+  }
+  fence.state = FenceState::uncertain;
+  fence.error_code = Errc::uncertain;
+  fence.error = result.error.message;
+  history(fence, "uncertain", fence.error);
+  void_fence_evidence(fence, "its fence is set anew, and nobody can tell whether it holds");
+  change(std::move(fence));
+}
+
+void Engine::on_check(Fence fence, const FenceResult& result, Now now) {
+  FenceWork& work = fence_work_[fence.id];
+  if (result.sent_at <= work.call_ended_at) {  // it says nothing of what the call did
+    work.due = now.at;
+    return;
+  }
+  work.backoff = std::min(std::max(work.backoff * 2, policy_.retry_min), policy_.fence_check);
+  work.due = now.at + work.backoff;
+  const bool run_out = result.expires_at.ns != 0 && result.expires_at <= now.wall;
+  const TriState held = result.state == FenceCallState::done
+                            ? (result.held == TriState::yes && run_out ? TriState::no : result.held)
+                            : TriState::unknown;
+  switch (held) {
+    case TriState::yes:
+      if (fence.state == FenceState::lifting) {
+        work.lifted = false;
+        return;
+      }
+      return hold_fence(std::move(fence), result, now);
+    case TriState::no:
+      return on_not_held(std::move(fence), result, now);
+    case TriState::unknown:
+      return on_untold(std::move(fence), result, now);
+  }
+}
+
+void Engine::on_not_held(Fence fence, const FenceResult& result, Now now) {
+  FenceWork& work = fence_work_[fence.id];
+  fence.seen = result.seen;
+  switch (fence.state) {
+    case FenceState::lifting:
+      return end_fence(std::move(fence), FenceState::lifted, {}, now);
+    case FenceState::held:  // it ran out, or somebody took it back: its host may write again
+      if (fence.rung == FenceRung::power) return on_switched_on(std::move(fence), now);
+      void_fence_evidence(fence, fmt::format("its fence does not hold any more: {}", result.seen));
+      fence.state = FenceState::uncertain;
+      fence.error_code = Errc::conflict;
+      fence.error = fmt::format("it does not hold any more: {}", result.seen);
+      history(fence, "lost", fence.error);
+      observed_.fences.erase(fence.id);
+      work.set_again = true;
+      work.due = now.at;
+      return change(std::move(fence));
+    case FenceState::issued:
+      fence.state = FenceState::uncertain;
+      fence.error_code = Errc::uncertain;
+      fence.error = fmt::format("it was said to be done, a look does not show it: {}", result.seen);
+      history(fence, "uncertain", fence.error);
+      note_try(fence, fence.error, now);
+      touch_host(fence.host);
+      return change(std::move(fence));
+    case FenceState::uncertain:
+      if (now.at < work.call_ended_at + settle_time_of(fence)) return;
+      return end_fence(
+          fence, FenceState::failed,
+          {Errc::unavailable, fmt::format("a look shows that it does not hold: {}", result.seen)}, now);
+    case FenceState::recorded:
+    case FenceState::failed:
+    case FenceState::lifted:
+      return;
+  }
+}
+
+// Somebody switched it on. It is another boot: what was detached meanwhile is clean, what was not may be used
+// by it again.
+void Engine::on_switched_on(Fence fence, Now now) {
+  drop_clean_attachments(fence);
+  void_fence_evidence(fence, "its host was switched on again");
+  end_fence(std::move(fence), FenceState::failed, {Errc::conflict, "the host was switched on again"}, now);
+}
+
+// What a fence proved and a look showed detached is no question any more.
+void Engine::drop_clean_attachments(const Fence& fence) {
+  std::vector<VolumeId> taken;
+  for (const auto& [id, one] : snapshot_.evidence()) {
+    if (one.fence == fence.id) taken.push_back(one.volume);
+  }
+  for (const VolumeId volume : taken) {
+    const Attachment* attachment = snapshot_.volume(volume)->attachment(fence.host);
+    if (attachment != nullptr && attachment->state == AttachmentState::detached && attachment->read_back) {
+      change(DropAttachment{volume, fence.host});
+      touch(volume);
+    }
+  }
+}
+
+// Neither proof nor its opposite: what held holds on, what did not is nobody's proof, and after a few looks
+// the next rung is tried beside it.
+void Engine::on_untold(Fence fence, const FenceResult& result, Now now) {
+  FenceWork& work = fence_work_[fence.id];
+  const std::string why = result.error.message.empty() ? result.seen : result.error.message;
+  observed_.fences[fence.id].error = why;
+  if (fence.state != FenceState::issued && fence.state != FenceState::uncertain) return;
+  if (++work.unknown_looks == kUnknownLooksMax) {
+    note_try(fence, why, now);
+    touch_host(fence.host);
+  }
+  if (fence.state == FenceState::uncertain) return;
+  fence.state = FenceState::uncertain;
+  fence.error_code = Errc::uncertain;
+  fence.error = fmt::format("whether it holds cannot be seen: {}", why);
+  history(fence, "uncertain", fence.error);
+  change(std::move(fence));
+}
+
+void Engine::on_lift(Fence fence, const FenceResult& result, Now now) {
+  FenceWork& work = fence_work_[fence.id];
+  work.call_ended_at = result.ended_at;
+  work.lifted = result.state != FenceCallState::failed;
+  work.backoff = std::min(std::max(work.backoff * 2, policy_.retry_min), policy_.fence_check);
+  work.due = work.lifted ? now.at : now.at + work.backoff;
+  if (result.state == FenceCallState::done || result.error.message == fence.error) return;
+  fence.error_code = result.error.code;
+  fence.error = result.error.message;
+  history(fence, "lift_failed", fence.error);
+  change(std::move(fence));
+}
+
+Duration Engine::settle_time_of(const Fence& fence) const {
+  const ProviderInfo* provider = policy_.provider(fence.provider);
+  return provider == nullptr ? seconds(60) : provider->settle_time;
+}
+
+// A look shows it: evidence for whatever the host had through it, and its claims are over.
+void Engine::hold_fence(Fence fence, const FenceResult& result, Now now) {
+  FenceWork& work = fence_work_[fence.id];
+  FenceView& view = observed_.fences[fence.id];
+  view.error.clear();
+  view.checked_at = result.sent_at;
+  const std::int64_t left = result.expires_at.ns - now.wall.ns;
+  view.good_until = result.expires_at.ns == 0 ? kNever : now.at + Duration{left - policy_.fence_margin.ns};
+  work.set_again = result.expires_at.ns != 0 && left < policy_.fence_margin.ns * 2;
+  work.due = work.set_again ? now.at : now.at + policy_.fence_check;
+  if (work.set_again && left < policy_.fence_margin.ns * 2 && work.renewed_for == result.expires_at) {
+    work.due = now.at + policy_.fence_check;  // the provider gives no more
+  }
+  work.renewed_for = result.expires_at;
+  work.unknown_looks = 0;
+  const bool news = fence.state != FenceState::held;
+  if (news || fence.expires_at != result.expires_at) {
+    fence.state = FenceState::held;
+    fence.seen = result.seen;
+    fence.error.clear();
+    fence.expires_at = result.expires_at;
+    if (fence.held_at.ns == 0) fence.held_at = now.wall;
+    if (news) history(fence, "held", result.seen);
+    change(fence);
+  }
+  const WallTime sent{now.wall.ns - (now.at - result.sent_at).ns};
+  std::vector<std::pair<VolumeId, Attachment>> covered;
+  for (const auto& [id, entry] : snapshot_.volumes()) {
+    const Attachment* attachment = entry.attachment(fence.host);
+    if (attachment == nullptr || !covers(fence, entry, *attachment)) continue;
+    const bool known = std::any_of(entry.evidence.begin(), entry.evidence.end(), [&](const Evidence* one) {
+      return one->fence == fence.id && one->attachment_generation == attachment->generation;
+    });
+    if (!known &&
+        (attachment->state != AttachmentState::detached || stands_against_others(entry, *attachment, now)))
+      covered.emplace_back(id, *attachment);
+  }
+  for (const auto& [id, attachment] : covered) prove_fenced(fence, attachment, sent, now);
+  if (news) tell_mesos(fence, now);
+  touch_host(fence.host);
+}
+
+void Engine::prove_fenced(const Fence& fence, Attachment attachment, WallTime sent_at, Now now) {
+  const VolumeEntry& entry = *snapshot_.volume(attachment.volume);
+  Evidence evidence;
+  evidence.id = {snapshot_.counters.next_evidence++};
+  counters_used_ = true;
+  evidence.kind = *liveness_row({.said = Said::fence_held}).evidence;
+  evidence.volume = attachment.volume;
+  evidence.host = attachment.host;
+  evidence.attachment_generation = attachment.generation;
+  evidence.view_epoch = snapshot_.view.epoch;
+  evidence.request_sent_at = sent_at;
+  evidence.grade = fence.cooperative ? EvidenceGrade::cooperative : EvidenceGrade::proven;
+  evidence.fence = fence.id;
+  evidence.detail = fmt::format("fence {}, {}: {}", fence.id.value, describe(fence, snapshot_), fence.seen);
+  history({.kind = "evidence.recorded",
+           .volume = evidence.volume,
+           .host = evidence.host,
+           .operation = fence.key,
+           .evidence = evidence.id,
+           .rule = "fenced",
+           .text = evidence.detail});
+  change(evidence);
+  // What nobody could tell about this host does not matter any more.
+  if (const Operation* open = entry.open_operation.get();
+      open != nullptr && open->state == OperationState::uncertain && open->host == attachment.host) {
+    Operation settled = *open;
+    settled.state = OperationState::failed;
+    settled.outcome = Outcome::none;
+    settled.error_code = Errc::uncertain;
+    settled.error +=
+        fmt::format("; fence {} settles it: whatever it did, the host is cut off", fence.id.value);
+    settled.ended_at = now.wall;
+    history(settled, "failed", settled.error);
+    change(std::move(settled));
+    attachment.state = AttachmentState::uncertain;
+    attachment.changed_at = now.wall;
+    change(attachment);
+  }
+  std::vector<ClaimStateChange> ended;
+  for (const Claim* claim : entry.claims) {
+    if (claim->host != attachment.host || claim->liveness == Liveness::dead) continue;
+    ended.push_back({claim->id, claim->task_state, false, Liveness::dead, evidence.detail, evidence.id,
+                     claim->container});
+  }
+  for (ClaimStateChange& row : ended) change(std::move(row));
+  observed_.volumes[attachment.volume].idle_since = now.at;
+}
+
+void Engine::void_fence_evidence(const Fence& fence, const std::string& why) {
+  std::vector<Evidence> ended;
+  for (const auto& [id, one] : snapshot_.evidence()) {
+    if (one.fence == fence.id) ended.push_back(one);
+  }
+  for (const Evidence& one : ended) void_one(one, why);
+}
+
+void Engine::void_one(Evidence one, const std::string& why) {
+  const VolumeEntry& entry = *snapshot_.volume(one.volume);
+  std::vector<ClaimStateChange> reopened;
+  for (const Claim* claim : entry.claims) {
+    if (claim->liveness == Liveness::dead && claim->evidence == one.id)
+      reopened.push_back({claim->id, claim->task_state, false, Liveness::unknown, why, {}, claim->container});
+  }
+  for (ClaimStateChange& row : reopened) change(std::move(row));
+  history({.kind = "evidence.void",
+           .volume = one.volume,
+           .host = one.host,
+           .evidence = one.id,
+           .claim = one.claim,
+           .rule = std::string(to_text(one.kind)),
+           .text = why});
+  one.void_reason = why;
+  touch(one.volume);
+  change(std::move(one));
+}
+
+// Only what the policy asks for, only what [mesos] operations permits, and only now that the fence is read
+// back.
+void Engine::tell_mesos(const Fence& fence, Now now) {
+  const Claim* claim = snapshot_.claim(fence.claim);
+  const VolumeEntry* entry = claim == nullptr ? nullptr : snapshot_.volume(claim->volume);
+  if (entry == nullptr) return;
+  MesosOperationKind kind = MesosOperationKind::mark_agent_gone;
+  switch (policy_.fence_policy(entry->volume).tell_mesos) {
+    case TellMesos::nothing:
+      return;
+    case TellMesos::deactivate_agent:
+      kind = MesosOperationKind::deactivate_agent;
+      break;
+    case TellMesos::mark_agent_gone:
+      break;
+  }
+  std::vector<AgentId> agents;
+  for (const Agent* agent : snapshot_.agents_of_host(fence.host)) {
+    if (agent->state != AgentState::gone && agent->state != AgentState::removed) agents.push_back(agent->id);
+  }
+  for (const AgentId& id : agents) {
+    AskMesos order;
+    order.kind = kind;
+    order.agent = order.typed = id.value;
+    order.reason = fmt::format("fence {} holds: {}", fence.id.value, fence.cause);
+    const Result<std::string> asked = obey(order, Command{}, now);
+    if (!asked) history(fence, "mesos_not_told", asked.error().message);
+  }
+}
+
+// ---- its end
+
+// A rung that failed is not tried again at once; the ladder goes on from the next.
+void Engine::note_try(const Fence& fence, const std::string& why, Now now) {
+  std::vector<FenceTry>& tries = observed_.fence_tries;
+  auto known =
+      std::find_if(tries.begin(), tries.end(), [&](const FenceTry& one) { return same_rung(one, fence); });
+  if (known == tries.end())
+    known = tries.insert(known, {fence.host, fence.rung, fence.provider, fence.volume, {}, 0, {}});
+  ++known->failures;
+  known->why = why;
+  known->at = now.at + policy_.fence_retry * (std::int64_t{1} << std::min(known->failures - 1, 4));
+}
+
+void Engine::end_fence(Fence fence, FenceState state, Error error, Now now) {
+  fence.state = state;
+  fence.ended_at = now.wall;
+  if (state == FenceState::failed) {
+    fence.error_code = error.code;
+    fence.error = error.message;
+    note_try(fence, error.message, now);
+  } else {
+    fence.error.clear();
+  }
+  history(fence, to_text(state), state == FenceState::failed ? fence.error : fence.seen);
+  fence_work_.erase(fence.id);
+  observed_.fences.erase(fence.id);
+  const HostId host = fence.host;
+  change(std::move(fence));
+  end_quarantine(host, state == FenceState::failed ? "no fence of it came to hold" : "its fences are lifted");
+  touch_host(host);
+}
+
+// A quarantine that a fence began ends with the last that may stand; a person's, when a person says so.
+void Engine::end_quarantine(HostId id, const std::string& why) {
+  Host host = *snapshot_.host(id);
+  if (!host.quarantined || !host.quarantine_fence || !snapshot_.fences_of_host(id).empty()) return;
+  host.quarantined = false;
+  host.quarantine_reason.clear();
+  host.quarantine_fence = {};
+  std::erase_if(observed_.fence_tries, [&](const FenceTry& one) { return one.host == id && one.at.ns == 0; });
+  history({.kind = "host.released", .host = id, .rule = "fence", .text = why});
+  change(std::move(host));
+  touch_all();
+}
+
+void Engine::touch_host(HostId host) {
+  for (const auto& [id, entry] : snapshot_.volumes()) {
+    if (entry.attachment(host) != nullptr) touch(id);
+  }
+}
+
+// What would still be there if its fences were lifted: a volume that was taken from it, and that its provider
+// still shows there.
+std::string Engine::why_not_clean(HostId host) const {
+  for (const auto& [id, entry] : snapshot_.volumes()) {
+    const Attachment* attachment = entry.attachment(host);
+    if (attachment == nullptr || attachment->state == AttachmentState::detached) continue;
+    const bool taken = std::any_of(entry.evidence.begin(), entry.evidence.end(), [&](const Evidence* one) {
+      return one->host == host && (one->kind == EvidenceKind::fenced || one->kind == EvidenceKind::operator_);
+    });
+    if (taken)
+      return fmt::format("volume {} is still {} there", entry.volume.name, to_text(attachment->state));
+  }
+  return {};
+}
+
+// The host is clean: what was taken from it is no attachment of it any more, and its fences are lifted one by
+// one, each read back.
+void Engine::lift_fences(HostId host, std::string why, std::int64_t user_uid, Now now) {
+  std::vector<Fence> rows;
+  for (const Fence* fence : snapshot_.fences_of_host(host)) rows.push_back(*fence);
+  for (Fence& row : rows) {
+    drop_clean_attachments(row);
+    void_fence_evidence(row, fmt::format("its fence is taken back: {}", why));
+    if (row.state == FenceState::lifting) continue;
+    row.user_uid = user_uid;
+    if (row.state == FenceState::recorded || row.state == FenceState::issued) {
+      row.state = FenceState::uncertain;
+      change(row);
+    }
+    row.state = FenceState::lifting;
+    history(row, "lifting", why);
+    FenceWork& work = fence_work_[row.id];
+    work.lifted = work.set_again = false;
+    work.backoff = {};
+    work.due = now.at;
+    change(std::move(row));
+  }
+  touch_host(host);
+}
+
+// A node side's word ends a quarantine that a fence began: another boot than the one in which anything was
+// attached there, or nothing mounted of what was.
+void Engine::lift_where_clean(const ProviderObservation& observation, Now now) {
+  if (snapshot_.fences().empty() || !policy_.observe_only.empty()) return;
+  std::vector<std::pair<HostId, std::string>> clean;
+  for (const ObservedHost& seen : observation.hosts) {
+    const Host* host = snapshot_.host_by_name(seen.host_identity);
+    if (host == nullptr || !host->quarantine_fence || seen.boot_id.empty()) continue;
+    bool another_boot = true;
+    bool sent_later = true;
+    for (const Fence* fence : snapshot_.fences_of_host(host->id)) {
+      const FenceView* view = observed_.fence(fence->id);
+      sent_later = sent_later && fence->state == FenceState::held && view != nullptr &&
+                   observation.sent_at > view->checked_at && fence->provider == observation.provider;
+    }
+    for (const auto& [id, entry] : snapshot_.volumes()) {
+      const Attachment* attachment = entry.attachment(host->id);
+      if (attachment == nullptr) continue;
+      another_boot = another_boot && !attachment->boot_id.empty() && attachment->boot_id != seen.boot_id;
+    }
+    const bool empty = std::none_of(
+        observation.volumes.begin(), observation.volumes.end(), [&](const ObservedVolume& volume) {
+          return std::any_of(volume.attachments.begin(), volume.attachments.end(), [&](const auto& one) {
+            return one.host_identity == seen.host_identity && one.mounted != TriState::no;
+          });
+        });
+    if (!sent_later || !(another_boot || empty) || !why_not_clean(host->id).empty()) continue;
+    clean.emplace_back(host->id, another_boot ? fmt::format("it runs another boot ({})", seen.boot_id)
+                                              : "it says that nothing of what it had is mounted");
+  }
+  for (auto& [host, why] : clean) lift_fences(host, std::move(why), -1, now);
+}
+
+// ---- the clock
+
+void Engine::set_clocks(VolumeId id, const VolumePlan& plan, Now now) {
+  const auto known = observed_.volumes.find(id);
+  if (plan.clocks.empty() && (known == observed_.volumes.end() || known->second.clocks.empty())) return;
+  VolumeView& view = observed_.volumes[id];
+  const auto wish_of = [&](HostId host) {
+    const ClockWish* found = nullptr;
+    for (const ClockWish& one : plan.clocks) {
+      if (one.host == host && (found == nullptr || one.runs)) found = &one;
+    }
+    return found;
+  };
+  std::erase_if(view.clocks, [&](const FenceClock& one) { return wish_of(one.host) == nullptr; });
+  for (const ClockWish& wish : plan.clocks) {
+    if (view.clock(wish.host) == nullptr) view.clocks.push_back({wish.host, {}, {}});
+  }
+  std::sort(view.clocks.begin(), view.clocks.end(),
+            [](const FenceClock& a, const FenceClock& b) { return a.host < b.host; });
+  for (FenceClock& clock : view.clocks) {
+    const bool runs = wish_of(clock.host)->runs;
+    if (runs && clock.since.ns == 0) clock.since = now.at;
+    if (!runs) clock = {clock.host, clock.elapsed(now.at), {}};
+  }
+}
+
+}  // namespace extvold::reconcilers

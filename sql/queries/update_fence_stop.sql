@@ -1,0 +1,1 @@
+UPDATE ledger_meta SET fence_stop = :stopped;

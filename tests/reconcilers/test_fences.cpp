@@ -1,0 +1,418 @@
+// Fences: the clock, the ladder, the read-back, the evidence, and the way back (DESIGN.md section 10).
+#include <catch2/catch.hpp>
+
+#include "tests/reconcilers/held.h"
+
+using extvold::testing::EngineWorld;
+using extvold::testing::has;
+using extvold::testing::Held;
+using extvold::testing::Mishap;
+namespace ev = extvold;
+
+namespace {
+
+constexpr ev::Duration kAfter = ev::minutes(10);
+
+// A storage that cuts hosts off by itself, and tells nobody of its hosts' mounts.
+ev::Policy fencing(std::vector<ev::FenceRung> ladder = {ev::FenceRung::volume, ev::FenceRung::host,
+                                                        ev::FenceRung::power, ev::FenceRung::operator_}) {
+  ev::Policy policy = EngineWorld::default_policy();
+  ev::Capabilities& can = policy.providers[0].capabilities;
+  can.host_reports = false;
+  can.exclusive_attach = false;
+  can.shows_running_calls = false;
+  can.fence_volume = can.fence_host = can.fence_verifiable = true;
+  policy.power_hosts = {"a1"};
+  policy.fences = {{{}, {}, {.when = ev::FenceWhen::after, .after = kAfter, .ladder = std::move(ladder)}}};
+  return policy;
+}
+
+// Nor does a detach keep anybody from writing: only the fence does.
+ev::Policy only_fences(std::vector<ev::FenceRung> ladder) {
+  ev::Policy policy = fencing(std::move(ladder));
+  policy.providers[0].capabilities.detach_enforced = false;
+  return policy;
+}
+
+// pg.1 has pgdata on a1, whose agent is unreachable; pg.2 waits for it on a2.
+class Split : public Held {
+ public:
+  explicit Split(ev::Policy policy = fencing()) : Held(std::move(policy)) {
+    silent_agents.insert("A1");
+    task_updated("pg.1", "A1", ev::TaskState::task_unreachable, ev::StatusSource::source_master,
+                 "REASON_AGENT_REMOVED");
+    run_task("pg.2", "A2", "pgdata");
+    advance(ev::seconds(10));
+  }
+  // The master's next snapshot: A2 with pg.2. A1 is where the registry says.
+  void rejoin() {
+    subscribe();
+    agent_added("A2", "a2");
+    ev::TaskRecord record = task("pg.2", "A2", "pgdata", ev::TaskState::task_running);
+    task_added(record);
+  }
+  std::vector<std::string> sets() const {
+    std::vector<std::string> out;
+    for (const std::string& call : fence_calls) {
+      if (call.starts_with("set")) out.push_back(call);
+    }
+    return out;
+  }
+  const ev::Host& a1() const { return *engine().snapshot().host_by_name("a1"); }
+  const ev::Fence* fence() const {
+    const auto& fences = engine().snapshot().fences();
+    return fences.empty() ? nullptr : &fences.begin()->second;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a policy that fences nobody leaves it to a person") {
+  ev::Policy policy = fencing();
+  policy.fences.clear();
+  Split world(policy);
+  world.advance(ev::minutes(60));
+  CHECK(world.fence_calls.empty());
+  CHECK(world.blocked("pgdata", "a2") == "waits_for_unknown_claim");
+}
+
+TEST_CASE("a fence is due when its clock has run, is read back, and only then the volume moves") {
+  Split world;
+  CHECK(world.blocked("pgdata", "a2") == "fence_clock");
+  world.advance(kAfter - ev::seconds(70));
+  CHECK(world.fence_calls.empty());
+  CHECK(world.attached("pgdata", "a1"));
+  world.advance(ev::seconds(120));
+  REQUIRE(world.fence_calls.size() >= 2);
+  CHECK(world.fence_calls[0] == "set volume a1");
+  CHECK(world.fence_calls[1] == "check volume a1");
+  CHECK(world.attached("pgdata", "a2"));
+  CHECK(world.claim("pg.1") == nullptr);
+  CHECK(world.a1().quarantined);
+  CHECK(has(world, "evidence.recorded/fenced"));
+  CHECK(world.sets().size() == 1);
+  REQUIRE(world.fence() != nullptr);
+  CHECK(world.fence()->state == ev::FenceState::held);
+  CHECK(world.fence()->target == "a1");
+}
+
+TEST_CASE("the clock runs only while the registry of this epoch says so, in a whole view, for who waits") {
+  Split world;
+  SECTION("the agent comes back: it begins anew") {
+    world.advance(kAfter - ev::minutes(1));
+    world.silent_agents.clear();
+    world.agent_added("A1", "a1");
+    world.event(ev::TaskUpdated{ev::FrameworkId("F1"), ev::TaskId("pg.1"), {}, ev::TaskState::task_running});
+    world.advance(ev::minutes(30));
+    CHECK(world.fence_calls.empty());
+    CHECK(world.attached("pgdata", "a1"));
+    CHECK_FALSE(world.a1().quarantined);
+  }
+  SECTION("nobody waits any more") {
+    world.advance(kAfter - ev::minutes(1));
+    world.end_container("pg.2", "A2");
+    world.task_updated("pg.2", "A2", ev::TaskState::task_finished, ev::StatusSource::source_executor);
+    world.advance(ev::minutes(30));
+    CHECK(world.fence_calls.empty());
+  }
+  SECTION("the view is gone: it stands, and goes on when the registry of the new epoch says it again") {
+    world.advance(ev::minutes(5));
+    world.disconnect();
+    world.advance(ev::minutes(60));
+    CHECK(world.fence_calls.empty());
+    CHECK(world.attached("pgdata", "a1"));
+  }
+  SECTION("the registry does not say it") {
+    world.master.registry.clear();
+    world.advance(ev::minutes(60));
+    CHECK(world.fence_calls.empty());
+    CHECK(world.blocked("pgdata", "a2") == "waits_for_unknown_claim");
+  }
+  SECTION("held: a person said so") {
+    REQUIRE(world.order(ev::Hold{"a1"}).status);
+    world.advance(ev::minutes(60));
+    CHECK(world.fence_calls.empty());
+  }
+  SECTION("no fence of this host") {
+    REQUIRE(world.order(ev::FenceHold{"a1", "it is being moved"}).status);
+    world.advance(ev::minutes(60));
+    CHECK(world.fence_calls.empty());
+    CHECK(world.blocked("pgdata", "a2") == "fence_stopped");
+    REQUIRE(world.order(ev::FenceRelease{"a1", "moved"}).status);
+    world.advance(ev::minutes(1));
+    CHECK(world.attached("pgdata", "a2"));
+  }
+}
+
+TEST_CASE("a crash loses the clock, never the fence") {
+  Split world;
+  world.advance(kAfter - ev::minutes(1));
+  world.restart();
+  world.rejoin();
+  world.advance(ev::minutes(5));
+  CHECK(world.fence_calls.empty());
+  world.advance(kAfter);
+  CHECK(world.attached("pgdata", "a2"));
+}
+
+TEST_CASE("what is said to be done and is not seen is no fence: the next rung, and no attach before") {
+  Split world;
+  world.fence_mishap[ev::FenceAct::set] = Mishap::lie;
+  world.advance(kAfter + ev::seconds(30));
+  REQUIRE(world.sets().size() >= 2);
+  CHECK(world.sets()[0] == "set volume a1");
+  CHECK(world.sets()[1] == "set host a1");
+  CHECK_FALSE(world.attached("pgdata", "a2"));
+  CHECK(world.attached("pgdata", "a1"));
+  world.fence_mishap.clear();
+  world.advance(ev::minutes(20));
+  CHECK(world.attached("pgdata", "a2"));
+}
+
+TEST_CASE("a rung that fails leads to the next, the last to a person, and it is tried again") {
+  Split world(fencing({ev::FenceRung::volume, ev::FenceRung::operator_}));
+  world.fence_mishap[ev::FenceAct::set] = Mishap::fail_before;
+  world.advance(kAfter + ev::seconds(30));
+  CHECK(world.blocked("pgdata", "a2") == "no_rung_left");
+  CHECK(world.attached("pgdata", "a1"));
+  CHECK_FALSE(world.a1().quarantined);  // nothing stands
+  world.fence_mishap.clear();
+  world.advance(ev::minutes(5));
+  CHECK(world.attached("pgdata", "a2"));
+}
+
+TEST_CASE("an answer that was lost is read back") {
+  Split world(only_fences({ev::FenceRung::host}));
+  SECTION("it took effect") {
+    world.fence_mishap[ev::FenceAct::set] = Mishap::lose_reply_after;
+    world.advance(kAfter + ev::seconds(30));
+    CHECK(world.attached("pgdata", "a2"));
+    CHECK(world.sets().size() == 1);
+  }
+  SECTION("it did not, and it is tried again after a while") {
+    world.fence_mishap[ev::FenceAct::set] = Mishap::lose_reply_before;
+    world.advance(kAfter + ev::seconds(30));
+    CHECK_FALSE(world.attached("pgdata", "a2"));
+    world.fence_mishap.clear();
+    world.advance(ev::minutes(10));
+    CHECK(world.attached("pgdata", "a2"));
+  }
+  SECTION("nobody can tell: no attach") {
+    world.fences_unseen = true;
+    world.advance(kAfter + ev::minutes(30));
+    CHECK_FALSE(world.attached("pgdata", "a2"));
+    world.fences_unseen = false;
+    world.advance(ev::minutes(5));
+    CHECK(world.attached("pgdata", "a2"));
+  }
+}
+
+TEST_CASE("a daemon that dies at any effect of a fence reads back, and nothing moves before that") {
+  for (int at = 1; at < 40; ++at) {
+    Split world;
+    world.advance(kAfter - ev::seconds(30));
+    world.crash_before_effect = at;
+    try {
+      world.advance(ev::minutes(2));
+    } catch (const extvold::testing::Crash&) {
+      world.restart();
+      world.rejoin();
+    }
+    world.crash_before_effect = 0;
+    world.advance(kAfter + ev::minutes(5));
+    INFO(at);
+    CHECK(world.attached("pgdata", "a2"));
+  }
+}
+
+TEST_CASE("power: the host is off, then its volume is detached and read back, then attached elsewhere") {
+  Split world(fencing({ev::FenceRung::power}));
+  world.mishap[ev::OperationKind::detach] = Mishap::fail_before;
+  world.advance(kAfter + ev::seconds(30));
+  CHECK(world.sets() == std::vector<std::string>{"set power a1"});
+  CHECK(world.fence()->state == ev::FenceState::held);
+  CHECK_FALSE(world.attached("pgdata", "a2"));  // it would have it again when it is switched on
+  world.mishap.clear();
+  world.advance(ev::minutes(3));
+  CHECK(world.attached("pgdata", "a2"));
+}
+
+TEST_CASE("a fence that is lost is set again, and proves nothing meanwhile") {
+  Split world;
+  world.mishap[ev::OperationKind::attach] = Mishap::fail_before;  // so that it is still needed
+  world.advance(kAfter + ev::seconds(30));
+  REQUIRE(world.fence()->state == ev::FenceState::held);
+  world.fenced_volumes.clear();  // somebody at the storage took it back
+  world.fence_mishap[ev::FenceAct::set] = Mishap::fail_before;
+  world.advance(ev::minutes(2));
+  CHECK(has(world, "fence.lost/fence.volume"));
+  CHECK(has(world, "evidence.void/fenced"));
+  world.fence_mishap.clear();
+  world.mishap.clear();
+  world.advance(ev::minutes(10));
+  CHECK(world.fenced_volumes.size() == 1);
+  CHECK(world.attached("pgdata", "a2"));
+}
+
+TEST_CASE("what runs out is renewed, and permits no attach when it runs out soon") {
+  Split world(fencing({ev::FenceRung::host}));
+  const ev::Duration year = ev::seconds(365 * 24 * 3600);
+  world.fence_expires_at = {world.now().wall.ns + ev::seconds(20 * 24 * 3600).ns};
+  world.advance(kAfter + ev::minutes(5));
+  CHECK_FALSE(world.attached("pgdata", "a2"));
+  CHECK(world.sets().size() >= 2);  // more is asked for
+  world.fence_expires_at = {world.now().wall.ns + year.ns};
+  world.advance(ev::minutes(10));
+  CHECK(world.attached("pgdata", "a2"));
+  CHECK(world.fence()->expires_at == world.fence_expires_at);
+}
+
+TEST_CASE("fences are looked at before anything else after a start, and count only then") {
+  Split world(only_fences({ev::FenceRung::host}));
+  world.mishap[ev::OperationKind::attach] = Mishap::fail_before;
+  world.advance(kAfter + ev::minutes(1));
+  REQUIRE(world.fence()->state == ev::FenceState::held);
+  REQUIRE_FALSE(world.attached("pgdata", "a2"));
+  world.mishap.clear();
+  SECTION("nobody can tell whether it holds") {
+    world.fences_unseen = true;
+    world.restart();
+    world.rejoin();
+    world.advance(ev::minutes(5));
+    CHECK_FALSE(world.attached("pgdata", "a2"));
+    world.fences_unseen = false;
+    world.advance(ev::minutes(2));
+    CHECK(world.attached("pgdata", "a2"));
+  }
+  SECTION("it ran out while extvold was down") {
+    world.fenced_hosts.clear();
+    world.fence_mishap[ev::FenceAct::set] = Mishap::hang;
+    world.restart();
+    world.rejoin();
+    world.advance(ev::minutes(5));
+    CHECK_FALSE(world.attached("pgdata", "a2"));
+  }
+}
+
+TEST_CASE(
+    "a host that comes back stays quarantined until it is released, and its fences are lifted one by one") {
+  Split world;
+  world.advance(kAfter + ev::minutes(1));
+  REQUIRE(world.attached("pgdata", "a2"));
+  world.silent_agents.clear();
+  world.agent_added("A3", "a1");
+  world.make_volume("other");
+  world.run_task("o.1", "A3", "other");
+  world.advance(ev::minutes(5));
+  CHECK(world.blocked("other", "a1") == "host_quarantined");
+  CHECK_FALSE(world.order(ev::FenceRelease{"a1", ""}).status);
+  SECTION("lifted and read back") {
+    REQUIRE(world.order(ev::FenceRelease{"a1", "rebooted, nothing mounted"}).status);
+    world.advance(ev::minutes(2));
+    CHECK(world.fenced_volumes.empty());
+    CHECK(world.fence() == nullptr);
+    CHECK_FALSE(world.a1().quarantined);
+    CHECK(world.attached("other", "a1"));
+    CHECK(world.attached("pgdata", "a2"));
+  }
+  SECTION("not while an entry still stands") {
+    world.fence_mishap[ev::FenceAct::lift] = Mishap::lie;
+    REQUIRE(world.order(ev::FenceRelease{"a1", "rebooted"}).status);
+    world.advance(ev::minutes(10));
+    CHECK(world.a1().quarantined);
+    CHECK_FALSE(world.attached("other", "a1"));
+    world.restart();
+    world.rejoin();
+    world.fence_mishap.clear();
+    world.advance(ev::minutes(5));
+    CHECK_FALSE(world.a1().quarantined);
+  }
+}
+
+TEST_CASE("the storm guard stops before the first of too many hosts, and a person lets it go on") {
+  ev::Policy policy = fencing({ev::FenceRung::host});
+  policy.fence_storm_max = 1;
+  Split world(policy);
+  world.make_volume("two");
+  world.agent_added("A4", "a4");
+  world.run_task("two.1", "A4", "two");
+  world.advance(ev::seconds(10));
+  REQUIRE(world.attached("two", "a4"));
+  world.silent_agents.insert("A4");
+  world.task_updated("two.1", "A4", ev::TaskState::task_unreachable, ev::StatusSource::source_master,
+                     "REASON_AGENT_REMOVED");
+  world.run_task("two.2", "A2", "two");
+  world.advance(kAfter + ev::minutes(5));
+  CHECK(world.fence_calls.empty());
+  CHECK(world.engine().snapshot().fence_stop);
+  CHECK(world.blocked("pgdata", "a2") == "fence_stopped");
+  CHECK(has(world, "guard.fence_storm/fence_storm"));
+  REQUIRE(world.order(ev::FenceRelease{"", "a rack lost its power"}).status);
+  world.advance(ev::minutes(2));
+  CHECK(world.attached("pgdata", "a2"));
+  CHECK(world.attached("two", "a2"));
+}
+
+TEST_CASE("extvold's own host and the masters are never fenced") {
+  ev::Policy policy = fencing();
+  policy.never_fence = {"a1"};
+  Split world(policy);
+  world.advance(kAfter + ev::minutes(5));
+  CHECK(world.fence_calls.empty());
+  CHECK(world.blocked("pgdata", "a2") == "never_fenced");
+}
+
+TEST_CASE("a cooperative fence counts only where the policy says so") {
+  ev::Policy policy = fencing({ev::FenceRung::volume});
+  policy.providers[0].capabilities.fence_cooperative = true;
+  SECTION("no") {
+    Split world(policy);
+    world.advance(kAfter + ev::minutes(5));
+    CHECK(world.fence_calls.empty());
+    CHECK(world.blocked("pgdata", "a2") == "no_rung_left");
+  }
+  SECTION("yes") {
+    policy.fences[0].policy.accept_cooperative = true;
+    Split world(policy);
+    world.advance(kAfter + ev::minutes(5));
+    CHECK(world.attached("pgdata", "a2"));
+    CHECK(world.fence()->cooperative);
+  }
+}
+
+TEST_CASE("a detach that nobody can tell about does not forbid the fence, which settles it") {
+  Held world(fencing({ev::FenceRung::host}));
+  world.mishap[ev::OperationKind::detach] = Mishap::lose_reply_before;
+  world.end_container("pg.1", "A1");
+  world.task_updated("pg.1", "A1", ev::TaskState::task_finished, ev::StatusSource::source_executor);
+  world.run_task("pg.2", "A2", "pgdata");
+  world.advance(ev::seconds(5));
+  const auto open = [&] { return world.volume("pgdata").open_operation.get(); };
+  REQUIRE(open() != nullptr);
+  REQUIRE(open()->state == ev::OperationState::uncertain);
+  world.provider_silent = true;  // and no look tells
+  world.silent_agents.insert("A1");
+  world.master.agents.erase("A1");
+  world.master.registry["A1"] = {ev::AgentId("A1"), ev::RegistryList::unreachable, {1}};
+  world.advance(kAfter + ev::minutes(3));
+  CHECK(world.fenced_hosts.contains("a1"));
+  CHECK(open() == nullptr);
+  CHECK_FALSE(world.attached("pgdata", "a2"));
+  world.provider_silent = false;
+  world.mishap.clear();
+  world.advance(ev::minutes(2));
+  CHECK(world.attached("pgdata", "a2"));
+}
+
+TEST_CASE("Mesos is told by policy, once the fence is read back") {
+  ev::Policy policy = fencing();
+  policy.fences[0].policy.tell_mesos = ev::TellMesos::mark_agent_gone;
+  policy.mesos_calls = {ev::MesosOperationKind::mark_agent_gone};
+  Split world(policy);
+  world.advance(kAfter - ev::minutes(1));
+  CHECK(world.master.changes_asked.empty());
+  world.advance(ev::minutes(3));
+  REQUIRE(world.master.changes_asked.size() == 1);
+  CHECK(world.master.changes_asked[0].kind == ev::MesosOperationKind::mark_agent_gone);
+  CHECK(world.master.changes_asked[0].agent == ev::AgentId("A1"));
+}
