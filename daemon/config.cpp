@@ -14,6 +14,7 @@
 
 #include "daemon/auth/credential_file.h"
 #include "daemon/config_fence.h"
+#include "daemon/config_power.h"
 #include "daemon/config_table.h"
 #include "daemon/units.h"
 #include "host/files.h"
@@ -340,13 +341,6 @@ void read_places(ConfigTable ledger, ConfigTable api, ConfigTable log, Config& c
 
 // ---- [providers.NAME]
 
-bool is_plain_name(std::string_view name) {
-  return !name.empty() && name.size() <= 100 && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '_' || c == '-';
-  });
-}
-
 std::vector<providers::local::LocalPool> read_pools(ConfigTable& section) {
   std::vector<providers::local::LocalPool> pools;
   for (ConfigTable& one : section.list_of_tables("pools")) {
@@ -570,6 +564,7 @@ ConfigResult parse_config(std::string_view text, std::string_view file, std::str
   read_profiles(top, config);
   const std::vector<std::string> broken_providers = read_providers(top, config);
   read_drivers(top, broken_providers, config);
+  read_power(top, config);
   read_policy(top.table("policy"), config.policy);
   top.finish();
   sort_by_place(problems.errors);
@@ -666,6 +661,7 @@ std::vector<std::string> needs_restart(const Config& running, const Config& chan
   compare(running.socket_path == changed.socket_path, "api.socket");
   compare(running.socket_group == changed.socket_group, "api.group");
   compare(providers(running) == providers(changed), "providers");
+  compare(running.power == changed.power, "power");
   compare(drivers(running) == drivers(changed), "drivers");
   return out;
 }

@@ -17,6 +17,7 @@
 #include "daemon/masters.h"
 #include "daemon/subscription.h"
 #include "model/policy.h"
+#include "providers/fence_agent/fence_agents.h"
 #include "providers/local/local_config.h"
 
 namespace extvold::daemon {
@@ -65,6 +66,9 @@ struct Config {
   // [providers.NAME]; program is not filled in yet. policy.providers is filled when they are made
   // (providers_setup.h).
   std::vector<providers::local::LocalConfig> local_providers;
+
+  // [power.NAME]: no secrets, only where they are.
+  std::vector<providers::fence_agent::FenceAgentConfig> power;
 
   // [drivers.NAME], [policy], [mesos.agents], the intervals of [mesos].
   Policy policy;

@@ -69,6 +69,13 @@ void ConfigProblems::warning(const toml::source_region& where, std::string key, 
   warnings.push_back(problem_at(file, where, std::move(key), std::move(what), std::move(remedy)));
 }
 
+bool is_plain_name(std::string_view name) {
+  return !name.empty() && name.size() <= 100 && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
+  });
+}
+
 ConfigTable::ConfigTable(const toml::table* table, std::string path, ConfigProblems& problems,
                          toml::source_region elsewhere)
     : table_(table), path_(std::move(path)), problems_(&problems), elsewhere_(std::move(elsewhere)) {}
@@ -245,6 +252,13 @@ ConfigTable ConfigTable::table(std::string_view key) {
   const toml::table* inner = node == nullptr ? nullptr : node->as_table();
   if (node != nullptr && inner == nullptr) wrong_type(key, *node, fmt::format("a table: [{}]", full(key)));
   return {inner, full(key), *problems_, place("")};
+}
+
+std::vector<std::string> ConfigTable::keys() const {
+  std::vector<std::string> out;
+  if (table_ == nullptr) return out;
+  for (const auto& [name, node] : *table_) out.emplace_back(name.str());
+  return out;
 }
 
 std::vector<std::pair<std::string, ConfigTable>> ConfigTable::tables(std::string_view key) {

@@ -36,6 +36,9 @@ struct ConfigProblems {
   void warning(const toml::source_region& where, std::string key, std::string what, std::string remedy);
 };
 
+// Of a [providers.NAME] and the like: 1 to 100 letters, digits, '.', '_' and '-'.
+bool is_plain_name(std::string_view name);
+
 class ConfigTable {
  public:
   // `path`: "mesos.agents"; empty for the file's top. A null table is one that is absent: every getter
@@ -68,6 +71,8 @@ class ConfigTable {
   }
 
   ConfigTable table(std::string_view key);
+  // Its keys, in the order of the names; they count as known only when they are asked for.
+  std::vector<std::string> keys() const;
   // [path.NAME] each, in the order of the names.
   std::vector<std::pair<std::string, ConfigTable>> tables(std::string_view key);
   // key = [{...}, {...}]

@@ -214,6 +214,7 @@ void Driver::with_ledger(std::function<void(ledger::Ledger&)> job, std::function
 void Driver::set_policy(Policy policy) {
   policy.providers = policy_.providers;
   policy.drivers = policy_.drivers;
+  policy.power_hosts = policy_.power_hosts;
   const bool asked_before = configured_observe_only_.empty();
   configured_observe_only_ = policy.observe_only;
   settle_candidate();

@@ -157,7 +157,8 @@ class Driver {
   // `job` was not run.
   void with_ledger(std::function<void(ledger::Ledger&)> job, std::function<void(Status)> done);
 
-  // Numbers of the policy that changed (SIGHUP). Providers and drivers must be as they were.
+  // Numbers of the policy that changed (SIGHUP). Providers, drivers and the hosts
+  // of [power.NAME] stay as they were.
   void set_policy(Policy policy);
 
   // Which files prove who we are (SIGHUP). They are read anew also if their names are the same; connections

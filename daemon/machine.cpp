@@ -38,8 +38,10 @@ Result<std::unique_ptr<Driver>> Machine::make_driver(const Config& config, bool 
   DriverOptions options = driver_options(config);
   options.dry_run = dry_run;
   if (dry_run) policy.observe_only = "this is a dry run";
-  return std::make_unique<Driver>(DriverParts{loop, clock, random, http, http, log}, std::move(options),
-                                  std::move(policy), std::move(providers));
+  auto driver = std::make_unique<Driver>(DriverParts{loop, clock, random, http, http, log},
+                                         std::move(options), std::move(policy), std::move(providers));
+  driver->set_power(make_power(config, processes, deferred, clock));
+  return driver;
 }
 
 }  // namespace extvold::daemon

@@ -13,6 +13,7 @@
 #include "daemon/log.h"
 #include "daemon/process_runner.h"
 #include "daemon/random.h"
+#include "daemon/uv/deferred.h"
 #include "daemon/uv/loop.h"
 
 namespace extvold::daemon {
@@ -23,6 +24,7 @@ struct Machine {
   uv::Loop loop;
   CurlHttpClient http{loop, clock};
   UvProcessRunner processes{loop, clock};
+  uv::Deferred deferred{loop};
 
   // The driver of this configuration, not started. `log` must outlive it, and this Machine too.
   Result<std::unique_ptr<Driver>> make_driver(const Config& config, bool dry_run, Log& log);

@@ -3,9 +3,13 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <functional>
 #include <utility>
 
+#include "daemon/power_secret.h"
+#include "providers/fence_agent/fence_agents.h"
 #include "providers/local/local_provider.h"
 
 namespace extvold::daemon {
@@ -24,9 +28,26 @@ Result<std::vector<std::unique_ptr<providers::Provider>>> make_providers(const C
   return out;
 }
 
+std::unique_ptr<providers::PowerFence> make_power(const Config& config, ProcessRunner& processes,
+                                                  uv::Deferred& deferred, const Clock& clock) {
+  if (config.power.empty()) return nullptr;
+  // Beside the ledger: a folder that is ours, there before the first call, and shared by all that may act.
+  const std::string lock_folder = config.ledger_path.substr(0, config.ledger_path.rfind('/'));
+  return std::make_unique<providers::fence_agent::FenceAgents>(
+      config.power, lock_folder.empty() ? "/" : lock_folder,
+      providers::fence_agent::FenceAgentsPorts{
+          processes, &read_power_secret,
+          [&deferred](std::function<void()> closure) { deferred.post(std::move(closure)); },
+          [&clock] { return clock.now(); }});
+}
+
 Policy policy_of(const Config& config, const std::vector<std::unique_ptr<providers::Provider>>& providers) {
   Policy policy = config.policy;
   for (const auto& provider : providers) policy.providers.push_back(provider->info());
+  for (const auto& agent : config.power) {
+    for (const auto& [host, options] : agent.hosts) policy.power_hosts.push_back(host);
+  }
+  std::sort(policy.power_hosts.begin(), policy.power_hosts.end());
   return policy;
 }
 

@@ -1,4 +1,4 @@
-// Makes the configured providers, ready for the driver.
+// Makes the configured providers, and what switches hosts off, ready for the driver.
 #pragma once
 
 #include <memory>
@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "daemon/config.h"
+#include "daemon/uv/deferred.h"
 #include "model/ports.h"
+#include "providers/power.h"
 #include "providers/provider.h"
 
 namespace extvold::daemon {
@@ -18,7 +20,11 @@ Result<std::vector<std::unique_ptr<providers::Provider>>> make_providers(const C
                                                                          ProcessRunner& processes,
                                                                          const Clock& clock);
 
-// config.policy with what these providers say of themselves.
+// The hosts of all [power.NAME]; null: there is none. The ports, `clock` and `deferred` must outlive it.
+std::unique_ptr<providers::PowerFence> make_power(const Config& config, ProcessRunner& processes,
+                                                  uv::Deferred& deferred, const Clock& clock);
+
+// config.policy with what these providers say of themselves and the hosts that [power.NAME] covers.
 Policy policy_of(const Config& config, const std::vector<std::unique_ptr<providers::Provider>>& providers);
 
 // Of /proc/self/exe.

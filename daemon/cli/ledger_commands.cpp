@@ -1,5 +1,6 @@
 #include "daemon/cli/commands.h"
 #include "daemon/cli/table.h"
+#include "daemon/config_power.h"
 #include "daemon/machine.h"
 #include "daemon/providers_setup.h"
 #include "daemon/serve.h"
@@ -109,6 +110,8 @@ Exit config_check(Context& context) {
       for (std::string& what : file_problems(*auth))
         loaded.warnings.push_back({context.config_file, 0, 0, auth->section, std::move(what), ""});
     }
+    for (PowerProblem& one : power_problems(*loaded.config))
+      loaded.warnings.push_back({context.config_file, 0, 0, std::move(one.section), std::move(one.what), ""});
   }
   const bool good = loaded.errors.empty();
   std::string text;

@@ -1,0 +1,25 @@
+// [power.NAME] of the configuration: which `fence-agents` program switches which host off, and with what.
+//
+// Plain functions, called while a configuration is read; what they find goes to the ConfigProblems of the
+// table that they are given.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "daemon/config.h"
+#include "daemon/config_table.h"
+
+namespace extvold::daemon {
+
+void read_power(ConfigTable& top, Config& config);
+
+// What only this machine can tell of [power.NAME]: a program that is not there, a secret that cannot be used
+// or that others can read. For `config check`, the start and a reload; reads the files of the secrets.
+struct PowerProblem {
+  std::string section;  // "power.rack1"
+  std::string what;     // with the remedy
+};
+std::vector<PowerProblem> power_problems(const Config& config);
+
+}  // namespace extvold::daemon
