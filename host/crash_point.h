@@ -11,7 +11,7 @@
 
 namespace extvold::host {
 
-inline constexpr std::array<std::string_view, 26> kCrashPoints = {
+inline constexpr std::array<std::string_view, 30> kCrashPoints = {
     "helper.request_read",  "helper.before_answer", "helper.after_answer",
     "write.before_rename",  // write_durably(): the new file is complete under its temporary name
     "write.after_rename",
@@ -25,6 +25,9 @@ inline constexpr std::array<std::string_view, 26> kCrashPoints = {
     "detach.before_loop",   "detach.after_loop",    "detach.after_record", "format.after_probe",
     "format.after_intent",  // the sidecar says that mkfs was about to start
     "format.after_mkfs",    "format.after_commit",
+    "fence.after_mark",  // the host is barred, its device is as it was
+    "fence.after_shutdown", "fence.after_umount",
+    "fence.after_cut",  // nothing reaches the image any more
 };
 
 void crash_point(std::string_view name);

@@ -2,7 +2,7 @@
 // nothing but its volume. The child is this same program with the hidden subcommand `host-helper`: one JSON
 // request on standard input, one JSON answer on standard output, then it ends. One thread.
 //
-//   {"protocol":1,"verb":"local.attach", ...}
+//   {"protocol":2,"verb":"local.attach", ...}
 //   {"ok":true, ...}   or   {"ok":false,"code":"conflict","message":"..."}
 //
 // The caller's rules: no answer, or one that does not parse, or a deadline, means that it may have happened
@@ -21,7 +21,7 @@ namespace extvold::host {
 
 // Raised whenever a request or an answer changes its meaning: an upgraded program may be started by a
 // daemon of the old version.
-inline constexpr int kHelperProtocol = 1;
+inline constexpr int kHelperProtocol = 2;
 
 struct HelperVerb {
   std::string_view name;

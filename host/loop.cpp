@@ -23,8 +23,11 @@ constexpr int kAttachTries = 64;  // each lost race is another process that got 
 constexpr int kDetachLooks =
     150;  // 150 x 20 ms: a device probed by udev or by a listing is open for that long at most
 constexpr long kDetachLookNs = 20'000'000;
+constexpr int kCutTries = 25;
 constexpr unsigned kBlockSize = 512;
 constexpr std::size_t kTagDigits = 16;
+// Where the file of a device begins that was cut off: no file has a byte there, on any filesystem.
+constexpr std::uint64_t kNowhere = INT64_MAX;
 
 void pause_between_looks() {
   const timespec pause{0, kDetachLookNs};
@@ -34,6 +37,21 @@ void pause_between_looks() {
 std::string text_of(const unsigned char (&field)[LO_NAME_SIZE]) {
   const auto* end = std::find(std::begin(field), std::end(field), '\0');
   return std::string(std::begin(field), end);
+}
+
+Result<std::uint64_t> size_of(int fd, const std::string& path) {
+  std::uint64_t size = 0;
+  if (::ioctl(fd, BLKGETSIZE64, &size) != 0) return fail_errno(fmt::format("{}: BLKGETSIZE64", path));
+  return size;
+}
+
+// loop7p1 of loop7: somebody asked the kernel for partitions.
+Result<bool> has_partitions(const std::string& path) {
+  const std::string name = path.substr(path.rfind('/') + 1);
+  const Result<std::vector<std::string>> entries = list_folder("/sys/block/" + name);
+  if (!entries) return tl::make_unexpected(entries.error());
+  return std::any_of(entries->begin(), entries->end(),
+                     [&](const std::string& entry) { return entry.starts_with(name + "p"); });
 }
 
 // nullopt: not set up (any more).
@@ -57,6 +75,11 @@ Result<std::optional<LoopDevice>> read_status(int fd, const std::string& path) {
   device.autoclear = (info.lo_flags & LO_FLAGS_AUTOCLEAR) != 0;
   device.direct_io = (info.lo_flags & LO_FLAGS_DIRECT_IO) != 0;
   device.whole_file = info.lo_offset == 0 && info.lo_sizelimit == 0;
+  if (info.lo_offset == kNowhere) {
+    ASSIGN(const std::uint64_t size, size_of(fd, path));
+    ASSIGN(const bool partitions, has_partitions(path));
+    device.cut_off = size == 0 && !partitions;
+  }
   return std::optional<LoopDevice>(std::move(device));
 }
 
@@ -124,8 +147,7 @@ Result<LoopDevice> verify_attached(int fd, const std::string& path, const LoopRe
     return fail(Errc::internal, "{}: does not show {} behind it after LOOP_CONFIGURE", path,
                 request.image_path);
   }
-  std::uint64_t size = 0;
-  if (::ioctl(fd, BLKGETSIZE64, &size) != 0) return fail_errno(fmt::format("{}: BLKGETSIZE64", path));
+  ASSIGN(const std::uint64_t size, size_of(fd, path));
   if (size != static_cast<std::uint64_t>(image.st_size) / kBlockSize * kBlockSize) {
     return fail(Errc::internal, "{}: has {} bytes, but {} has {}", path, size, request.image_path,
                 image.st_size);
@@ -236,6 +258,61 @@ Result<UniqueFd> hold_loop(const LoopDevice& device) {
                 std::strerror(errno));
   }
   return fd;
+}
+
+namespace {
+
+// Which part of its file the device is; nullopt: it begins where it did. Older kernels have an EAGAIN for a
+// device whose pages are in use.
+Status set_extent(int fd, const std::string& path, std::optional<std::uint64_t> offset, std::uint64_t limit) {
+  for (int attempt = 0;; ++attempt) {
+    loop_info64 info{};
+    if (::ioctl(fd, LOOP_GET_STATUS64, &info) != 0)
+      return fail_errno(fmt::format("{}: LOOP_GET_STATUS64", path));
+    info.lo_offset = offset.value_or(info.lo_offset);
+    info.lo_sizelimit = limit;
+    if (::ioctl(fd, LOOP_SET_STATUS64, &info) == 0) return {};
+    if (errno != EAGAIN || attempt == kCutTries)
+      return fail_errno(fmt::format("{}: LOOP_SET_STATUS64", path));
+    pause_between_looks();
+  }
+}
+
+// In two steps, each of which the kernel takes with no write under way and after writing back what is cached.
+// It moves the device's beginning before it sets the new size, so that a write in between would go to the new
+// place. Shrunk to one sector first, only a write to that one can, and at INT64_MAX no file has room for it.
+Status cut(int fd, const LoopDevice& now) {
+  if (now.cut_off) return {};
+  ASSIGN(const bool partitions, has_partitions(now.path));
+  if (partitions)
+    return fail(Errc::conflict, "{}: has partitions (see lsblk; partx -d removes them)", now.path);
+  ASSIGN(const std::uint64_t size, size_of(fd, now.path));
+  if (size > kBlockSize) TRY(set_extent(fd, now.path, std::nullopt, kBlockSize));
+  return set_extent(fd, now.path, kNowhere, 0);
+}
+
+}  // namespace
+
+Status cut_off_loop(const LoopDevice& device) {
+  {
+    const UniqueFd fd(::open(device.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (!fd && (errno == ENXIO || errno == ENOENT)) return {};
+    if (!fd) return fail_errno(fmt::format("open {}", device.path));
+    ASSIGN(const std::optional<LoopDevice> now, read_status(fd.get(), device.path));
+    if (!now || !same_attachment(*now, device)) return {};
+    if (const Status done = cut(fd.get(), *now); !done) {
+      if (done.error().code == Errc::conflict) return done;
+      return fail(Errc::uncertain, "{}", done.error().message);
+    }
+    if (::ioctl(fd.get(), LOOP_CLR_FD) != 0 && errno != ENXIO)
+      return fail(Errc::uncertain, "{}: LOOP_CLR_FD: {}", device.path, std::strerror(errno));
+  }
+  const Result<std::optional<LoopDevice>> left = read_device(device.path.substr(device.path.rfind('/') + 1));
+  if (!left)
+    return fail(Errc::uncertain, "{}: cannot be read after it was cut off: {}", device.path,
+                left.error().message);
+  if (!*left || !same_attachment(**left, device) || (*left)->cut_off) return {};
+  return fail(Errc::uncertain, "{}: the kernel still shows {} behind it", device.path, (*left)->backing_path);
 }
 
 Status detach_loop(const LoopDevice& device) {

@@ -2,10 +2,12 @@
 
 #include <fcntl.h>
 #include <libmount/libmount.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <map>
@@ -175,6 +177,45 @@ Status mount_device(const MountRequest& request) {
   return fail_errno(what, error);
 }
 
+namespace {
+
+void remove_empty_folders(const std::string& anchor, std::string folder) {
+  while (folder.size() > anchor.size() && folder.starts_with(anchor + "/")) {
+    if (::rmdir(folder.c_str()) != 0) return;  // not empty, or still a mount point: it stays
+    folder.resize(folder.rfind('/'));
+  }
+}
+
+}  // namespace
+
+Status shut_down_filesystem(const MountEntry& entry) {
+  // XFS_IOC_GOINGDOWN and EXT4_IOC_SHUTDOWN are one number, and no header of ours has both.
+  constexpr unsigned long kShutdown = _IOR('X', 125, std::uint32_t);
+  constexpr std::uint32_t kNoLogFlush = 2;
+  if (entry.type != "ext4" && entry.type != "xfs")
+    return fail(Errc::not_found, "{}: {} cannot be shut down", entry.target, entry.type);
+  const std::string path =
+      entry.pid == 0 ? entry.target : fmt::format("/proc/{}/root{}", entry.pid, entry.target);
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd) return fail_errno(fmt::format("open {}", path));
+  struct stat st {};
+  if (::fstat(fd.get(), &st) != 0) return fail_errno(fmt::format("stat {}", path));
+  if (st.st_dev != entry.device) return fail(Errc::not_found, "{}: something else is mounted over it", path);
+  std::uint32_t flags = kNoLogFlush;
+  if (::ioctl(fd.get(), kShutdown, &flags) != 0) return fail_errno(fmt::format("{}: shutdown", path));
+  return {};
+}
+
+Status unmount_lazily(const std::string& anchor, const MountEntry& entry) {
+  ASSIGN(const std::vector<MountEntry> there, mounts_at(entry.target));
+  if (there.empty() || there.back().id != entry.id) return {};
+  if (::umount2(entry.target.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0 && errno != EINVAL &&
+      errno != ENOENT)
+    return fail_errno(fmt::format("unmount {}", entry.target));
+  remove_empty_folders(anchor, entry.target);
+  return {};
+}
+
 Status unmount(const std::string& anchor, const std::string& below) {
   const std::string target = anchor + below;
   if (::umount2(target.c_str(), UMOUNT_NOFOLLOW) != 0 && errno != EINVAL && errno != ENOENT) {
@@ -182,11 +223,7 @@ Status unmount(const std::string& anchor, const std::string& below) {
       return fail(Errc::busy, "{}: files are open there (see: fuser -vm {})", target, target);
     return fail_errno(fmt::format("unmount {}", target));
   }
-  std::string folder = target;
-  while (folder.size() > anchor.size()) {
-    if (::rmdir(folder.c_str()) != 0) break;  // not empty, or still a mount point: it stays
-    folder.resize(folder.rfind('/'));
-  }
+  remove_empty_folders(anchor, target);
   return {};
 }
 

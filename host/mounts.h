@@ -61,6 +61,16 @@ struct MountRequest {
 // busy, permission.
 Status mount_device(const MountRequest& request);
 
+// Stops a filesystem (ext4, xfs) that is mounted there: all its files answer EIO from now on, in every
+// namespace, and what it has not written yet is dropped. Without a flush of its log: that would be a write,
+// and could wait for ever. What fsync() promised is in the log already. Errors: not_found (not to be reached
+// by this path, or no such filesystem); it is stopped already: done, or an error.
+Status shut_down_filesystem(const MountEntry& entry);
+
+// MNT_DETACH of a mount of our own namespace, if it is the topmost there; else nothing. Empty folders between
+// `anchor` and it are removed.
+Status unmount_lazily(const std::string& anchor, const MountEntry& entry);
+
 // Never lazy, never forced. busy: open files there. Not mounted: done. Empty folders that mount_device made
 // are removed.
 Status unmount(const std::string& anchor, const std::string& below);

@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "host/crash_point.h"
 #include "host/mkfs.h"
 #include "host/probe.h"
@@ -144,7 +146,12 @@ Status mount_loop(Attaching& work, const host::LoopDevice& loop) {
     return host::fail_errno(fmt::format("create folder {}", anchor));
   TRY(write_record(work));
   host::crash_point("attach.before_mount");
-  const bool clone = work.request.origin != VolumeOrigin::created ||
+  // A fenced filesystem lives on in the kernel, with this one's UUID, until its last file is closed.
+  ASSIGN(const std::vector<host::LoopDevice> loops, host::list_loops());
+  const bool left_over = std::any_of(loops.begin(), loops.end(), [&](const host::LoopDevice& other) {
+    return other.cut_off && other.backing == loop.backing;
+  });
+  const bool clone = left_over || work.request.origin != VolumeOrigin::created ||
                      (work.volume.sidecar && !work.volume.sidecar->source.empty());
   TRY(host::mount_device(
       {loop.path, anchor, work.request.mount_point, work.request.filesystem, work.request.read_only, clone}));
@@ -178,6 +185,7 @@ Result<OperationAnswer> attach_volume(const Site& site, const HelperRequest& req
                 request.mount_point);
   }
   ASSIGN(VolumeFile volume, require_volume(site, request));
+  TRY(check_not_fenced(site, request.host, volume.ref));
   Attaching work{site, request, std::move(volume), {}, false};
   ASSIGN(OpenImage image, open_image(work.volume.image, !request.read_only));
   TRY(check_size(work, image));

@@ -23,16 +23,25 @@ Status require_host(const Site& site, const std::string& host) {
       host, path, path);
 }
 
-Result<std::optional<host::LoopDevice>> own_loop(const Site& site, const std::string& host,
-                                                 const VolumeRef& ref) {
+Result<std::vector<host::LoopDevice>> tagged_loops(const Site& site, const std::string& host,
+                                                   const VolumeRef& ref) {
   const std::string tag = site.tag(host, ref);
-  ASSIGN(const std::vector<host::LoopDevice> all, host::list_loops());
-  std::optional<host::LoopDevice> found;
-  for (const host::LoopDevice& loop : all) {
+  ASSIGN(std::vector<host::LoopDevice> loops, host::list_loops());
+  for (const host::LoopDevice& loop : loops) {
     if (!loop.identity_known && loop.backing_path.starts_with(site.root + "/")) {
       return fail(Errc::permission, "open {}: permission denied (run as root)", loop.path);
     }
-    if (loop.tag != tag) continue;
+  }
+  std::erase_if(loops, [&](const host::LoopDevice& loop) { return loop.tag != tag; });
+  return loops;
+}
+
+Result<std::optional<host::LoopDevice>> own_loop(const Site& site, const std::string& host,
+                                                 const VolumeRef& ref) {
+  ASSIGN(const std::vector<host::LoopDevice> loops, tagged_loops(site, host, ref));
+  std::optional<host::LoopDevice> found;
+  for (const host::LoopDevice& loop : loops) {
+    if (loop.cut_off) continue;
     if (found) {
       return fail(Errc::conflict, "volume {}: attached twice to host {}, as {} and {}", to_text(ref), host,
                   found->path, loop.path);
@@ -40,6 +49,16 @@ Result<std::optional<host::LoopDevice>> own_loop(const Site& site, const std::st
     found = loop;
   }
   return found;
+}
+
+Status check_not_fenced(const Site& site, const std::string& host, const VolumeRef& ref) {
+  ASSIGN(const FenceMarks fences, read_marks(site, ref));
+  for (const FenceMark& mark : fences.marks) {
+    if (mark.host != host) continue;
+    return fail(Errc::conflict, "volume {}: fenced from host {}, as its attachment of generation {} was ({})",
+                to_text(ref), host, to_text(mark.attachment), mark.key);
+  }
+  return {};
 }
 
 Result<DeviceMounts> sort_mounts(const host::LoopDevice& loop, const std::string& target) {

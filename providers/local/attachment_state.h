@@ -15,9 +15,17 @@ namespace extvold::providers::local {
 // be folders, not symlinks: mounts are found by their path, and the kernel's table has symlinks resolved.
 Status require_host(const Site& site, const std::string& host);
 
-// The loop device that this host's attachment made, by tag: none or one. Two: conflict.
+// What this host's attachments left of loop devices, by tag; also those that were cut off.
+Result<std::vector<host::LoopDevice>> tagged_loops(const Site& site, const std::string& host,
+                                                   const VolumeRef& ref);
+
+// The loop device that this host's attachment made, by tag: none or one. One that was cut off is no
+// attachment any more. Two: conflict.
 Result<std::optional<host::LoopDevice>> own_loop(const Site& site, const std::string& host,
                                                  const VolumeRef& ref);
+
+// conflict: this host is barred from this volume by a fence.
+Status check_not_fenced(const Site& site, const std::string& host, const VolumeRef& ref);
 
 // Mounts of one loop device, sorted out by whose they are.
 struct DeviceMounts {

@@ -63,6 +63,7 @@ Result<OperationAnswer> format_volume(const Site& site, const HelperRequest& req
   if (request.filesystem == Filesystem::none)
     return fail(Errc::invalid, "volume {}: has no filesystem to make", request.ref);
   ASSIGN(VolumeFile volume, require_volume(site, request));
+  TRY(check_not_fenced(site, request.host, volume.ref));
   ASSIGN(const std::string boot_id, read_boot_id(site, request.host));
   if (const std::string why = never_format(request, volume); !why.empty()) return refusal(why, boot_id);
   ASSIGN(OpenImage image, open_image(volume.image, false));

@@ -170,7 +170,8 @@ std::string request_text(std::string_view verb, const HelperRequest& request) {
                       {"mount_point", request.mount_point},
                       {"read_only", request.read_only},
                       {"incarnation", request.generation.incarnation},
-                      {"counter", request.generation.counter}};
+                      {"counter", request.generation.counter},
+                      {"fence_key", request.fence_key}};
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -196,6 +197,7 @@ Result<HelperRequest> parse_request(const json& value) {
   request.read_only = in.boolean("read_only");
   request.generation.incarnation = in.number("incarnation", 0, INT64_MAX);
   request.generation.counter = in.number("counter", 0, INT64_MAX);
+  request.fence_key = in.text("fence_key", 256);
   TRY(in.done());
   return request;
 }
@@ -204,6 +206,10 @@ json answer_json(const OperationAnswer& answer) {
   return {{"changed", answer.changed}, {"ref", answer.ref},         {"size_mb", answer.size_mb},
           {"device", answer.device},   {"boot_id", answer.boot_id}, {"mounted", answer.mounted},
           {"refused", answer.refused}, {"reason", answer.reason}};
+}
+
+json answer_json(const FenceAnswer& answer) {
+  return {{"held", to_text(answer.held)}, {"seen", answer.seen}};
 }
 
 json answer_json(const ObserveAnswer& answer) {
@@ -239,6 +245,17 @@ Result<OperationAnswer> parse_operation_answer(std::string_view output) {
   answer.mounted = in.boolean("mounted");
   answer.refused = in.boolean("refused");
   answer.reason = bounded(in.text("reason", std::size_t{1} << 20U));
+  if (const Status whole = in.done(); !whole) return no_answer(whole.error().message);
+  return answer;
+}
+
+Result<FenceAnswer> parse_fence_answer(std::string_view output) {
+  ASSIGN(const json value, open_answer(output));
+  JsonFields in(value, "answer");
+  in.boolean("ok");
+  FenceAnswer answer;
+  answer.held = in.enumerator<TriState>("held");
+  answer.seen = bounded(in.text("seen", std::size_t{1} << 20U));
   if (const Status whole = in.done(); !whole) return no_answer(whole.error().message);
   return answer;
 }

@@ -26,18 +26,19 @@ struct HelperRequest {
   Filesystem filesystem = Filesystem::none;
   AccessMode access = AccessMode::rw;
   std::string source_ref;   // create: the volume to clone
-  std::string host;         // attach, detach, format
+  std::string host;         // attach, detach, format, and of a fence
   std::string device;       // format: as recorded when attaching, or empty
   std::string mount_point;  // attach: where to mount; empty: not at all
   bool read_only = false;
-  Generation generation;
+  Generation generation;  // of the operation; fence: of the attachment that it is to end
+  std::string fence_key;  // fence, check_fence, unfence
   bool operator==(const HelperRequest&) const = default;
 };
 
 std::string request_text(std::string_view verb, const HelperRequest& request);
 Result<HelperRequest> parse_request(const nlohmann::json& request);
 
-// The answers of the five verbs that change something, in one shape.
+// The answers of the verbs that change something, in one shape.
 struct OperationAnswer {
   bool changed = false;
   std::string ref;           // create
@@ -51,6 +52,14 @@ struct OperationAnswer {
 };
 nlohmann::json answer_json(const OperationAnswer& answer);
 
+// Of check_fence: what is seen, one sentence.
+struct FenceAnswer {
+  TriState held = TriState::unknown;
+  std::string seen;
+  bool operator==(const FenceAnswer&) const = default;
+};
+nlohmann::json answer_json(const FenceAnswer& answer);
+
 struct ObserveAnswer {
   bool complete = false;
   std::string why_incomplete;
@@ -63,6 +72,7 @@ nlohmann::json answer_json(const ObserveAnswer& answer);
 // Of a helper's whole standard output. An {"ok":false} comes out as the Error that it carries. Anything
 // that is not one whole, strict answer is Errc::uncertain.
 Result<OperationAnswer> parse_operation_answer(std::string_view output);
+Result<FenceAnswer> parse_fence_answer(std::string_view output);
 Result<ObserveAnswer> parse_observe_answer(std::string_view output);
 
 }  // namespace extvold::providers::local

@@ -19,7 +19,8 @@ using nlohmann::json;
 
 constexpr std::string_view kImageEnding = ".img";
 constexpr std::size_t kFileNameMax =
-    160;                    // with the pool's 64 and our additions it stays below the kernel's 255
+    160;  // with the pool's 64 and our additions it stays below the kernel's 255
+constexpr std::size_t kMarksBytesMax = 1U << 20U;
 constexpr int kLayout = 1;  // raised when a file changes its meaning
 
 bool ends_with_image(std::string_view file) {
@@ -142,6 +143,38 @@ Result<AttachmentRecord> parse_record(std::string_view text) {
   return record;
 }
 
+std::string marks_text(const FenceMarks& marks) {
+  json fences = json::array();
+  for (const FenceMark& mark : marks.marks) {
+    fences.push_back({{"host", mark.host},
+                      {"incarnation", mark.attachment.incarnation},
+                      {"counter", mark.attachment.counter},
+                      {"key", mark.key}});
+  }
+  const json value = {{"layout", kLayout}, {"volume", marks.volume}, {"fences", std::move(fences)}};
+  return value.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+Result<FenceMarks> parse_marks(std::string_view text) {
+  const json value = json::parse(text, nullptr, false);
+  JsonFields in(value, "fences");
+  in.number("layout", kLayout, kLayout);
+  FenceMarks marks;
+  marks.volume = in.text("volume", 400);
+  for (const json& one : in.array("fences")) {
+    JsonFields fence(one, "fence");
+    FenceMark mark;
+    mark.host = fence.text("host", 256);
+    mark.attachment.incarnation = fence.number("incarnation", 0, INT64_MAX);
+    mark.attachment.counter = fence.number("counter", 0, INT64_MAX);
+    mark.key = fence.text("key", 256);
+    in.adopt(fence.done());
+    marks.marks.push_back(std::move(mark));
+  }
+  TRY(in.done());
+  return marks;
+}
+
 std::string Site::sidecar_path(const VolumeRef& ref) const {
   const std::string key = key_of(ref);
   return fmt::format("{}/{}/{}.json", root, ref.pool, key.empty() ? ref.file : key);
@@ -152,6 +185,10 @@ std::string Site::record_path(std::string_view host, const VolumeRef& ref) const
 }
 
 std::string Site::lock_path(const VolumeRef& ref) const { return local::lock_path(root, ref); }
+
+std::string Site::marks_path(const VolumeRef& ref) const {
+  return fmt::format("{}/.fences-{}~{}", root, ref.pool, ref.file);
+}
 
 std::string Site::tag() const { return host::loop_tag({root}); }
 std::string Site::tag(const VolumeRef& ref) const { return host::loop_tag({root, to_text(ref)}); }
@@ -193,6 +230,17 @@ Result<std::optional<AttachmentRecord>> read_record(const Site& site, std::strin
   if (record->volume != to_text(ref))
     return fail(Errc::invalid, "{}: says that it is of volume {}", path, record->volume);
   return std::optional<AttachmentRecord>(*std::move(record));
+}
+
+Result<FenceMarks> read_marks(const Site& site, const VolumeRef& ref) {
+  const std::string path = site.marks_path(ref);
+  ASSIGN(const std::optional<std::string> text, host::read_file_if_there(path, kMarksBytesMax));
+  if (!text) return FenceMarks{to_text(ref), {}};
+  Result<FenceMarks> marks = parse_marks(*text);
+  if (!marks) return wrap(marks.error(), path);
+  if (marks->volume != to_text(ref))
+    return fail(Errc::invalid, "{}: says that it is of volume {}", path, marks->volume);
+  return marks;
 }
 
 Result<std::string> read_boot_id(const Site& site, std::string_view host) {

@@ -1,8 +1,9 @@
-// What the `local` provider keeps on disk, and nothing else: paths, and the two small files as values.
+// What the `local` provider keeps on disk, and nothing else: paths, and the small files as values.
 //
 //   <root>/<pool>/<key>.img              the volume
 //   <root>/<pool>/<key>.json             its sidecar: whose it is and what it was made as
 //   <root>/.lock-<pool>~<file>           flock: held while a call is at work, also after the daemon died
+//   <root>/.fences-<pool>~<file>         who is barred from the volume; none: nobody
 //   <hosts_dir>/<host>/                  a host; made by the operator, the name is its identity
 //   <hosts_dir>/<host>/boot_id           optional: makes this host tell its boot id ("a node side")
 //   <hosts_dir>/<host>/attachments/<pool>~<file>.json
@@ -85,6 +86,24 @@ struct AttachmentRecord {
 std::string record_text(const AttachmentRecord& record);
 Result<AttachmentRecord> parse_record(std::string_view text);
 
+// One fence of a volume: this host gets it attached by nobody as long as this stands. It lies beside the
+// volume, not in the host's folder, so that it holds for a host whose folder is gone or comes back empty. It
+// is written under the volume's lock, as a loop device is made: an attach that comes later finds it, whatever
+// it had asked or been told before.
+struct FenceMark {
+  std::string host;
+  Generation attachment;  // of the attachment that was fenced
+  std::string key;        // of the fence
+  bool operator==(const FenceMark&) const = default;
+};
+struct FenceMarks {
+  std::string volume;  // provider_ref
+  std::vector<FenceMark> marks;
+  bool operator==(const FenceMarks&) const = default;
+};
+std::string marks_text(const FenceMarks& marks);
+Result<FenceMarks> parse_marks(std::string_view text);
+
 // The configured folders with symlinks resolved, as the kernel's mount table spells them.
 struct Site {
   std::string root;
@@ -102,6 +121,7 @@ struct Site {
   std::string record_path(std::string_view host, const VolumeRef& ref) const;
   std::string mount_anchor(std::string_view host) const { return fmt::format("{}/{}/mnt", hosts_dir, host); }
   std::string lock_path(const VolumeRef& ref) const;
+  std::string marks_path(const VolumeRef& ref) const;
   // What our loop devices are told by (host/loop.h). The root is in it: two providers may each have a pool
   // "disk" with a file "data.img" and a host "a1".
   std::string tag() const;                      // how each begins
@@ -117,6 +137,8 @@ Result<Site> open_site(const std::string& root, const std::string& hosts_dir, st
 Result<std::optional<Sidecar>> read_sidecar(const Site& site, const VolumeRef& ref);
 Result<std::optional<AttachmentRecord>> read_record(const Site& site, std::string_view host,
                                                     const VolumeRef& ref);
+// Nobody is barred: empty.
+Result<FenceMarks> read_marks(const Site& site, const VolumeRef& ref);
 // Empty: this host has no boot_id file.
 Result<std::string> read_boot_id(const Site& site, std::string_view host);
 

@@ -30,6 +30,18 @@ std::string_view verb_of(OperationKind kind) {
   EXTVOLD_UNREACHABLE();
 }
 
+std::string_view verb_of(FenceAct act) {
+  switch (act) {
+    case FenceAct::set:
+      return "local.fence";
+    case FenceAct::check:
+      return "local.check_fence";
+    case FenceAct::lift:
+      return "local.unfence";
+  }
+  EXTVOLD_UNREACHABLE();
+}
+
 // Where the volume's file is. A foreign volume's key is its "pool/file" already. Empty: the names are not
 // ours.
 Result<VolumeRef> ref_of(const Volume& volume) {
@@ -82,7 +94,12 @@ Result<std::string> whole_output(const Result<ProcessResult>& ended) {
 OperationResult result_of(const OperationCall& call, const std::string& host_name,
                           const Result<ProcessResult>& ended, Instant now) {
   const Result<std::string> output = whole_output(ended);
-  if (!output) return failed(call, output.error(), now);
+  if (!output) {
+    Error error = output.error();
+    if (error.code == Errc::busy)
+      error.message = fmt::format("volume {}: {}", call.volume.name, error.message);
+    return failed(call, error, now);
+  }
   const Result<OperationAnswer> answer = parse_operation_answer(*output);
   if (!answer) return failed(call, answer.error(), now);
   OperationResult result;
@@ -102,6 +119,29 @@ OperationResult result_of(const OperationCall& call, const std::string& host_nam
   }
   result.state = OperationState::done;
   result.outcome = answer->changed ? Outcome::changed : Outcome::unchanged;
+  return result;
+}
+
+FenceResult fence_result_of(const FenceCall& call, const Result<ProcessResult>& ended) {
+  FenceResult result;
+  result.id = call.fence.id;
+  result.act = call.act;
+  const auto failed = [&](const Error& error) {
+    result.state = error.code == Errc::uncertain ? FenceCallState::uncertain : FenceCallState::failed;
+    result.error = {error.code, fmt::format("volume {}: {}", call.volume.name, error.message)};
+    return result;
+  };
+  const Result<std::string> output = whole_output(ended);
+  if (!output) return failed(output.error());
+  if (call.act == FenceAct::check) {
+    Result<FenceAnswer> answer = parse_fence_answer(*output);
+    if (!answer) return failed(answer.error());
+    result.held = answer->held;
+    result.seen = std::move(answer->seen);
+  } else if (const Result<OperationAnswer> answer = parse_operation_answer(*output); !answer) {
+    return failed(answer.error());
+  }
+  result.state = FenceCallState::done;
   return result;
 }
 
@@ -148,7 +188,10 @@ LocalProvider::LocalProvider(LocalConfig config, ProcessRunner& runner, std::fun
                                     .list_attachments = true,
                                     .detach_enforced = true,
                                     .exclusive_attach = true,
-                                    .fence_verifiable = false,
+                                    .fence_volume = true,
+                                    .fence_verifiable = true,
+                                    .fence_cooperative = true,
+                                    .fence_bars_late_calls = true,
                                     .shows_running_calls = true,
                                     .host_reports = true};
   for (const LocalPool& pool : config_.pools) info_.pools.push_back(pool.name);
@@ -201,30 +244,43 @@ void LocalProvider::execute(OperationCall call, std::function<void(OperationResu
     request.mount_point = volume.mount_point;
   ProcessRequest process = process_request(verb_of(call.operation.kind), request, call.deadline);
   if (ref) process.lock_file = lock_path(config_.root, *ref);
-  start(std::move(host_name), std::move(process), std::move(call), kLockTries, std::move(done));
+  run_locked(std::move(process), kLockTries,
+             [this, host_name = std::move(host_name), call = std::move(call), done = std::move(done)](
+                 const Result<ProcessResult>& ended) { done(result_of(call, host_name, ended, clock_())); });
 }
 
-// No capability names a rung of it yet, so nobody asks.
-void LocalProvider::change_fence(FenceCall, std::function<void(FenceResult)>) {
-  EXTVOLD_CHECK(info_.capabilities.fence_volume);
+void LocalProvider::change_fence(FenceCall call, std::function<void(FenceResult)> done) {
+  EXTVOLD_CHECK(call.fence.rung == FenceRung::volume);  // no other rung is named by the capabilities
+  HelperRequest request = base_request();
+  const Result<VolumeRef> ref = ref_of(call.volume);
+  request.ref = ref ? to_text(*ref) : call.volume.key;  // the helper refuses what is no name
+  request.ledger_id = call.ledger_id;
+  request.origin = call.volume.origin;
+  request.host = call.fence.target;
+  request.generation = call.attachment_generation;
+  request.fence_key = call.fence.key.value;
+  ProcessRequest process = process_request(verb_of(call.act), request, call.deadline);
+  if (ref && call.act != FenceAct::check) process.lock_file = lock_path(config_.root, *ref);
+  const Instant sent_at = clock_();
+  run_locked(
+      std::move(process), kLockTries,
+      [this, call = std::move(call), sent_at, done = std::move(done)](const Result<ProcessResult>& ended) {
+        FenceResult result = fence_result_of(call, ended);
+        result.sent_at = sent_at;
+        result.ended_at = clock_();
+        done(std::move(result));
+      });
 }
 
-void LocalProvider::start(std::string host_name, ProcessRequest process, OperationCall call, int tries_left,
-                          std::function<void(OperationResult)> done) {
+void LocalProvider::run_locked(ProcessRequest process, int tries_left,
+                               std::function<void(const Result<ProcessResult>&)> done) {
   ProcessRequest now = process;
-  runner_.run(std::move(now), [this, host_name = std::move(host_name), process = std::move(process),
-                               call = std::move(call), tries_left,
+  runner_.run(std::move(now), [this, process = std::move(process), tries_left,
                                done = std::move(done)](Result<ProcessResult> ended) mutable {
-    if (ended || ended.error().code != Errc::busy) return done(result_of(call, host_name, ended, clock_()));
-    if (tries_left > 1) {
-      return start(std::move(host_name), std::move(process), std::move(call), tries_left - 1,
-                   std::move(done));
-    }
-    done(failed(
-        call,
-        Error{Errc::busy, fmt::format("volume {}: an earlier call for it is still at work (it holds {})",
-                                      call.volume.name, process.lock_file)},
-        clock_()));
+    if (ended || ended.error().code != Errc::busy) return done(ended);
+    if (tries_left > 1) return run_locked(std::move(process), tries_left - 1, std::move(done));
+    done(fail(Errc::busy, "an earlier call for this volume is still at work (it holds {})",
+              process.lock_file));
   });
 }
 

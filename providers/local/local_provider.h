@@ -12,9 +12,16 @@
 //   list_attachments      yes: the kernel lists its loop devices, and each carries a tag of its host
 //   detach_enforced       yes: refused while mounted or open; ends only when the kernel shows the device gone
 //   exclusive_attach      yes: refused while another host has the volume (by the kernel's list, under the
-//   lock) fence_verifiable      no:  taking a volume from a host needs that host's help shows_running_calls
-//   yes: an inspect tries the volume's lock host_reports          yes: mounts and openers are this kernel's;
-//   a boot id of hosts with a boot_id file
+//   lock)
+//   fence_volume          yes: the host is barred by a mark beside the volume, its filesystem is stopped, its
+//   loop device cut off (host/loop.h, cut_off_loop), whoever has it open
+//   fence_verifiable      yes: the kernel's list of loop devices shows that none of that host reaches the
+//   image fence_cooperative     yes: it is done, and looked at, by a helper on the host itself; a host whose
+//   kernel does not answer is not fenced by it, and the call ends `uncertain` fence_bars_late_calls yes:
+//   marking and attaching both happen under the volume's lock, so an attach either came before and its device
+//   is found, or it finds the mark. A helper that hangs keeps the lock: then the fence fails as `busy` and
+//   waits for nobody shows_running_calls   yes: an inspect tries the volume's lock host_reports          yes:
+//   mounts and openers are this kernel's; a boot id of hosts with a boot_id file
 #pragma once
 
 #include <functional>
@@ -41,8 +48,9 @@ class LocalProvider final : public Provider {
   HelperRequest base_request() const;
   ProcessRequest process_request(std::string_view verb, const HelperRequest& request,
                                  Duration deadline) const;
-  void start(std::string host_name, ProcessRequest process, OperationCall call, int tries_left,
-             std::function<void(OperationResult)> done);
+  // A listing holds the lock of a volume for a moment: a held one is tried again before it counts as busy.
+  void run_locked(ProcessRequest process, int tries_left,
+                  std::function<void(const Result<ProcessResult>&)> done);
   void finish_observation(ProviderObservation seen, const Result<ProcessResult>& ended,
                           std::function<void(ProviderObservation)> done);
 

@@ -267,6 +267,7 @@ std::vector<host::LoopDevice> our_loops(Looking& look, std::vector<std::size_t>&
       }
       continue;
     }
+    if (loop.cut_off) continue;  // nobody reaches a volume by it
     if (const std::optional<std::size_t> volume = volume_of(look, loop)) {
       by_volume.push_back(*volume);
       ours.push_back(std::move(loop));

@@ -98,13 +98,16 @@ Result<std::vector<host::LoopDevice>> loops_on(const Site& site, OpenImage& imag
   for (int look = 0; look < kLockLooks || image.locked; ++look) {
     ASSIGN(const std::vector<host::LoopDevice> all, host::list_loops());
     std::vector<host::LoopDevice> found;
+    bool left_over = false;  // it reaches nothing, but keeps the lock
     for (const host::LoopDevice& loop : all) {
-      if (loop.identity_known && loop.backing == image.identity) found.push_back(loop);
+      const bool on_it = loop.identity_known && loop.backing == image.identity;
+      left_over = left_over || (on_it && loop.cut_off);
+      if (on_it && !loop.cut_off) found.push_back(loop);
       if (!loop.identity_known && loop.backing_path.starts_with(site.root + "/")) {
         return fail(Errc::permission, "open {}: permission denied (run as root)", loop.path);
       }
     }
-    if (!found.empty() || image.locked) return found;
+    if (!found.empty() || left_over || image.locked) return found;
     image.locked = host::lock_exclusively(image.fd.get(), image.path).has_value();  // then look again
     const timespec pause{0, 20'000'000};
     if (!image.locked) ::nanosleep(&pause, nullptr);  // tidy: allow sleep (no event tells that it ended)
@@ -164,6 +167,7 @@ Result<OperationAnswer> remove_volume(const Site& site, const HelperRequest& req
   if (const Result<std::vector<std::string>> hosts = list_hosts(site)) {
     for (const std::string& host : *hosts) ::unlink(site.record_path(host, *ref).c_str());
   }
+  ::unlink(site.marks_path(*ref).c_str());
   ::unlink(site.lock_path(*ref).c_str());
   answer.changed = true;
   return answer;

@@ -36,8 +36,9 @@ struct OpenImage {
 // Regular files only, no symlinks.
 Result<OpenImage> open_image(const std::string& path, bool writable);
 
-// The loop devices on this file. Errors: permission, if a device could not be asked what it is on; busy, if
-// the file is locked although it has no loop device: another program is about to use it.
+// The loop devices on this file, but for those that were cut off. Errors: permission, if a device could not
+// be asked what it is on; busy, if the file is locked although it has no loop device: another program is
+// about to use it.
 Result<std::vector<host::LoopDevice>> loops_on(const Site& site, OpenImage& image);
 
 // "host a1 (/dev/loop3)", for messages. A device without a tag of ours has no host.

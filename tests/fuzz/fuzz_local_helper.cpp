@@ -1,6 +1,6 @@
-// What the local provider reads that others wrote: a helper's answers, sidecars, attachment records,
-// requests, names. The first byte picks the parser. What is accepted must survive being written and read
-// again.
+// What the local provider reads that others wrote: a helper's answers, sidecars, attachment records, marks of
+// fences, requests, names. The first byte picks the parser. What is accepted must survive being written and
+// read again.
 #include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
@@ -22,6 +22,15 @@ void read_operation_answer(std::string_view text) {
   nlohmann::json again = local::answer_json(*answer);
   again["ok"] = true;
   const Result<local::OperationAnswer> second = local::parse_operation_answer(again.dump());
+  EXTVOLD_CHECK(second && *second == *answer);
+}
+
+void read_fence_answer(std::string_view text) {
+  const Result<local::FenceAnswer> answer = local::parse_fence_answer(text);
+  if (!answer) return;
+  nlohmann::json again = local::answer_json(*answer);
+  again["ok"] = true;
+  const Result<local::FenceAnswer> second = local::parse_fence_answer(again.dump());
   EXTVOLD_CHECK(second && *second == *answer);
 }
 
@@ -48,7 +57,7 @@ void read_request(std::string_view text) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 6) {
+  switch (data[0] % 8) {
     case 0:
       read_operation_answer(text);
       break;
@@ -71,6 +80,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 5: {
       const auto ref = local::volume_ref_from_text(text);
       if (ref) EXTVOLD_CHECK(local::to_text(*ref) == text);
+      break;
+    }
+    case 6:
+      read_fence_answer(text);
+      break;
+    case 7: {
+      const Result<local::FenceMarks> marks = local::parse_marks(text);
+      if (marks) EXTVOLD_CHECK(*local::parse_marks(local::marks_text(*marks)) == *marks);
       break;
     }
   }

@@ -196,14 +196,14 @@ TEST_CASE("host helper: one request, one answer") {
       {"refuse",
        [](const nlohmann::json&) -> Result<nlohmann::json> { return fail(Errc::busy, "not \xff now"); }},
   }};
-  CHECK(ask_helper(R"({"protocol":1,"verb":"echo","say":"hi"})", verbs) == "{\"ok\":true,\"said\":\"hi\"}\n");
-  CHECK(ask_helper(R"({"protocol":1,"verb":"refuse"})", verbs).find("\"code\":\"busy\"") !=
+  CHECK(ask_helper(R"({"protocol":2,"verb":"echo","say":"hi"})", verbs) == "{\"ok\":true,\"said\":\"hi\"}\n");
+  CHECK(ask_helper(R"({"protocol":2,"verb":"refuse"})", verbs).find("\"code\":\"busy\"") !=
         std::string::npos);
-  CHECK(ask_helper(R"({"protocol":1,"verb":"nothing"})", verbs).find("unknown verb nothing") !=
+  CHECK(ask_helper(R"({"protocol":2,"verb":"nothing"})", verbs).find("unknown verb nothing") !=
         std::string::npos);
-  CHECK(ask_helper(R"({"protocol":2,"verb":"echo"})", verbs).find("\"code\":\"unavailable\"") !=
+  CHECK(ask_helper(R"({"protocol":1,"verb":"echo"})", verbs).find("\"code\":\"unavailable\"") !=
         std::string::npos);
-  for (const char* bad : {"", "x", "[]", "{}", R"({"protocol":1})", R"({"protocol":1,"verb":3})"}) {
+  for (const char* bad : {"", "x", "[]", "{}", R"({"protocol":2})", R"({"protocol":2,"verb":3})"}) {
     CHECK(ask_helper(bad, verbs).find("\"code\":\"invalid\"") != std::string::npos);
   }
 }

@@ -135,6 +135,40 @@ OperationResult LocalWorld::execute(const OperationCall& call) {
   return result;
 }
 
+FenceCall LocalWorld::fence_call(FenceAct act, const Volume& volume, const std::string& host,
+                                 const std::string& key, Generation generation) const {
+  FenceCall call;
+  call.act = act;
+  call.fence.id = FenceId{9};
+  call.fence.key = OperationId(key);
+  call.fence.rung = FenceRung::volume;
+  call.fence.target = host;
+  call.ledger_id = kLedger;
+  call.volume = volume;
+  call.attachment_generation = generation;
+  call.deadline = seconds(60);
+  return call;
+}
+
+FenceResult LocalWorld::fence(const FenceCall& call) {
+  FenceResult result;
+  int calls = 0;
+  const Instant before = boot_clock();
+  provider->change_fence(call, [&](FenceResult ended) {
+    result = std::move(ended);
+    ++calls;
+  });
+  CHECK(calls == 0);  // never from inside the call
+  runner.drain();
+  CHECK(calls == 1);
+  CHECK(result.id == call.fence.id);
+  CHECK(result.act == call.act);
+  CHECK(result.sent_at >= before);
+  CHECK(result.ended_at >= result.sent_at);
+  if (call.act != FenceAct::check) CHECK(result.held == TriState::unknown);
+  return result;
+}
+
 ProviderObservation LocalWorld::observe(const std::string& key) {
   ProviderObservation seen;
   const Instant before = boot_clock();
@@ -204,6 +238,10 @@ std::string LocalWorld::record(const Volume& volume, const std::string& host) co
 }
 std::string LocalWorld::lock(const Volume& volume) const {
   return config.root + "/.lock-" + volume.pool.pool + "~" + volume.key + ".img";
+}
+
+std::string LocalWorld::marks(const Volume& volume) const {
+  return config.root + "/.fences-" + volume.pool.pool + "~" + volume.key + ".img";
 }
 
 std::size_t LocalWorld::loops() const { return loops_below(dir).size(); }

@@ -29,6 +29,10 @@ class LocalWorld {
   void restart();
 
   OperationResult execute(const OperationCall& call);
+  // A fence of this volume's attachment of `generation` on `host`.
+  FenceCall fence_call(FenceAct act, const Volume& volume, const std::string& host,
+                       const std::string& key = "fence-1", Generation generation = {1, 2}) const;
+  FenceResult fence(const FenceCall& call);
   ProviderObservation observe(const std::string& key = "");
   // The one volume of a direct inspect, which must be complete.
   ObservedVolume inspect(const Volume& volume);
@@ -44,6 +48,7 @@ class LocalWorld {
   std::string sidecar(const Volume& volume) const;
   std::string record(const Volume& volume, const std::string& host) const;
   std::string lock(const Volume& volume) const;
+  std::string marks(const Volume& volume) const;
   // How many loop devices are on files of this world.
   std::size_t loops() const;
 

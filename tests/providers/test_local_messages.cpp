@@ -126,3 +126,46 @@ TEST_CASE("local messages: a configuration that cannot work is refused") {
   CHECK(bad([](LocalConfig& c) { c.pools[0].name = "a~b"; }));
   CHECK(bad([](LocalConfig& c) { c.pools[0].capacity_mb = -1; }));
 }
+
+TEST_CASE("local messages: marks of fences and looks at them read back, and nothing else is read") {
+  CHECK(rc::check("marks", [] {
+    FenceMarks marks{printable(), {}};
+    for (int i = *rc::gen::inRange(0, 4); i > 0; --i) {
+      const Generation generation{*rc::gen::inRange<std::int64_t>(0, 99),
+                                  *rc::gen::inRange<std::int64_t>(0, 99)};
+      marks.marks.push_back({printable(), generation, printable()});
+    }
+    const Result<FenceMarks> again = parse_marks(marks_text(marks));
+    RC_ASSERT(again.has_value());
+    RC_ASSERT(*again == marks);
+  }));
+  const std::string text = marks_text({"hdd/xv-1.img", {{"a1", {1, 2}, "op-1"}}});
+  const json good = json::parse(text);
+  for (std::size_t n = 0; n + 2 < text.size(); ++n) CHECK_FALSE(parse_marks(text.substr(0, n)));
+  for (const auto& item : good["fences"][0].items()) {
+    json bad = good;
+    bad["fences"][0].erase(item.key());
+    CHECK_FALSE(parse_marks(bad.dump()));
+    bad["fences"][0][item.key()] = json::array({1});
+    CHECK_FALSE(parse_marks(bad.dump()));
+  }
+  json bad = good;
+  bad["fences"][0]["surprise"] = 1;
+  CHECK_FALSE(parse_marks(bad.dump()));
+  bad = good;
+  bad["fences"] = "a1";
+  CHECK_FALSE(parse_marks(bad.dump()));
+
+  json value = answer_json(FenceAnswer{TriState::yes, "barred"});
+  value["ok"] = true;
+  const std::string answer = value.dump();
+  REQUIRE(parse_fence_answer(answer));
+  CHECK(*parse_fence_answer(answer) == FenceAnswer{TriState::yes, "barred"});
+  for (std::size_t n = 0; n < answer.size(); ++n) {
+    const Result<FenceAnswer> cut = parse_fence_answer(answer.substr(0, n));
+    REQUIRE_FALSE(cut);
+    CHECK(cut.error().code == Errc::uncertain);
+  }
+  value["held"] = "perhaps";
+  CHECK_FALSE(parse_fence_answer(value.dump()));
+}
