@@ -5,9 +5,11 @@
 
 #include <catch2/catch.hpp>
 #include <fstream>
+#include <optional>
 
 #include "daemon/config_power.h"
 #include "daemon/power_secret.h"
+#include "daemon/process_runner.h"
 #include "daemon/providers_setup.h"
 #include "tests/daemon/support.h"
 
@@ -192,4 +194,41 @@ TEST_CASE("config: the installed example of power is valid once it is no comment
   REQUIRE(result.config.has_value());
   REQUIRE(result.config->power.size() == 1);
   CHECK(result.config->power.front().hosts.size() == 2);
+}
+
+TEST_CASE("power: what is configured becomes the driver's, with its ports") {
+  const dm::tests::TempDir folder;
+  const std::string secret = folder.path("secret");
+  const auto config_of = [&](std::string_view agent) {
+    std::string text(kBase);
+    text += fmt::format("[ledger]\npath = \"{}\"\n", folder.path("ledger.db"));
+    text += fmt::format("[power.rack1]\nagent = \"{}\"\npassword_file = \"{}\"\nhosts = {{ db1 = {{}} }}\n",
+                        agent, secret);
+    dm::ConfigResult result = parse(text);
+    REQUIRE(result.config.has_value());
+    return *std::move(result.config);
+  };
+  dm::SystemClock clock;
+  dm::uv::Loop loop;
+  dm::UvProcessRunner processes(loop, clock);
+  dm::uv::Deferred deferred(loop);
+  CHECK(dm::make_power(*parse(kBase).config, processes, deferred, clock) == nullptr);
+  const auto power = dm::make_power(config_of("/bin/true"), processes, deferred, clock);
+  REQUIRE(power != nullptr);
+  CHECK(power->covers("db1"));
+  CHECK_FALSE(power->covers("db2"));
+  const auto switch_off = [&](const std::string& host) {
+    extvold::FenceCall call;
+    call.act = extvold::FenceAct::set;
+    call.fence.target = host;
+    std::optional<extvold::FenceResult> result;
+    power->change_fence(call, [&](extvold::FenceResult ended) { result = std::move(ended); });
+    CHECK_FALSE(result.has_value());
+    REQUIRE(dm::tests::run_until(loop, [&] { return result.has_value(); }));
+    return *result;
+  };
+  CHECK(switch_off("db2").error.code == extvold::Errc::not_found);
+  CHECK(switch_off("db1").error.code == extvold::Errc::not_found);  // its secret is not there yet
+  std::ofstream(secret) << "hunter2\n";
+  CHECK(switch_off("db1").state == extvold::FenceCallState::done);
 }
