@@ -262,7 +262,7 @@ TEST_CASE("power: no option gets a second line to the agent, whatever it is made
     const auto name = *rc::gen::container<std::string>(rc::gen::elementOf(std::string("ab_-=\n #\"P")));
     const auto value = *rc::gen::container<std::string>(rc::gen::arbitrary<char>());
     if (!problem_of_option(name, value).empty()) return;
-    const std::string line = name + "=" + value;
+    const std::string line = fmt::format("{}={}", name, value);
     RC_ASSERT(line.find_first_of(std::string_view("\n\r\0", 3)) == std::string::npos);
     RC_ASSERT(line.find('=') == name.size());
     RC_ASSERT(line.front() != '#');
@@ -277,7 +277,7 @@ TEST_CASE("power: whatever an agent prints ends as a bounded line without the se
   std::string wild;
   for (int i = 0; i < 256; ++i) wild += static_cast<char>(i);
   for (const std::string& says :
-       {wild + "hunter2" + wild, std::string(1000, 'x') + "hunter2",
+       {fmt::format("{}hunter2{}", wild, wild), std::string(1000, 'x') + "hunter2",
         std::string((64U << 10U) - 4, ' ') + "hunter2 and more", std::string("hunt")}) {
     write_text(world.dir + "/says", says);
     const FenceResult result = world.call(FenceAct::set);
