@@ -1,5 +1,5 @@
--- Evidence `fenced` that counts rests on a fence that holds, of that host, of that volume or its provider, and
--- with the identity that was recorded when attaching: never one that was looked up since.
+-- Evidence `fenced` that counts rests on a fence that holds, of that host, of that volume or its provider,
+-- and with the identity that was recorded when attaching: never one that was looked up since.
 SELECT v.name AS subject, 'evidence ' || e.id || ' counts as fenced, but ' || wrong.what AS problem
 FROM evidence AS e
 JOIN volumes AS v ON v.id = e.volume

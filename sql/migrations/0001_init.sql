@@ -367,7 +367,8 @@ BEGIN
   SELECT RAISE(ABORT, 'an operation may not move from its state to that one');
 END;
 
--- Acts that take a host's access away. One row an act, from its intent to the look that shows it taken back.
+-- Acts that take a host's access away. One row an act, from its intent to the look that shows it taken
+-- back.
 -- At most one of a host is under way: open_host is set exactly then, and unique. `target` is the identity that
 -- was recorded when attaching; what is attached to whom the evidence of a fence says.
 CREATE TABLE fences (
