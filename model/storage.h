@@ -93,6 +93,9 @@ struct Attachment {
   std::string boot_id;     // of the host when attaching; empty: not known there, then never evidence
   bool read_back = false;  // state `detached`: a direct inspect sent after the call ended showed it gone
   WallTime changed_at;
+  // In memory only: when it was read back that it is detached; 0: before this run. A host that was switched
+  // off must have been so after that.
+  MemoryOnly<Instant> gone_at;
   bool operator==(const Attachment&) const = default;
 };
 

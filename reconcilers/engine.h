@@ -287,6 +287,7 @@ class Engine {
   std::string why_not_fence(const Fence& fence) const;
   void ask_fence(const Fence& fence, FenceAct act);
   bool provider_is_there(const Fence& fence) const;
+  bool may_act_on(HostId id) const;
   void request_fence_calls(Now now, Instant& next);
   void on_result(const FenceResult& result, Now now);
   void on_set(Fence fence, const FenceResult& result, Now now);
@@ -305,6 +306,7 @@ class Engine {
   void note_try(const Fence& fence, const std::string& why, Now now);
   void end_fence(Fence fence, FenceState state, Error error, Now now);
   void end_quarantine(HostId id, const std::string& why);
+  void look_at_power(HostId host, Now now);
   void touch_host(HostId host);
   std::string why_not_clean(HostId host) const;
   void lift_fences(HostId host, std::string why, std::int64_t user_uid, Now now);

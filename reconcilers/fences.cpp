@@ -179,6 +179,14 @@ bool Engine::provider_is_there(const Fence& fence) const {
   return fence.rung == FenceRung::power || policy_.provider(fence.provider) != nullptr;
 }
 
+// A look is always made. Whether more may be done with what stands there already, the orders about that host
+// say.
+bool Engine::may_act_on(HostId id) const {
+  const Host& host = *snapshot_.host(id);
+  if (!policy_.observe_only.empty() || host.hold == HoldState::held) return false;
+  return snapshot_.mode == Mode::active || host.hold == HoldState::released;
+}
+
 // Looks at what stands; what was lost is set again, what runs out is renewed, what is to be taken back is.
 void Engine::request_fence_calls(Now now, Instant& next) {
   for (const auto& [id, fence] : snapshot_.fences()) {
@@ -188,7 +196,7 @@ void Engine::request_fence_calls(Now now, Instant& next) {
       next = std::min(next, work.due);
       continue;
     }
-    const bool may_act = policy_.observe_only.empty();
+    const bool may_act = may_act_on(fence.host);
     FenceAct act = FenceAct::check;
     if (fence.state == FenceState::lifting && !work.lifted && may_act) act = FenceAct::lift;
     if (fence.state != FenceState::lifting && work.set_again && may_act) act = FenceAct::set;
@@ -311,7 +319,8 @@ void Engine::on_switched_on(Fence fence, Now now) {
 void Engine::drop_clean_attachments(const Fence& fence) {
   std::vector<VolumeId> taken;
   for (const auto& [id, one] : snapshot_.evidence()) {
-    if (one.fence == fence.id) taken.push_back(one.volume);
+    if (one.fence == fence.id && in_force({snapshot_, observed_, policy_, {}}, one))
+      taken.push_back(one.volume);
   }
   for (const VolumeId volume : taken) {
     const Attachment* attachment = snapshot_.volume(volume)->attachment(fence.host);
@@ -397,7 +406,10 @@ void Engine::hold_fence(Fence fence, const FenceResult& result, Now now) {
       covered.emplace_back(id, *attachment);
   }
   for (const auto& [id, attachment] : covered) prove_fenced(fence, attachment, sent, now);
-  if (news) tell_mesos(fence, now);
+  if (news) {
+    std::erase_if(observed_.fence_tries, [&](const FenceTry& one) { return one.host == fence.host; });
+    tell_mesos(fence, now);
+  }
   touch_host(fence.host);
 }
 
@@ -547,10 +559,16 @@ void Engine::end_quarantine(HostId id, const std::string& why) {
   host.quarantined = false;
   host.quarantine_reason.clear();
   host.quarantine_fence = {};
-  std::erase_if(observed_.fence_tries, [&](const FenceTry& one) { return one.host == id && one.at.ns == 0; });
   history({.kind = "host.released", .host = id, .rule = "fence", .text = why});
   change(std::move(host));
   touch_all();
+}
+
+// A detach is read back: whether the host is still off is worth a look at once.
+void Engine::look_at_power(HostId host, Now now) {
+  for (const Fence* fence : snapshot_.fences_of_host(host)) {
+    if (fence->rung == FenceRung::power) fence_work_[fence->id].due = now.at;
+  }
 }
 
 void Engine::touch_host(HostId host) {

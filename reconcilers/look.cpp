@@ -184,6 +184,11 @@ bool in_force(const Look& look, const Evidence& evidence) {
   if (fence == nullptr || fence->state != FenceState::held || view == nullptr || entry == nullptr)
     return false;
   if (view->checked_at.ns == 0 || view->good_until <= look.now) return false;
+  // Switched on between a look and the detach it may have begun to write: what was off after the detach comes
+  // back without the volume.
+  const Attachment* attachment = entry->attachment(evidence.host);
+  const bool gone = attachment != nullptr && attachment->state == AttachmentState::detached;
+  if (fence->rung == FenceRung::power && gone && view->checked_at <= attachment->gone_at.value) return false;
   return evidence.grade != EvidenceGrade::cooperative ||
          look.policy.fence_policy(entry->volume).accept_cooperative;
 }

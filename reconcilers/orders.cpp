@@ -484,6 +484,7 @@ Result<std::string> Engine::obey(const FenceConfirm& order, const Command& comma
   }
   host.quarantined = true;
   host.quarantine_reason = fmt::format("confirmed dead: {}", order.reason);
+  host.quarantine_fence = {};  // no fence ends what a person began
   history({.kind = "host.quarantined",
            .host = host.id,
            .rule = "operator",
@@ -566,6 +567,7 @@ Result<std::string> Engine::obey(const FenceHold& order, const Command& command,
 
 Result<std::string> Engine::obey(const ReconcileNow&, const Command& command, Now now) {
   for (auto& [id, view] : observed_.volumes) view.retries.clear();
+  observed_.fence_tries.clear();
   for (auto& [name, poll] : provider_polls_) poll.not_before = now.at;
   for (auto& [call, poll] : master_polls_) {
     poll.wanted = true;

@@ -396,6 +396,8 @@ void Engine::settle_attachments(const VolumeEntry& entry, const ObservedVolume* 
     row.read_back = true;
     row.mounted = false;
     row.changed_at = now.wall;
+    row.gone_at = now.at;
+    look_at_power(row.host, now);
     history({.kind = "attachment.vanished",
              .volume = id,
              .host = row.host,
@@ -635,6 +637,8 @@ void Engine::apply_outcome(const Operation& operation, const VolumeEntry& entry,
       row.state = done ? AttachmentState::detached : AttachmentState::attached;
       row.read_back = done;
       if (done) row.mounted = false;
+      if (done) row.gone_at = now.at;
+      if (done) look_at_power(row.host, now);
       change(row);
       return;
     }

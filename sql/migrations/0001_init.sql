@@ -368,9 +368,8 @@ BEGIN
 END;
 
 -- Acts that take a host's access away. One row an act, from its intent to the look that shows it taken
--- back.
--- At most one of a host is under way: open_host is set exactly then, and unique. `target` is the identity that
--- was recorded when attaching; what is attached to whom the evidence of a fence says.
+-- back. At most one of a host is under way: open_host is set exactly then, and unique. `target` is the
+-- identity that was recorded when attaching; what it proves for which volume its evidence says.
 CREATE TABLE fences (
   id INTEGER PRIMARY KEY,
   key TEXT NOT NULL UNIQUE,

@@ -237,6 +237,38 @@ TEST_CASE("power: the host is off, then its volume is detached and read back, th
   CHECK(world.attached("pgdata", "a2"));
 }
 
+TEST_CASE("power: a host that was switched on before its detach is read back is no proof, after it it is") {
+  Split world(only_fences({ev::FenceRung::power}));
+  world.mishap[ev::OperationKind::detach] = Mishap::fail_before;
+  world.advance(kAfter + ev::seconds(30));
+  REQUIRE(world.fence()->state == ev::FenceState::held);
+  SECTION("before") {
+    world.powered_off.clear();
+    world.advance(ev::minutes(1));
+    CHECK(has(world, "fence.failed/fence.power"));
+    world.mishap.clear();
+    CHECK_FALSE(world.attached("pgdata", "a2"));
+    CHECK(world.sets().size() == 1);  // not switched off again at once
+    world.advance(ev::minutes(3));
+    CHECK(world.attached("pgdata", "a2"));  // off once more, detached, and still off
+    CHECK(world.sets().size() == 2);
+  }
+  SECTION("after") {
+    world.mishap.clear();
+    world.provider_silent = true;
+    world.advance(ev::minutes(2));
+    world.provider_silent = false;
+    world.advance(ev::minutes(2));
+    CHECK(world.attached("pgdata", "a2"));
+    world.powered_off.clear();
+    world.advance(ev::minutes(2));
+    CHECK_FALSE(world.a1().quarantined);
+    CHECK(world.attached("pgdata", "a2"));
+    CHECK(world.attachment("pgdata", "a1") == nullptr);
+    CHECK(world.sets().size() == 1);
+  }
+}
+
 TEST_CASE("a fence that is lost is set again, and proves nothing meanwhile") {
   Split world;
   world.mishap[ev::OperationKind::attach] = Mishap::fail_before;  // so that it is still needed

@@ -38,7 +38,7 @@ CREATE TABLE migrations (
   hash TEXT NOT NULL,
   applied_at INTEGER NOT NULL
 ) STRICT;
-INSERT INTO migrations VALUES(1,'migrations/0001_init','2ni7uoypybzzdyzgz57v47xw45',1700000000000000000);
+INSERT INTO migrations VALUES(1,'migrations/0001_init','qjzhmmjepzacmrvibg6bterfpk',1700000000000000000);
 CREATE TABLE view_texts (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   hash TEXT NOT NULL
