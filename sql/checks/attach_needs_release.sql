@@ -20,7 +20,9 @@ WHERE o.open_volume IS NOT NULL AND o.kind = 'attach' AND v.access = 'rw'
     SELECT 1 FROM evidence AS e
     WHERE e.volume = other.volume AND e.host = other.host
       AND e.incarnation = other.incarnation AND e.counter = other.counter
-      AND e.kind IN ('fenced', 'operator')
+      -- a host that was switched off comes back with what is still attached to it
+      AND (e.kind = 'operator' OR (e.kind = 'fenced'
+        AND NOT EXISTS (SELECT 1 FROM fences AS f WHERE f.id = e.fence AND f.rung = 'power')))
       AND e.recorded_sequence <= o.recorded_sequence
       AND (e.void_sequence IS NULL OR e.void_sequence > o.recorded_sequence))
 ORDER BY o.number, other.host;

@@ -20,7 +20,9 @@ WHERE v.access = 'rw' AND mine.origin = 'extvold' AND mine.state <> 'detached'
     SELECT 1 FROM evidence AS e
     WHERE e.volume = other.volume AND e.host = other.host
       AND e.incarnation = other.incarnation AND e.counter = other.counter
-      AND e.kind IN ('fenced', 'operator')
+      -- a host that was switched off comes back with what is still attached to it
+      AND (e.kind = 'operator' OR (e.kind = 'fenced'
+        AND NOT EXISTS (SELECT 1 FROM fences AS f WHERE f.id = e.fence AND f.rung = 'power')))
       AND (o.recorded_sequence IS NULL OR e.recorded_sequence <= o.recorded_sequence)
       AND (e.void_sequence IS NULL OR e.void_sequence > coalesce(o.recorded_sequence, 0)))
 ORDER BY mine.volume, mine.host, other.host;

@@ -85,6 +85,13 @@ std::vector<Violation> violations() {
          commit(l, {open_attach(1, 2, 2)});
          commit(l, {sample_evidence(1, EvidenceKind::operator_, 1, 1, 1)});
        }},
+      {"attach_needs_release",  // switched off, and still attached
+       [](Ledger& l) {
+         Fence f = sample_fence(1, FenceState::held, 1, "h1");
+         f.rung = FenceRung::power;
+         f.provider = {};
+         commit(l, {quarantined(1), f, fenced(1, 1), open_attach(1, 2, 2)});
+       }},
       {"attach_needs_release",  // evidence that permits a detach, not this
        [](Ledger& l) {
          commit(l, {sample_evidence(1, EvidenceKind::agent_gone, 1, 1, 1), open_attach(1, 2, 2)});
@@ -347,10 +354,10 @@ TEST_CASE("Constraints refuse what no transaction may leave behind") {
   CHECK(raw_sql(*ledger, "DELETE FROM history") == SQLITE_CONSTRAINT_TRIGGER);
   // What is referred to stays.
   CHECK(raw_sql(*ledger, "DELETE FROM volumes WHERE id = 1") == SQLITE_CONSTRAINT_FOREIGNKEY);
-  CHECK(
-      raw_sql(*ledger,
-              "INSERT INTO ledger_meta SELECT 2, id, 1, mode, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, '', '', '', 0, 0, 0 "
-              "FROM ledger_meta") == SQLITE_CONSTRAINT_CHECK);
+  CHECK(raw_sql(*ledger,
+                "INSERT INTO ledger_meta SELECT 2, id, 1, mode, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, '', '', '', "
+                "0, 0, 0 "
+                "FROM ledger_meta") == SQLITE_CONSTRAINT_CHECK);
   // Two volumes of one name, of which neither is removed.
   Volume twin = sample_volume(3);
   twin.name = "vol1";
