@@ -74,7 +74,7 @@ std::string to_text(const Plan& plan, const Snapshot& snapshot, Instant now) {
     out += '\n';
   }
   for (const PlannedFence& one : plan.fences) {
-    out += fmt::format("fence {} ({})", describe(one.fence, snapshot), one.fence.cause);
+    out += fmt::format("{} ({})", describe(one.fence, snapshot), one.fence.cause);
     if (!one.waits_for.empty()) out += fmt::format(" waits for {}", one.waits_for);
     out += '\n';
   }

@@ -20,6 +20,22 @@ bool is_good_name(const std::string& name) {
   });
 }
 
+// The configuration names no such profile. An error if it names others; else it says nothing, and that is
+// all.
+Result<std::string> profile_note(const Policy& policy, const std::string& profile) {
+  std::vector<std::string> known;
+  for (const FenceRule& rule : policy.fences) {
+    if (!rule.profile.empty()) known.push_back(rule.profile);
+  }
+  if (profile.empty() || std::find(known.begin(), known.end(), profile) != known.end()) return std::string();
+  if (!known.empty()) {
+    return fail(Errc::not_found, "--profile {0}: the configuration has no [profiles.{0}.fence]; it has: {1}",
+                profile, fmt::join(known, ", "));
+  }
+  return fmt::format("; but the configuration has no [profiles.{}.fence], so that its profile says nothing",
+                     profile);
+}
+
 // Why a volume cannot be removed. Empty: it can.
 std::string in_use(const Snapshot& snapshot, const VolumeEntry& entry) {
   if (entry.open_operation != nullptr) {
@@ -77,6 +93,7 @@ Result<std::string> Engine::obey(const CreateVolume& order, const Command& comma
     return fail(Errc::invalid, "volume {}: mount point \"{}\" must be absolute", order.name,
                 order.mount_point);
   }
+  ASSIGN(const std::string note, profile_note(policy_, order.profile));
   Volume row;
   if (!order.from.empty()) {
     const VolumeEntry* source = snapshot_.volume_by_name(order.from);
@@ -100,6 +117,7 @@ Result<std::string> Engine::obey(const CreateVolume& order, const Command& comma
   row.filesystem = order.filesystem;
   row.access = order.access;
   row.mount_point = order.mount_point;
+  row.profile = order.profile;
   row.format = order.filesystem == Filesystem::none || row.origin != VolumeOrigin::created
                    ? FormatState::not_wanted
                    : FormatState::wanted;
@@ -112,8 +130,8 @@ Result<std::string> Engine::obey(const CreateVolume& order, const Command& comma
            .user_uid = command.user_uid});
   touch(row.id);
   change(row);
-  return fmt::format("volume {} of {} MB is recorded and will be created in {}", row.name, row.size_mb,
-                     to_text(row.pool));
+  return fmt::format("volume {} of {} MB is recorded and will be created in {}{}", row.name, row.size_mb,
+                     to_text(row.pool), note);
 }
 
 Result<std::string> Engine::obey(const RemoveVolume& order, const Command& command, Now now) {
