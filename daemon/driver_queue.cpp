@@ -26,10 +26,12 @@ std::string event_name(const std::string& kind) {
 }
 
 LogLevel level_of(std::string_view kind) {
-  constexpr std::array<std::string_view, 11> kWarnings = {
+  constexpr std::array<std::string_view, 18> kWarnings = {
       "operation.failed",   "operation.uncertain", "volume.blocked",    "volume.lost",
       "view.closed",        "view.authorisation",  "view.call_failing", "provider.incomplete",
-      "guard.detach_storm", "evidence.assumed",    "agent.moved"};
+      "guard.detach_storm", "evidence.assumed",    "agent.moved",       "guard.fence_storm",
+      "fence.uncertain",    "fence.failed",        "fence.lost",        "fence.lift_failed",
+      "fence.stopped",      "fence.mesos_not_told"};
   if (std::find(kWarnings.begin(), kWarnings.end(), kind) != kWarnings.end()) return LogLevel::warning;
   return kind.starts_with("claim.") ? LogLevel::debug : LogLevel::info;
 }

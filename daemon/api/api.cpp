@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "daemon/api/fences.h"
 #include "daemon/api/order_fields.h"
 #include "daemon/record/record.h"
 
@@ -122,7 +123,7 @@ struct RouteTable {
     std::string_view path;
     void (Api::*handler)(Api::Call call);
   };
-  static constexpr std::array<Route, 29> kRoutes = {{
+  static constexpr std::array<Route, 32> kRoutes = {{
       {"GET", "/v1/status", &Api::get_status},
       {"GET", "/v1/volumes", &Api::get_volumes},
       {"GET", "/v1/volumes/{name}", &Api::get_volume},
@@ -130,6 +131,8 @@ struct RouteTable {
       {"GET", "/v1/claims", &Api::get_claims},
       {"GET", "/v1/operations", &Api::get_operations},
       {"GET", "/v1/hosts", &Api::get_hosts},
+      {"GET", "/v1/fences", &Api::get_fences},
+      {"GET", "/v1/fences/{host}", &Api::get_fences_of_host},
       {"GET", "/v1/agents", &Api::get_agents},
       {"GET", "/v1/reservations", &Api::get_reservations},
       {"GET", "/v1/mesos_operations", &Api::get_mesos_operations},
@@ -149,6 +152,7 @@ struct RouteTable {
       {"POST", "/v1/hold", &Api::order<Hold>},
       {"POST", "/v1/release", &Api::order<Release>},
       {"POST", "/v1/fence/confirm", &Api::order<FenceConfirm>},
+      {"POST", "/v1/fence/hold", &Api::order<FenceHold>},
       {"POST", "/v1/fence/release", &Api::order<FenceRelease>},
       {"POST", "/v1/mesos_operations", &Api::order<AskMesos>},
       {"POST", "/v1/reconcile", &Api::reconcile},
@@ -290,6 +294,29 @@ void Api::get_operations(Call call) {
 void Api::get_hosts(Call call) {
   EXTVOLD_API_TRY(refuse_unknown(call.request.query, {}));
   call.answer(json_response(hosts_view(world())));
+}
+
+void Api::get_fences(Call call) {
+  EXTVOLD_API_TRY(refuse_unknown(call.request.query, {}));
+  call.answer(json_response(fences_view(world())));
+}
+
+void Api::get_fences_of_host(Call call) {
+  EXTVOLD_API_TRY(refuse_unknown(call.request.query, {}));
+  const std::string name = call.names["host"];
+  if (backend_.snapshot().host_by_name(name) == nullptr)
+    return call.answer(error_response({Errc::not_found, fmt::format("no host {}", name)}));
+  auto rows = std::make_shared<Result<std::vector<FenceStatusRow>>>();
+  auto answer = [this, rows, name, reply = std::move(call.answer)](const Status& status) {
+    if (!status) return reply(error_response(status.error()));
+    if (!*rows) return reply(error_response(rows->error()));
+    if (Status ready = backend_.ready(); !ready) return reply(error_response(ready.error()));
+    const Host* host = backend_.snapshot().host_by_name(name);
+    if (host == nullptr) return reply(error_response({Errc::not_found, "the host is gone"}));
+    reply(json_response(fences_of_host_view(world(), *host, **rows)));
+  };
+  backend_.with_ledger([rows, name](ledger::Ledger& ledger) { *rows = read_fence_status(ledger, name); },
+                       std::move(answer));
 }
 
 void Api::get_agents(Call call) {

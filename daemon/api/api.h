@@ -53,6 +53,8 @@ class Api {
   void get_claims(Call call);
   void get_operations(Call call);
   void get_hosts(Call call);
+  void get_fences(Call call);
+  void get_fences_of_host(Call call);
   void get_agents(Call call);
   void get_reservations(Call call);
   void get_mesos_operations(Call call);

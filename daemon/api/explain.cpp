@@ -2,6 +2,7 @@
 // recorded of it.
 #include <algorithm>
 
+#include "daemon/api/fences.h"
 #include "daemon/api/reasons.h"
 #include "daemon/api/views.h"
 #include "reconcilers/look.h"
@@ -15,6 +16,7 @@ using reconcilers::claim_text;
 
 struct Outlook {
   std::vector<PlannedOperation> operations;
+  std::vector<PlannedFence> fences;
   std::vector<BlockedRow> blocked;
   Instant next_look = kNever;
 };
@@ -30,6 +32,7 @@ Outlook outlook(const World& world, const VolumeEntry& entry) {
   reconcilers::VolumePlan plan;
   plan_volume({world.snapshot, world.observed, world.policy, world.now.at}, entry, plan);
   out.operations = std::move(plan.operations);
+  out.fences = std::move(plan.fences);
   out.blocked = std::move(plan.blocked);
   out.next_look = plan.next_look;
   for (BlockedRow& row : out.blocked) {
@@ -63,6 +66,17 @@ std::string who_wants_it(const World& world, const VolumeEntry& entry) {
   return out.empty() ? "nobody" : out;
 }
 
+// The row that says how it goes on: that of a fence before one for a person, that before any other.
+const BlockedRow& foremost(const std::vector<BlockedRow>& rows) {
+  const auto rank = [](const BlockedRow& row) {
+    if (row.reason.starts_with("fence_") || row.reason == "never_fenced" || row.reason == "no_rung_left")
+      return 0;
+    return row.owner == Owner::operator_ ? 1 : 2;
+  };
+  return *std::min_element(rows.begin(), rows.end(),
+                           [&](const BlockedRow& a, const BlockedRow& b) { return rank(a) < rank(b); });
+}
+
 std::string summary(const World& world, const VolumeEntry& entry, const Outlook& plan) {
   const Volume& volume = entry.volume;
   const std::string now = fmt::format("volume {} is {}, {}; wanted by {}", volume.name, to_text(volume.state),
@@ -71,10 +85,10 @@ std::string summary(const World& world, const VolumeEntry& entry, const Outlook&
     return fmt::format("{}; \"{}\" is {}", now, describe(*entry.open_operation, world.snapshot),
                        to_text(entry.open_operation->state));
   }
+  if (!plan.fences.empty())
+    return fmt::format("{}; next: {}", now, describe(plan.fences.front().fence, world.snapshot));
   if (!plan.blocked.empty()) {
-    const auto person = std::find_if(plan.blocked.begin(), plan.blocked.end(),
-                                     [](const BlockedRow& row) { return row.owner == Owner::operator_; });
-    const BlockedRow& row = person == plan.blocked.end() ? plan.blocked.front() : *person;
+    const BlockedRow& row = foremost(plan.blocked);
     return fmt::format("{}; blocked: {} ({} must act)", now, row.reason, to_text(row.owner));
   }
   for (const PlannedOperation& one : plan.operations) {
@@ -107,6 +121,23 @@ void add_grounds(const World& world, const VolumeEntry& entry, Json& notes) {
   }
 }
 
+// What rests on the help of the host that it speaks of, and whether that counts here.
+void add_cooperative(const World& world, const VolumeEntry& entry, Json& notes) {
+  const bool accepted = world.policy.fence_policy(entry.volume).accept_cooperative;
+  for (const Attachment& one : entry.attachments) {
+    for (const Evidence* evidence : entry.evidence) {
+      if (evidence->host != one.host || evidence->attachment_generation != one.generation ||
+          evidence->grade != EvidenceGrade::cooperative)
+        continue;
+      notes.push_back(fmt::format(
+          "that {0} cannot write to it rests on the help of {0} itself (cooperative, fence {1}), which the "
+          "policy {2} (accept_cooperative)",
+          host_name(world.snapshot, one.host), evidence->fence.value,
+          accepted ? "accepts" : "does not accept: it permits nothing"));
+    }
+  }
+}
+
 Json notes(const World& world, const VolumeEntry& entry) {
   Json out = Json::array();
   const reconcilers::Look look{world.snapshot, world.observed, world.policy, world.now.at};
@@ -128,6 +159,8 @@ Json notes(const World& world, const VolumeEntry& entry) {
                     provider->name.value));
   }
   add_grounds(world, entry, out);
+  add_cooperative(world, entry, out);
+  for (std::string& clock : clock_texts(world, entry)) out.push_back(std::move(clock));
   for (const Claim* claim : world.snapshot.unresolved_claims()) {
     const bool here = claim->host && claim->liveness != Liveness::dead &&
                       entry.attachment(claim->host) != nullptr &&
@@ -160,6 +193,14 @@ Json explanation(const World& world, const VolumeEntry& entry, std::span<const l
                 {"waits_for", one.waits_for.empty() ? Json(nullptr) : Json(one.waits_for)}};
     operations.push_back(std::move(row));
   }
+  for (const PlannedFence& one : plan.fences) {
+    operations.push_back({{"text", describe(one.fence, world.snapshot)},
+                          {"kind", "fence"},
+                          {"rule", fmt::format("fence.{}", to_text(one.fence.rung))},
+                          {"cause", one.fence.cause},
+                          {"waits_for", one.waits_for.empty() ? Json(nullptr) : Json(one.waits_for)}});
+  }
+  out["clocks"] = clocks_view(world, entry);
   Json& blocked = out["blocked"] = Json::array();
   for (const BlockedRow& one : plan.blocked) {
     Json row = blocked_view(world.snapshot, one);

@@ -6,7 +6,7 @@
 namespace extvold::daemon::api {
 namespace {
 
-constexpr std::array<Reason, 40> kReasons = {{
+constexpr std::array<Reason, 47> kReasons = {{
     {"agent_not_registered",
      "Bring the agent back, or see that its host cannot write to the volume and run `extvold fence confirm "
      "HOST`."},
@@ -32,6 +32,18 @@ constexpr std::array<Reason, 40> kReasons = {{
      "See that the old host cannot write to the volume any more, then run `extvold fence confirm HOST`."},
     {"evidence_void",
      "Nothing: the proof is taken again. If it stays, look at the agent of that host in `extvold status`."},
+    {"fence_clock",
+     "Nothing: the host is fenced when the clock has run out. `extvold fence hold HOST` if that is wrong."},
+    {"fence_lifting",
+     "Nothing: the fence is taken back, and a look has to show it. If it stays: `extvold fence show HOST`."},
+    {"fence_not_checked",
+     "Nothing: the fence is looked at again. If it stays, `extvold fence show HOST` says what the looks "
+     "answer."},
+    {"fence_stopped",
+     "If the host is really to be fenced: `extvold fence release HOST --reason ...` (or --all, if all are "
+     "stopped)."},
+    {"fence_under_way",
+     "Nothing: a look has to show that the fence holds. If it stays: `extvold fence show HOST`."},
     {"format_refused",
      "Look at what is on the device. If it may be overwritten: `extvold volume format NAME --reason ...`."},
     {"host_quarantined",
@@ -41,6 +53,8 @@ constexpr std::array<Reason, 40> kReasons = {{
     {"in_the_trash", "Run `extvold volume restore NAME`, or stop the task."},
     {"lost", "Run `extvold volume adopt` to take it over, or delete it at the provider."},
     {"missing_at_provider", "Find it at the provider, or give it up with `extvold volume remove NAME`."},
+    {"never_fenced",
+     "See that the host cannot write to the volume, then run `extvold fence confirm HOST --reason ...`."},
     {"never_formatted",
      "Nothing is formatted that this ledger did not make itself: format it by hand if it is meant to be "
      "empty."},
@@ -49,6 +63,9 @@ constexpr std::array<Reason, 40> kReasons = {{
      "the Mesos "
      "containerizer."},
     {"no_format_host", "Set format_host of the provider in the configuration and restart the daemon."},
+    {"no_rung_left",
+     "See that the host cannot write to the volume, then run `extvold fence confirm HOST --reason ...`; the "
+     "text says what each rung lacks."},
     {"no_such_volume", "Make it with `extvold volume create`, adopt it, or stop the task."},
     {"not_connected",
      "Give the agent an attribute that names the pool, or set reach = \"all\" if every host reaches it."},

@@ -196,22 +196,32 @@ void add_counts(const World& world, Json& out) {
   out["blocked"] = {{"volumes", blocked}, {"by_owner", owners.json()}};
 }
 
+// By state, of those that did not end.
+Json fences_summary(const World& world) {
+  Tally<FenceState> states;
+  for (const auto& [id, fence] : world.snapshot.fences()) states.add(fence.state);
+  Json out = states.json();
+  out.erase("failed");
+  out.erase("lifted");
+  return out;
+}
+
 Json hosts_summary(const World& world) {
   Json names = Json::array();
   Json quarantined = Json::array();
   Json held = Json::array();
   Json released = Json::array();
+  Json fence_held = Json::array();
   for (const auto& [id, host] : world.snapshot.hosts()) {
     names.push_back(host.name);
     if (host.quarantined) quarantined.push_back(host.name);
     if (host.hold == HoldState::held) held.push_back(host.name);
     if (host.hold == HoldState::released) released.push_back(host.name);
+    if (host.fence_held) fence_held.push_back(host.name);
   }
-  return {{"known", world.snapshot.hosts().size()},
-          {"names", std::move(names)},
-          {"quarantined", std::move(quarantined)},
-          {"held", std::move(held)},
-          {"released", std::move(released)}};
+  return {{"known", world.snapshot.hosts().size()}, {"names", std::move(names)},
+          {"quarantined", std::move(quarantined)},  {"held", std::move(held)},
+          {"released", std::move(released)},        {"fence_held", std::move(fence_held)}};
 }
 
 Json ledger_view(const World& world, const StatusFacts& facts) {
@@ -285,10 +295,12 @@ Json status_view(const World& world, const StatusFacts& facts) {
   out["observe_only"] =
       !facts.driver || world.policy.observe_only.empty() ? Json(nullptr) : Json(world.policy.observe_only);
   out["detach_storm"] = world.snapshot.detach_storm;
+  out["fence_stop"] = world.snapshot.fence_stop;
   out["mesos"] = mesos_view(world, facts);
   out["ledger"] = ledger_view(world, facts);
   out["agents"] = agents_view(world);
   out["hosts"] = hosts_summary(world);
+  out["fences"] = fences_summary(world);
   add_counts(world, out);
   out["unresolved"] = unresolved_view(world);
   out["providers"] = providers_view(world);

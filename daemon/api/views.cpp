@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "daemon/api/fences.h"
 #include "reconcilers/look.h"
 
 namespace extvold::daemon::api {
@@ -172,6 +173,7 @@ Json volume_summary(const World& world, const VolumeEntry& entry) {
       {"format", word(volume.format)},
       {"access", word(volume.access)},
       {"mount_point", text_or_null(volume.mount_point)},
+      {"profile", text_or_null(volume.profile)},
       {"origin", word(volume.origin)},
       {"from", volume_or_null(world.snapshot, volume.source)},
       {"hold", word(volume.hold)},
@@ -383,14 +385,17 @@ Json hosts_view(const World& world) {
   };
   Json out = Json::array();
   for (const auto& [id, host] : world.snapshot.hosts()) {
-    out.push_back({{"name", host.name},
-                   {"id", id.value},
-                   {"hold", word(host.hold)},
-                   {"quarantined", host.quarantined},
-                   {"quarantine_reason", text_or_null(host.quarantine_reason)},
-                   {"boot_id", text_or_null(host.boot_id)},
-                   {"agents", of(agents, id)},
-                   {"volumes", of(volumes, id)}});
+    out.push_back(
+        {{"name", host.name},
+         {"id", id.value},
+         {"hold", word(host.hold)},
+         {"quarantined", host.quarantined},
+         {"quarantine_reason", text_or_null(host.quarantine_reason)},
+         {"quarantine_fence", host.quarantine_fence ? Json(host.quarantine_fence.value) : Json(nullptr)},
+         {"fence_held", host.fence_held},
+         {"boot_id", text_or_null(host.boot_id)},
+         {"agents", of(agents, id)},
+         {"volumes", of(volumes, id)}});
   }
   return {{"hosts", std::move(out)}};
 }
@@ -443,6 +448,12 @@ Json plan_view(const Snapshot& snapshot, const Plan& plan, Now now) {
   Json mesos_operations = Json::array();
   for (const MesosOperation& one : plan.mesos_operations)
     mesos_operations.push_back(mesos_operation_view(snapshot, one));
+  Json fences = Json::array();
+  for (const PlannedFence& one : plan.fences) {
+    Json row = fence_view(snapshot, one.fence);
+    row["waits_for"] = text_or_null(one.waits_for);
+    fences.push_back(std::move(row));
+  }
   Json observe = Json::array();
   for (const ObserveWish& wish : plan.observe) {
     if (wish.volume) {
@@ -453,6 +464,7 @@ Json plan_view(const Snapshot& snapshot, const Plan& plan, Now now) {
   }
   return {{"based_on", plan.based_on.value},
           {"operations", std::move(operations)},
+          {"fences", std::move(fences)},
           {"mesos_operations", std::move(mesos_operations)},
           {"blocked", std::move(blocked)},
           {"observe", std::move(observe)},

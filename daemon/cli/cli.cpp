@@ -196,6 +196,10 @@ class CommandLine {
         ->add_option("--mount-point", create_.order.mount_point,
                      "Where a host is to mount it; else it is only attached")
         ->type_name("PATH");
+    create
+        ->add_option("--profile", create_.order.profile,
+                     "[profiles.NAME] of the configuration: when and how a host that keeps it is fenced")
+        ->type_name("NAME");
     create->footer("Example:\n  extvold volume create pgdata --pool local~laptop~hdd --size 10GB --fs ext4");
     CLI::App* adopt = command(volume, "adopt", "Take over one that exists at the provider",
                               [this] { return volume_adopt(context_, adopt_); });
@@ -265,7 +269,15 @@ class CommandLine {
   }
 
   void add_fence() {
-    CLI::App& fence = *group("fence", "State that a host is dead, or clean again");
+    CLI::App& fence = *group("fence", "Hosts that are cut off from storage, and what you know of them");
+    command(fence, "list", "Fences that stand, hosts that are quarantined or held, clocks that run",
+            [this] { return fence_list(context_); });
+    CLI::App* show = command(fence, "show", "All that is known of one host's fences",
+                             [this] { return fence_show(context_, fence_); });
+    show->add_option("HOST", fence_.host, "Its name")->required();
+    show->footer(
+        "Its fences with what each proves, those that ended, its quarantine, the clocks that run for it, and "
+        "what was\ntried and failed. `extvold explain VOLUME` says the same from the volume's side.");
     CLI::App* confirm = command(fence, "confirm", "State that a host cannot write to any volume any more",
                                 [this] { return fence_confirm(context_, fence_); });
     confirm->add_option("HOST", fence_.host, "Its name")->required();
@@ -277,10 +289,33 @@ class CommandLine {
         "volumes that are\n"
         "attached there may go to other hosts. The host is quarantined until `extvold fence release`.\n\n"
         "Example:\n  extvold fence confirm a1 --reason 'powered off by hand, ticket 4711'");
-    CLI::App* release = command(fence, "release", "End a quarantine: nothing is left on that host",
-                                [this] { return fence_release(context_, fence_); });
-    release->add_option("HOST", fence_.host, "Its name")->required();
+    add_fence_orders(fence);
+  }
+
+  void add_fence_orders(CLI::App& fence) {
+    CLI::App* hold = command(fence, "hold", "Fence this host, or any, only when a person says so",
+                             [this] { return fence_hold(context_, fence_); });
+    CLI::App* release =
+        command(fence, "release", "A host is clean: lift its fences, end its quarantine and its hold",
+                [this] { return fence_release(context_, fence_); });
+    for (CLI::App* one : {hold, release}) {
+      CLI::Option* host = one->add_option("HOST", fence_.host, "Its name");
+      CLI::Option* all = one->add_flag("--all", fence_.all, "Fencing as a whole");
+      host->excludes(all);
+    }
+    hold->add_option("--reason", fence_.reason, "Why; it is recorded with your uid");
+    hold->footer(
+        "Without HOST no host is fenced by itself any more. What stands already stays. `extvold fence "
+        "release` ends it.");
     release->add_option("--reason", fence_.reason, "How you know; it is recorded with your uid")->required();
+    release->footer(
+        "HOST: make sure first that nothing of it still writes: rebooted, or no stale mount left. Its fences "
+        "are lifted one\nby one, each read back; only then it gets volumes again. Refused while a volume "
+        "that was taken from it is still\nattached there.\n"
+        "--all: hosts are fenced again after `fence hold`, or after the storm guard stopped it. Those held "
+        "by name stay held.\n\n"
+        "Examples:\n  extvold fence release a1 --reason 'rebooted, nothing mounted'\n"
+        "  extvold fence release --all --reason 'a rack lost its power, these hosts are off'");
   }
 
   CLI::App* asks(CLI::App& parent, const char* name, const char* about, MesosOperationKind kind) {

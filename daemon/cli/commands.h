@@ -85,8 +85,12 @@ Exit release(Context& context, const std::string& target);
 struct FenceArgs {
   std::string host;
   std::string reason;
-  std::string yes_i_mean;
+  std::string yes_i_mean;  // confirm: the host once more
+  bool all = false;        // release: all that was stopped; hold: what no host means anyway
 };
+Exit fence_list(Context& context);
+Exit fence_show(Context& context, const FenceArgs& args);
+Exit fence_hold(Context& context, const FenceArgs& args);
 Exit fence_confirm(Context& context, const FenceArgs& args);
 Exit fence_release(Context& context, const FenceArgs& args);
 

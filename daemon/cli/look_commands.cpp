@@ -55,22 +55,4 @@ Exit release(Context& context, const std::string& target) {
   return context.order({"POST", {"release"}, {}, {{"target", target}}});
 }
 
-Exit fence_confirm(Context& context, const FenceArgs& args) {
-  const auto typed = context.typed(
-      args.yes_i_mean,
-      fmt::format(
-          "You state that {0} cannot write to any volume any more: it is off, or cut from the storage.\n"
-          "If that is wrong, data will be destroyed. Type the name of the host ({0}): ",
-          args.host));
-  if (!typed) return context.fail(typed.error());
-  return context.order({"POST",
-                        {"fence", "confirm"},
-                        {},
-                        {{"host", args.host}, {"typed_host", *typed}, {"reason", args.reason}}});
-}
-
-Exit fence_release(Context& context, const FenceArgs& args) {
-  return context.order({"POST", {"fence", "release"}, {}, {{"host", args.host}, {"reason", args.reason}}});
-}
-
 }  // namespace extvold::daemon::cli

@@ -62,7 +62,8 @@ std::string as_of_text(const Json& json) {
 }
 
 Exit exit_of(const Plan& plan, const ReconcileArgs& args) {
-  return args.detailed_exitcode && !plan.operations.empty() ? Exit::something_to_do : Exit::ok;
+  const bool something = !plan.operations.empty() || !plan.fences.empty();
+  return args.detailed_exitcode && something ? Exit::something_to_do : Exit::ok;
 }
 
 Exit show_plan(Context& context, const Planned& planned, const ReconcileArgs& args) {
@@ -86,7 +87,8 @@ Exit act_once(Context& context, const ReconcileArgs& args, const OnceOptions& op
   std::string text;
   for (const HistoryEntry& entry : result->done) {
     done.push_back({{"kind", entry.kind}, {"rule", entry.rule}, {"text", entry.text}});
-    if (entry.kind.starts_with("operation.")) text += fmt::format("{}: {}\n", entry.kind, entry.text);
+    if (entry.kind.starts_with("operation.") || entry.kind.starts_with("fence."))
+      text += fmt::format("{}: {}\n", entry.kind, entry.text);
   }
   const Planned left = from_once(*std::move(result));
   Json json = plan_json(left);

@@ -114,6 +114,9 @@ std::string mode_text(const Json& status, Style style) {
   if (part(status, "detach_storm") == true)
     out += "; " + painted("the storm guard has stopped all detaches", Paint::bad, style.colours) +
            ": `extvold release --all` if they are right";
+  if (part(status, "fence_stop") == true)
+    out += "; " + painted("no host is fenced", Paint::bad, style.colours) +
+           ": `extvold fence release --all` if they are to be";
   return out;
 }
 
@@ -128,6 +131,8 @@ std::string hosts_text(const Json& hosts) {
     const Json& list = list_of(hosts, state);
     if (!list.empty()) out += fmt::format("; {}: {}", state, joined(list));
   }
+  if (const Json& list = list_of(hosts, "fence_held"); !list.empty())
+    out += fmt::format("; not to be fenced: {}", joined(list));
   return out;
 }
 
@@ -205,6 +210,7 @@ std::string render_status(const Json& status, Style style) {
     out += line(
         "", fmt::format("{} ({}): {}", text_of(one, "agent"), text_of(one, "host"), text_of(one, "error")));
   out += line("hosts", hosts_text(part(status, "hosts")));
+  out += line("fences", counts_text(part(status, "fences")));
   out += line("volumes", counts_text(part(status, "volumes")));
   out += line("attachments", counts_text(part(status, "attachments")));
   out += line("claims", counts_text(part(status, "claims")));
@@ -244,6 +250,8 @@ std::string render_volume(const Json& volume, Style style) {
               filesystem.empty() ? "none" : fmt::format("{} ({})", filesystem, text_of(volume, "format")));
   out += line("access", text_of(volume, "access"));
   if (const std::string at = text_of(volume, "mount_point"); !at.empty()) out += line("mount point", at);
+  if (const std::string profile = text_of(volume, "profile"); !profile.empty())
+    out += line("profile", profile);
   const std::string from = text_of(volume, "from");
   out += line("origin", text_of(volume, "origin") + (from.empty() ? "" : " from " + from));
   if (const std::string hold = text_of(volume, "hold"); hold != "inherit")

@@ -21,6 +21,8 @@ std::string render_plan(const Json& plan, Style style);
 std::string render_history(const Json& history, Style style);
 std::string render_agents(const Json& agents, Style style);              // of /v1/agents
 std::string render_reservations(const Json& reservations, Style style);  // of /v1/reservations
+std::string render_fences(const Json& fences, Style style);              // of /v1/fences
+std::string render_fences_of_host(const Json& fences, Style style);      // of /v1/fences/{host}
 std::string render_explanation(const Json& explanation, Style style);
 
 }  // namespace extvold::daemon::cli

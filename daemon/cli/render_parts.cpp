@@ -109,7 +109,8 @@ std::string render_attachments(const Json& attachments, Style style) {
     out += fmt::format("; generation {}; since {}\n", text_of(one, "generation"),
                        short_time(text_of(one, "changed_at")));
     for (const Json& proof : list_of(one, "evidence")) {
-      out += fmt::format("      {}{}: {}; permits {}\n", part(proof, "assumption") == true ? "assumed " : "",
+      const std::string grade = text_of(proof, "grade");
+      out += fmt::format("      {}{}: {}; permits {}\n", grade == "proven" ? "" : grade + " ",
                          text_of(proof, "kind"), text_of(proof, "detail"),
                          part(proof, "permits_attach_elsewhere") == true
                              ? "a detach, and an attach elsewhere after it"

@@ -262,6 +262,82 @@ TEST_CASE("api: orders that cannot be obeyed say why") {
         "no volume and no host is named nobody");
 }
 
+TEST_CASE("api: fences, and what a person says of them") {
+  World world;
+  const Json none = world.get("/v1/fences").json;
+  CHECK(none["stopped"] == false);
+  CHECK(none["fences"].empty());
+  CHECK(world.get("/v1/fences", {{"host", "a1"}}).status == 400);
+  CHECK(world.error_of(world.get("/v1/fences/nobody")) == "no host nobody");
+  CHECK(world.get("/v1/fences/a1").json["ended"].empty());
+
+  const auto post = [&](const char* what, const char* body) {
+    return world.ask("POST", std::string("/v1/fence/") + what, {}, body);
+  };
+  CHECK(post("hold", R"({"host": "nobody"})").status == 404);
+  CHECK(post("hold", R"({"host": "a1", "reason": "it is being moved"})").status == 200);
+  CHECK(post("hold", "{}").json["message"] == "no host is fenced until `extvold fence release --all`");
+  world.reopen();
+  const Json held = world.get("/v1/fences").json;
+  CHECK(held["stopped"] == true);
+  REQUIRE(held["hosts"].size() == 1);
+  CHECK(held["hosts"][0]["name"] == "a1");
+  CHECK(held["hosts"][0]["fence_held"] == true);
+  CHECK(world.get("/v1/status").json["fence_stop"] == true);
+  CHECK(world.get("/v1/status").json["hosts"]["fence_held"] == Json::array({"a1"}));
+  CHECK(world.error_of(post("release", "{}")) == "fencing is not released: a reason is needed (--reason)");
+  CHECK(post("release", R"({"reason": "it was a switch"})").status == 200);
+  CHECK(post("release", R"({"host": "a1", "reason": "moved"})").status == 200);
+  world.reopen();
+  CHECK(world.get("/v1/fences").json["stopped"] == false);
+  CHECK(world.get("/v1/fences").json["hosts"].empty());
+}
+
+TEST_CASE("api: fences that ended are read from the ledger") {
+  World world;
+  ledger::OpenOptions options;
+  auto ledger = ledger::Ledger::open(world.folder / "ledger.db", options);
+  REQUIRE(ledger);
+  Fence fence;
+  fence.id = {1};
+  fence.key = OperationId("op-fence-1");
+  fence.host = {1};
+  fence.provider = ProviderName("local~laptop");
+  fence.volume = {1};
+  fence.target = "a1";
+  fence.generation = {1, 3};
+  fence.cause = "task pg.2 of marathon on a2 waits for volume pgdata";
+  fence.recorded_at = {1'767'222'100'000'000'000};
+  Batch batch;
+  batch.sequence = {(*ledger)->sequence().value + 1};
+  batch.at = fence.recorded_at;
+  batch.changes.push_back(fence);
+  fence.state = FenceState::failed;
+  fence.error = "no answer";
+  fence.ended_at = {1'767'222'160'000'000'000};
+  batch.changes.push_back(fence);
+  Counters counters;
+  counters.next_host = 3;
+  counters.next_volume = 4;
+  counters.next_claim = 4;
+  counters.next_generation = 4;
+  counters.next_fence = 2;
+  batch.changes.push_back(counters);
+  const auto committed = (*ledger)->commit(batch);
+  if (!committed) FAIL(committed.error().message);
+  ledger->reset();
+  world.reopen();
+  CHECK(world.get("/v1/fences").json["fences"].empty());
+  const Json ended = world.get("/v1/fences/a1").json["ended"];
+  REQUIRE(ended.size() == 1);
+  CHECK(ended[0]["state"] == "failed");
+  CHECK(ended[0]["volume"] == "pgdata");
+  CHECK(ended[0]["error"] == "no answer");
+  CHECK(ended[0]["held_at"].is_null());
+  CHECK(ended[0]["ended_at"] == "2025-12-31T23:02:40Z");
+  CHECK(world.get("/v1/fences/a2").json["ended"].empty());
+}
+
 TEST_CASE("api: every route is documented, and every documented route is there") {
   const auto page = record::read_file(std::string(EXTVOLD_SOURCE_DIR) + "/docs/api.md");
   REQUIRE(page);

@@ -197,6 +197,57 @@ TEST_CASE("cli: names are typed once more before anything is removed") {
   CHECK(shell.run({"status", "--output", "json"}).json()["hosts"]["quarantined"] == Json::array({"a1"}));
 }
 
+TEST_CASE("cli: fencing is looked at, stopped and let go on") {
+  Shell shell;
+  CHECK(shell.run({"fence", "list"}).out == "no fence stands\n");
+  CHECK(shell.run({"fence", "show", "a1"}).out.starts_with("host a1: neither quarantined nor held\n"));
+  CHECK(shell.run({"fence", "show", "nobody"}).code == 1);
+  CHECK(shell.run({"fence", "show"}).code == 4);
+  CHECK(shell.run({"fence", "hold", "a1", "--reason", "it is being moved"}).out ==
+        "host a1 is not fenced until `extvold fence release a1`\n");
+  CHECK(shell.run({"fence", "hold"}).code == 0);
+  const Ran list = shell.run({"fence", "list"});
+  CHECK(list.out.starts_with("fencing is stopped: "));
+  CHECK(list.out.find("not to be fenced") != std::string::npos);
+  CHECK(shell.run({"status"}).out.find("no host is fenced: `extvold fence release --all`") !=
+        std::string::npos);
+  CHECK(shell.run({"fence", "list", "--output", "json"}).json()["stopped"] == true);
+  const Ran forgotten = shell.run({"fence", "release", "--reason", "x"});
+  CHECK(forgotten.code == 4);
+  CHECK(forgotten.err == "say what: a host, or --all\n");
+  CHECK(shell.run({"fence", "release", "a1", "--all", "--reason", "x"}).code == 4);
+  CHECK(shell.run({"fence", "release", "--all"}).code == 4);  // no reason
+  CHECK(shell.run({"fence", "release", "--all", "--reason", "it was a switch"}).code == 0);
+  CHECK(shell.run({"fence", "release", "a1", "--reason", "moved"}).out == "host a1 may have volumes again\n");
+  CHECK(shell.run({"fence", "list"}).out == "no fence stands\n");
+}
+
+TEST_CASE("cli: a volume's profile is one that the configuration has") {
+  Shell shell;
+  const std::string provider = fmt::format(
+      "[providers.laptop]\ntype = \"local\"\nroot = \"{0}/volumes\"\nhosts_dir = \"{0}/hosts\"\n"
+      "pools = [{{ name = \"hdd\" }}]\nreach = \"all\"\n",
+      shell.folder().path());
+  const auto make = [&](const char* name) {
+    return shell.run(
+        {"volume", "create", name, "--pool", "local~laptop~hdd", "--size", "1GB", "--profile", "gold"});
+  };
+  shell.write_config(provider);
+  CHECK(make("db").out ==
+        "volume db of 1024 MB is recorded and will be created in local~laptop~hdd; but the configuration has "
+        "no "
+        "[profiles.gold.fence], so that its profile says nothing\n");
+  shell.write_config(provider + "[profiles.silver.fence]\nafter = \"5m\"\n");
+  const Ran refused = make("db2");
+  CHECK(refused.code == 1);
+  CHECK(refused.err.find("--profile gold: the configuration has no [profiles.gold.fence]; it has: silver") !=
+        std::string::npos);
+  shell.write_config(provider + "[profiles.gold.fence]\nafter = \"5m\"\n");
+  CHECK(make("db2").out == "volume db2 of 1024 MB is recorded and will be created in local~laptop~hdd\n");
+  CHECK(shell.run({"volume", "show", "db2", "--output", "json"}).json()["profile"] == "gold");
+  CHECK(shell.run({"volume", "show", "db2"}).out.find("\nprofile     gold\n") != std::string::npos);
+}
+
 TEST_CASE("cli: what is refused is said, and the exit status says so") {
   Shell shell;
   const auto refused = [&](std::vector<std::string> args, int code, const std::string& message) {
@@ -264,6 +315,9 @@ TEST_CASE("cli: help says where to begin and what the exit status means") {
                                                                                        {"explain"},
                                                                                        {"fence", "confirm"},
                                                                                        {"fence", "release"},
+                                                                                       {"fence", "list"},
+                                                                                       {"fence", "show"},
+                                                                                       {"fence", "hold"},
                                                                                        {"ledger", "check"},
                                                                                        {"ledger", "backup"},
                                                                                        {"ledger", "restore"},

@@ -1,0 +1,40 @@
+// Fencing: what stands, what is about to, and what a person says of it.
+#include "daemon/cli/commands.h"
+
+namespace extvold::daemon::cli {
+
+Exit fence_list(Context& context) {
+  return context.show(context.ask({"GET", {"fences"}, {}, nullptr}), render_fences);
+}
+
+Exit fence_show(Context& context, const FenceArgs& args) {
+  return context.show(context.ask({"GET", {"fences", args.host}, {}, nullptr}), render_fences_of_host);
+}
+
+Exit fence_confirm(Context& context, const FenceArgs& args) {
+  const auto typed = context.typed(
+      args.yes_i_mean,
+      fmt::format(
+          "You state that {0} cannot write to any volume any more: it is off, or cut from the storage.\n"
+          "If that is wrong, data will be destroyed. Type the name of the host ({0}): ",
+          args.host));
+  if (!typed) return context.fail(typed.error());
+  return context.order({"POST",
+                        {"fence", "confirm"},
+                        {},
+                        {{"host", args.host}, {"typed_host", *typed}, {"reason", args.reason}}});
+}
+
+Exit fence_hold(Context& context, const FenceArgs& args) {
+  return context.order({"POST", {"fence", "hold"}, {}, {{"host", args.host}, {"reason", args.reason}}});
+}
+
+Exit fence_release(Context& context, const FenceArgs& args) {
+  if (args.host.empty() && !args.all) {
+    context.io().err << "say what: a host, or --all\n";
+    return Exit::usage;
+  }
+  return context.order({"POST", {"fence", "release"}, {}, {{"host", args.host}, {"reason", args.reason}}});
+}
+
+}  // namespace extvold::daemon::cli
