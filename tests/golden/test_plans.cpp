@@ -63,7 +63,10 @@ TEST_CASE("golden: explanations") {
   };
   for (const std::string name :
        {"attach-waits-for-an-unknown-claim", "detach-then-attach", "detach-on-an-assumption",
-        "operation-uncertain", "not-enforced-detach-alone-does-not-permit", "backoff", "mode-observe"}) {
+        "operation-uncertain", "not-enforced-detach-alone-does-not-permit", "backoff", "mode-observe",
+        "fence-clock-runs", "fence-due-volume-rung", "fence-not-checked-since-start",
+        "fence-cooperative-accepted", "fence-no-rung-left", "fence-view-incomplete",
+        "fence-stopped-by-guard"}) {
     DYNAMIC_SECTION(name) {
       const auto recording = record::read_recording(root + name);
       if (!recording) FAIL(recording.error().message);
