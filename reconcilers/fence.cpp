@@ -70,13 +70,17 @@ bool named_by_registry(const Look& look, const Agent& agent) {
          view->registry_asked_at.ns != 0;
 }
 
-// Whether every agent that could have a process there is lost, by the registry of this epoch. `back`: one of
-// them is here.
-std::string why_host_is_not_lost(const Wait& wait, bool& back) {
+// An agent of the host is here: whatever its clock said is over.
+bool is_back(const Wait& wait) {
+  const std::vector<const Agent*> agents = wait.snapshot().agents_of_host(wait.held.host);
+  return std::any_of(agents.begin(), agents.end(), [](const Agent* one) { return is_listed(one->state); });
+}
+
+// Whether every agent that could have a process there is lost, by the registry of this epoch.
+std::string why_host_is_not_lost(const Wait& wait) {
   const Look& look = wait.look.look;
   bool lost = false;
   for (const Agent* agent : wait.snapshot().agents_of_host(wait.held.host)) {
-    back = back || is_listed(agent->state);
     if (is_listed(agent->state) || agent->state == AgentState::recovered)
       return fmt::format("agent {} there is {}", agent->id.value, to_text(agent->state));
     lost = lost || named_by_registry(look, *agent);
@@ -96,17 +100,16 @@ std::string why_host_is_not_lost(const Wait& wait, bool& back) {
 // Why the clock stands. Empty: it runs.
 std::string why_clock_stands(const Wait& wait, VolumePlan& out) {
   const Look& look = wait.look.look;
-  bool back = false;
   std::string why;
   if (!look.policy.has_master) why = "no master is configured, so that nobody says which hosts are lost";
   if (why.empty()) why = standing_order(look, wait.look.volume(), wait.held.host);
   if (why.empty()) why = standing_order(look, wait.look.volume(), wait.claim.host);
   if (why.empty() && !look.observed.view_complete)
     why = fmt::format("the Mesos view is incomplete: {}", look.observed.view_incomplete_why);
-  if (why.empty()) why = why_host_is_not_lost(wait, back);
+  if (why.empty()) why = why_host_is_not_lost(wait);
   if (why.empty() && !may_be_attached_for(wait.look, wait.claim))
     why = fmt::format("{} could not have it", host_name(wait.snapshot(), wait.claim.host));
-  if (!back) out.clocks.push_back({wait.held.host, why.empty()});
+  if (!is_back(wait)) out.clocks.push_back({wait.held.host, why.empty()});
   return why;
 }
 
