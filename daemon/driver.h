@@ -220,6 +220,8 @@ class Driver {
   void carry_out(reconcilers::ReadAgent& effect);
   void carry_out(reconcilers::PollMaster& effect);
   void carry_out(reconcilers::Resubscribe& effect);
+  template <typename Ended, typename CallResult>
+  std::function<void(CallResult)> start_call();
   void carry_out(reconcilers::Execute& effect);
   void carry_out(reconcilers::CallMaster& effect);
   void carry_out(reconcilers::ChangeFence& effect);

@@ -187,6 +187,20 @@ void Driver::carry_out(reconcilers::ObserveProvider& effect) {
                });
 }
 
+// Counts a call that begins; what comes back is for its end, which becomes an input of the engine that made
+// it, if that still runs.
+template <typename Ended, typename CallResult>
+std::function<void(CallResult)> Driver::start_call() {
+  ++calls_running_;
+  ++counts_.calls_started;
+  return [this, engine = engine_number_](CallResult result) {
+    --calls_running_;
+    ++counts_.calls_ended;
+    settle_candidate();
+    if (engine == engine_number_) post(Ended{std::move(result)});
+  };
+}
+
 void Driver::carry_out(reconcilers::Execute& effect) {
   EXTVOLD_CHECK(!options_.dry_run);
   if (!may_start_calls()) {
@@ -197,15 +211,8 @@ void Driver::carry_out(reconcilers::Execute& effect) {
     result.ended_at = parts_.clock.now();
     return post(reconcilers::OperationEnded{std::move(result)});
   }
-  ++calls_running_;
-  ++counts_.calls_started;
   const ProviderName name = effect.call.volume.pool.provider;
-  provider(name).execute(std::move(effect.call), [this, engine = engine_number_](OperationResult result) {
-    --calls_running_;
-    ++counts_.calls_ended;
-    settle_candidate();
-    if (engine == engine_number_) post(reconcilers::OperationEnded{std::move(result)});
-  });
+  provider(name).execute(std::move(effect.call), start_call<reconcilers::OperationEnded, OperationResult>());
 }
 
 void Driver::carry_out(reconcilers::CallMaster& effect) {
@@ -222,27 +229,13 @@ void Driver::carry_out(reconcilers::CallMaster& effect) {
     result.ended_at = parts_.clock.now();
     return post(reconcilers::MesosCallEnded{std::move(result)});
   }
-  ++calls_running_;
-  ++counts_.calls_started;
   caller_.call(master_, master_recipient_, std::move(effect.operation), may_ask,
-               [this, engine = engine_number_](MesosCallResult result) {
-                 --calls_running_;
-                 ++counts_.calls_ended;
-                 settle_candidate();
-                 if (engine == engine_number_) post(reconcilers::MesosCallEnded{std::move(result)});
-               });
+               start_call<reconcilers::MesosCallEnded, MesosCallResult>());
 }
 
 // A look changes nothing and is always allowed; it may be what keeps a fence from running out unnoticed.
 void Driver::carry_out(reconcilers::ChangeFence& effect) {
-  const auto ended = [this, engine = engine_number_](FenceResult result) {
-    --calls_running_;
-    ++counts_.calls_ended;
-    settle_candidate();
-    if (engine == engine_number_) post(reconcilers::FenceCallEnded{std::move(result)});
-  };
-  ++calls_running_;
-  ++counts_.calls_started;
+  const auto ended = start_call<reconcilers::FenceCallEnded, FenceResult>();
   FenceResult refused;
   refused.id = effect.call.fence.id;
   refused.act = effect.call.act;

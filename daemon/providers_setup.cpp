@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <functional>
 #include <utility>
@@ -44,10 +43,7 @@ std::unique_ptr<providers::PowerFence> make_power(const Config& config, ProcessR
 Policy policy_of(const Config& config, const std::vector<std::unique_ptr<providers::Provider>>& providers) {
   Policy policy = config.policy;
   for (const auto& provider : providers) policy.providers.push_back(provider->info());
-  for (const auto& agent : config.power) {
-    for (const auto& [host, options] : agent.hosts) policy.power_hosts.push_back(host);
-  }
-  std::sort(policy.power_hosts.begin(), policy.power_hosts.end());
+  policy.power_hosts = providers::fence_agent::hosts_of(config.power);
   return policy;
 }
 

@@ -179,4 +179,8 @@ Result<std::vector<HistoryRow>> Ledger::history(const HistoryFilter& filter) {
   return read_history(db_, filter);
 }
 
+Result<std::vector<FenceStatusRow>> Ledger::fences_of_host(const std::string& host, std::int64_t limit) {
+  return read_fence_status(db_, host, limit);
+}
+
 }  // namespace extvold::ledger

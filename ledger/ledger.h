@@ -112,6 +112,8 @@ class Ledger {
   // `uncertain` at a start is the engine's first batch.
   Result<Snapshot> load();
   Result<std::vector<HistoryRow>> history(const HistoryFilter& filter);
+  // Of the host of that name, those that ended included; newest first.
+  Result<std::vector<FenceStatusRow>> fences_of_host(const std::string& host, std::int64_t limit);
   // Damaged pages also end the writing, as an I/O error does.
   Result<std::vector<Finding>> check(CheckDepth depth);
 

@@ -280,4 +280,19 @@ Result<std::vector<HistoryRow>> read_history(Database& db, const HistoryFilter& 
   return out;
 }
 
+Result<std::vector<FenceStatusRow>> read_fence_status(Database& db, const std::string& host,
+                                                      std::int64_t limit) {
+  ASSIGN(Statement statement, db.prepare("queries/list_fence_status_of_host", {"host", "limit"}));
+  Query query(statement, host, limit);
+  std::vector<FenceStatusRow> out;
+  for (;;) {
+    ASSIGN(const bool more, query.next());
+    if (!more) return out;
+    FenceStatusRow r;
+    TRY(query.read(r.id, r.rung, r.state, r.provider, r.volume, r.target, r.grade, r.proves, r.cause, r.seen,
+                   r.error, r.recorded_at, r.held_at, r.ended_at, r.expires_at));
+    out.push_back(std::move(r));
+  }
+}
+
 }  // namespace extvold::ledger

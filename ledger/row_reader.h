@@ -46,4 +46,14 @@ struct HistoryRow {
 };
 Result<std::vector<HistoryRow>> read_history(Database& db, const HistoryFilter& filter);  // oldest first
 
+// A row of the view fence_status: also of a fence that ended. Texts as the view has them; empty: null.
+struct FenceStatusRow {
+  std::int64_t id = 0;
+  std::string rung, state, provider, volume, target, grade, proves, cause, seen, error;
+  std::string recorded_at, held_at, ended_at, expires_at;
+};
+// Of the host of that name, newest first.
+Result<std::vector<FenceStatusRow>> read_fence_status(Database& db, const std::string& host,
+                                                      std::int64_t limit);
+
 }  // namespace extvold::ledger

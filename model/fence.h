@@ -34,11 +34,6 @@ bool fence_may_move(FenceState from, FenceState to);
 constexpr bool is_under_way(FenceState state) {
   return state == FenceState::recorded || state == FenceState::issued;
 }
-// The host may be cut off by it.
-constexpr bool may_stand(FenceState state) {
-  return state == FenceState::issued || state == FenceState::uncertain || state == FenceState::held ||
-         state == FenceState::lifting;
-}
 
 struct Fence {
   FenceId id;
@@ -78,8 +73,6 @@ struct FenceCall {
   std::string host_name;
   // Rung volume: as recorded when attaching.
   Volume volume;
-  std::string device;
-  std::string boot_id;
   Generation attachment_generation;
   Duration deadline = seconds(120);
 };

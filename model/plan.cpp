@@ -73,11 +73,7 @@ std::string to_text(const Plan& plan, const Snapshot& snapshot, Instant now) {
     if (!one.waits_for.empty()) out += fmt::format(" waits for {}", one.waits_for);
     out += '\n';
   }
-  for (const PlannedFence& one : plan.fences) {
-    out += fmt::format("{} ({})", describe(one.fence, snapshot), one.fence.cause);
-    if (!one.waits_for.empty()) out += fmt::format(" waits for {}", one.waits_for);
-    out += '\n';
-  }
+  for (const Fence& one : plan.fences) out += fmt::format("{} ({})\n", describe(one, snapshot), one.cause);
   for (const MesosOperation& one : plan.mesos_operations) {
     out += fmt::format("under way: {} [{}]{}\n", describe(one, snapshot), to_text(one.state),
                        one.error.empty() ? "" : fmt::format(": {}", one.error));

@@ -20,12 +20,6 @@ struct PlannedOperation {
   bool operator==(const PlannedOperation&) const = default;
 };
 
-struct PlannedFence {
-  Fence fence;            // state recorded
-  std::string waits_for;  // empty: ready now
-  bool operator==(const PlannedFence&) const = default;
-};
-
 // A look that would settle something: which volume at its provider, or which agent's own API.
 struct ObserveWish {
   VolumeId volume;  // none: it is an agent
@@ -37,7 +31,7 @@ struct Plan {
   Sequence based_on;
   std::vector<PlannedOperation> operations;      // in order; dependencies come before
   std::vector<MesosOperation> mesos_operations;  // under way, ordered by agent
-  std::vector<PlannedFence> fences;              // ordered by volume, then host
+  std::vector<Fence> fences;                     // due now, state recorded; ordered by volume, then host
   std::vector<BlockedRow> blocked;  // ordered by volume, then host; last those that name no volume of ours
   std::vector<ObserveWish> observe;
   Instant next_look = kNever;

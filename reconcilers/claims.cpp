@@ -65,6 +65,31 @@ void Engine::move_claim(const Claim& claim, TaskState state, const Verdict& verd
   change(std::move(row));
 }
 
+Evidence Engine::new_evidence(EvidenceKind kind, const Attachment& attachment, WallTime sent_at) {
+  Evidence row;
+  row.id = {snapshot_.counters.next_evidence++};
+  counters_used_ = true;
+  row.kind = kind;
+  row.volume = attachment.volume;
+  row.host = attachment.host;
+  row.attachment_generation = attachment.generation;
+  row.view_epoch = snapshot_.view.epoch;
+  row.request_sent_at = sent_at;
+  return row;
+}
+
+// Of all who may use the volume there: the evidence names no claim.
+void Engine::end_claims(const Evidence& evidence, Now now) {
+  std::vector<ClaimStateChange> ended;
+  for (const Claim* claim : snapshot_.volume(evidence.volume)->claims) {
+    if (claim->host != evidence.host || claim->liveness == Liveness::dead) continue;
+    ended.push_back({claim->id, claim->task_state, false, Liveness::dead, evidence.detail, evidence.id,
+                     claim->container});
+  }
+  for (ClaimStateChange& row : ended) change(std::move(row));
+  observed_.volumes[evidence.volume].idle_since = now.at;
+}
+
 void Engine::prove_dead(const Claim& claim, EvidenceKind kind, std::string detail, bool assumption,
                         WallTime sent_at, Now now) {
   assumptions_due_.erase(claim.id);
@@ -82,18 +107,10 @@ void Engine::prove_dead(const Claim& claim, EvidenceKind kind, std::string detai
   const VolumeEntry* entry = claim.volume ? snapshot_.volume(claim.volume) : nullptr;
   const Attachment* attachment = entry == nullptr ? nullptr : entry->attachment(claim.host);
   if (attachment != nullptr && attachment->state != AttachmentState::detached) {
-    Evidence evidence;
-    evidence.id = {snapshot_.counters.next_evidence++};
-    counters_used_ = true;
-    evidence.kind = kind;
-    evidence.volume = claim.volume;
-    evidence.host = claim.host;
-    evidence.attachment_generation = attachment->generation;
+    Evidence evidence = new_evidence(kind, *attachment, sent_at);
     evidence.agent = claim.agent;
     evidence.claim = claim.id;
     evidence.container = claim.container;
-    evidence.view_epoch = snapshot_.view.epoch;
-    evidence.request_sent_at = sent_at;
     evidence.detail = std::move(detail);
     if (assumption) evidence.grade = EvidenceGrade::assumed;
     row.evidence = evidence.id;
@@ -120,33 +137,33 @@ void Engine::prove_dead(const Claim& claim, EvidenceKind kind, std::string detai
   change(std::move(row));
 }
 
-// Evidence on (volume, host) stops counting; claims that it had ended are open questions again.
+// Evidence on (volume, host) stops counting.
 void Engine::void_evidence(const VolumeEntry& entry, HostId host, bool keep_fenced, const std::string& why) {
   std::vector<Evidence> ended;
   for (const Evidence* one : entry.evidence) {
     if (one->host == host && !(keep_fenced && one->kind == EvidenceKind::fenced)) ended.push_back(*one);
   }
+  for (Evidence& one : ended) end_evidence(std::move(one), why);
+}
+
+// It stops counting; claims that it had ended are open questions again.
+void Engine::end_evidence(Evidence evidence, const std::string& why) {
   std::vector<ClaimStateChange> reopened;
-  for (const Claim* claim : entry.claims) {
-    if (claim->liveness != Liveness::dead || claim->host != host || !claim->evidence) continue;
-    const bool hit = std::any_of(ended.begin(), ended.end(),
-                                 [&](const Evidence& one) { return one.id == claim->evidence; });
-    if (hit)
+  for (const Claim* claim : snapshot_.volume(evidence.volume)->claims) {
+    if (claim->liveness == Liveness::dead && claim->evidence == evidence.id)
       reopened.push_back({claim->id, claim->task_state, false, Liveness::unknown, why, {}, claim->container});
   }
   for (ClaimStateChange& row : reopened) change(std::move(row));
-  for (Evidence& one : ended) {
-    one.void_reason = why;
-    history({.kind = "evidence.void",
-             .volume = one.volume,
-             .host = one.host,
-             .evidence = one.id,
-             .claim = one.claim,
-             .rule = std::string(to_text(one.kind)),
-             .text = why});
-    change(std::move(one));
-  }
-  if (!ended.empty()) touch(entry.volume.id);
+  history({.kind = "evidence.void",
+           .volume = evidence.volume,
+           .host = evidence.host,
+           .evidence = evidence.id,
+           .claim = evidence.claim,
+           .rule = std::string(to_text(evidence.kind)),
+           .text = why});
+  evidence.void_reason = why;
+  touch(evidence.volume);
+  change(std::move(evidence));
 }
 
 // `agent_gone`: GET_AGENT, GET_CONTAINERS, GET_EXECUTORS, GET_AGENT, all sent after the claim's last event,

@@ -2,8 +2,6 @@
 // (DESIGN.md sections 3 and 4).
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "reconcilers/reconcilers.h"
 
 namespace extvold::reconcilers {
@@ -160,12 +158,8 @@ bool is_permitted(const VolumeLook& look, const Attachment& attachment, const Ho
     block_for_evidence(look, attachment, *claims.not_dead, out);
     return false;
   }
-  const auto proves = [&](const Evidence* one) {
-    return one->host == attachment.host && one->attachment_generation == attachment.generation &&
-           in_force(look.look, *one);
-  };
-  if (!claims.only_withdrawn &&
-      std::none_of(look.entry.evidence.begin(), look.entry.evidence.end(), proves)) {
+  const auto counts = [&](const Evidence& one) { return in_force(look.look, one); };
+  if (!claims.only_withdrawn && evidence_for(look.entry, attachment, counts) == nullptr) {
     out.block(volume.id, attachment.host, "evidence_void", Owner::extvold,
               fmt::format("volume {} stays at {}: what proved its users gone does not count any more",
                           volume.name, host_name(look.look.snapshot, attachment.host)));

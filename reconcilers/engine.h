@@ -256,6 +256,9 @@ class Engine {
                   Now now);
   void prove_dead(const Claim& claim, EvidenceKind kind, std::string detail, bool assumption,
                   WallTime sent_at, Now now);
+  Evidence new_evidence(EvidenceKind kind, const Attachment& attachment, WallTime sent_at);
+  void end_claims(const Evidence& evidence, Now now);
+  void end_evidence(Evidence evidence, const std::string& why);
   void void_evidence(const VolumeEntry& entry, HostId host, bool keep_fenced, const std::string& why);
   void judge_agent_read(const AgentApiRead& read, Now now);
   void drop_idle_claims(VolumeId volume);
@@ -287,9 +290,10 @@ class Engine {
   std::string why_not_fence(const Fence& fence) const;
   void ask_fence(const Fence& fence, FenceAct act);
   bool provider_is_there(const Fence& fence) const;
-  bool may_act_on(HostId id) const;
   void request_fence_calls(Now now, Instant& next);
   void on_result(const FenceResult& result, Now now);
+  void doubt(Fence fence, std::string why);
+  void wait_longer(FenceWork& work, Now now) const;
   void on_set(Fence fence, const FenceResult& result, Now now);
   void on_check(Fence fence, const FenceResult& result, Now now);
   void on_not_held(Fence fence, const FenceResult& result, Now now);
@@ -299,9 +303,11 @@ class Engine {
   void on_lift(Fence fence, const FenceResult& result, Now now);
   Duration settle_time_of(const Fence& fence) const;
   void hold_fence(Fence fence, const FenceResult& result, Now now);
-  void prove_fenced(const Fence& fence, Attachment attachment, WallTime sent_at, Now now);
+  void note_held(const Fence& fence, const FenceResult& result, Now now);
+  std::vector<Attachment> not_proven_yet(const Fence& fence, Now now) const;
+  void prove_fenced(const Fence& fence, const Attachment& attachment, WallTime sent_at, Now now);
+  void settle_by_fence(const Fence& fence, Attachment attachment, Now now);
   void void_fence_evidence(const Fence& fence, const std::string& why);
-  void void_one(Evidence one, const std::string& why);
   void tell_mesos(const Fence& fence, Now now);
   void note_try(const Fence& fence, const std::string& why, Now now);
   void end_fence(Fence fence, FenceState state, Error error, Now now);

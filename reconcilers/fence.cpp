@@ -192,12 +192,9 @@ Rung rung_of(const Wait& wait, FenceRung rung, const FencePolicy& policy) {
 }
 
 const FenceTry* try_of(const Observed& observed, const Fence& fence) {
-  for (const FenceTry& one : observed.fence_tries) {
-    if (one.host == fence.host && one.rung == fence.rung && one.provider == fence.provider &&
-        one.volume == fence.volume)
-      return &one;
-  }
-  return nullptr;
+  const auto found = std::find_if(observed.fence_tries.begin(), observed.fence_tries.end(),
+                                  [&](const FenceTry& one) { return same_rung(one, fence); });
+  return found == observed.fence_tries.end() ? nullptr : &*found;
 }
 
 const Fence* standing(const Snapshot& snapshot, const Fence& fence) {
@@ -267,7 +264,7 @@ void climb(const Wait& wait, const FencePolicy& policy, VolumePlan& out) {
       note(rung, fmt::format("failed ({}) and is tried again", last->why));
       continue;
     }
-    if (out.fences.empty()) out.fences.push_back({std::move(*next.fence), {}});
+    if (out.fences.empty()) out.fences.push_back(std::move(*next.fence));
     return;
   }
   wait.block(
@@ -313,7 +310,7 @@ bool is_due(const Wait& wait, const FencePolicy& policy, VolumePlan& out) {
                     wait.there(), wait.look.volume().name, policy.after.ns / 1'000'000'000));
     return false;
   }
-  if (look.snapshot.fence_stop || look.snapshot.host(wait.held.host)->fence_held) {
+  if (is_fencing_stopped(look.snapshot, wait.held.host)) {
     wait.block(out, "fence_stopped", Owner::operator_,
                fmt::format("{} was to be fenced from volume {}, and a person or the storm guard said that no "
                            "host is; `extvold fence release {}` if that is right",
@@ -342,8 +339,7 @@ void reconcile_wait(const Wait& wait, VolumePlan& out) {
 std::string why_not_fenced(const VolumeLook& look, const Claim& claim, const Attachment& held) {
   if (look.look.policy.fence_policy(look.volume()).when == FenceWhen::never)
     return "its policy fences nobody";
-  if (look.look.snapshot.fence_stop || look.look.snapshot.host(held.host)->fence_held)
-    return "a person said that it is not to be fenced";
+  if (is_fencing_stopped(look.look.snapshot, held.host)) return "a person said that it is not to be fenced";
   VolumePlan said;
   return why_clock_stands({look, claim, held}, said);
 }

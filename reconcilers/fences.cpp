@@ -14,11 +14,6 @@ namespace {
 // Looks that say neither yes nor no, after which the next rung is tried.
 constexpr int kUnknownLooksMax = 3;
 
-bool same_rung(const FenceTry& one, const Fence& fence) {
-  return one.host == fence.host && one.rung == fence.rung && one.provider == fence.provider &&
-         one.volume == fence.volume;
-}
-
 }  // namespace
 
 void Engine::history(const Fence& fence, std::string_view what, std::string_view why) {
@@ -43,23 +38,26 @@ void Engine::doubt_fences(Now now) {
       recent_fences_[fence.host] = now.at;
     if (is_under_way(fence.state)) rows.push_back(fence);
   }
-  for (Fence& row : rows) {
-    row.state = FenceState::uncertain;
-    row.error_code = Errc::uncertain;
-    row.error = "extvold was started again while it was under way";
-    history(row, "uncertain", row.error);
-    change(std::move(row));
-  }
+  for (Fence& row : rows) doubt(std::move(row), "extvold was started again while it was under way");
+}
+
+// Whether it holds nobody can tell for now.
+void Engine::doubt(Fence fence, std::string why) {
+  fence.state = FenceState::uncertain;
+  fence.error_code = Errc::uncertain;
+  fence.error = std::move(why);
+  history(fence, "uncertain", fence.error);
+  change(std::move(fence));
 }
 
 // ---- intent
 
 void Engine::carry_out_fences(VolumePlan& plan, Now now) {
-  for (PlannedFence& planned : plan.fences) {
-    if (stopping_ || !planned.waits_for.empty()) continue;
-    if (fence_under_way(snapshot_, planned.fence.host) != nullptr) continue;
-    if (!work_under_way(planned.fence).empty() || fence_storm_guard(planned.fence, now)) continue;
-    record(std::move(planned.fence), now);
+  if (stopping_) return;
+  for (Fence& fence : plan.fences) {
+    if (fence_under_way(snapshot_, fence.host) != nullptr) continue;
+    if (!work_under_way(fence).empty() || fence_storm_guard(fence, now)) continue;
+    record(std::move(fence), now);
   }
 }
 
@@ -166,11 +164,8 @@ void Engine::ask_fence(const Fence& fence, FenceAct act) {
   call.deadline = policy_.operation_deadline;
   if (const VolumeEntry* entry = snapshot_.volume(fence.volume)) {
     call.volume = entry->volume;
-    if (const Attachment* attachment = entry->attachment(fence.host)) {
-      call.device = attachment->device;
-      call.boot_id = attachment->boot_id;
+    if (const Attachment* attachment = entry->attachment(fence.host))
       call.attachment_generation = attachment->generation;
-    }
   }
   effects_.emplace_back(ChangeFence{std::move(call)});
 }
@@ -179,15 +174,8 @@ bool Engine::provider_is_there(const Fence& fence) const {
   return fence.rung == FenceRung::power || policy_.provider(fence.provider) != nullptr;
 }
 
-// A look is always made. Whether more may be done with what stands there already, the orders about that host
-// say.
-bool Engine::may_act_on(HostId id) const {
-  const Host& host = *snapshot_.host(id);
-  if (!policy_.observe_only.empty() || host.hold == HoldState::held) return false;
-  return snapshot_.mode == Mode::active || host.hold == HoldState::released;
-}
-
-// Looks at what stands; what was lost is set again, what runs out is renewed, what is to be taken back is.
+// Looks at what stands, always; what was lost is set again, what runs out is renewed, what is to be taken
+// back is, where the orders about that host permit it.
 void Engine::request_fence_calls(Now now, Instant& next) {
   for (const auto& [id, fence] : snapshot_.fences()) {
     FenceWork& work = fence_work_[id];
@@ -196,7 +184,7 @@ void Engine::request_fence_calls(Now now, Instant& next) {
       next = std::min(next, work.due);
       continue;
     }
-    const bool may_act = may_act_on(fence.host);
+    const bool may_act = standing_order({snapshot_, observed_, policy_, now.at}, fence.host).empty();
     FenceAct act = FenceAct::check;
     if (fence.state == FenceState::lifting && !work.lifted && may_act) act = FenceAct::lift;
     if (fence.state != FenceState::lifting && work.set_again && may_act) act = FenceAct::set;
@@ -236,12 +224,14 @@ void Engine::on_set(Fence fence, const FenceResult& result, Now now) {
     work.due = now.at + policy_.fence_retry;
     return;
   }
-  fence.state = FenceState::uncertain;
-  fence.error_code = Errc::uncertain;
-  fence.error = result.error.message;
-  history(fence, "uncertain", fence.error);
+  doubt(fence, result.error.message);
   void_fence_evidence(fence, "its fence is set anew, and nobody can tell whether it holds");
-  change(std::move(fence));
+}
+
+// Before the next call: longer each time, until something tells.
+void Engine::wait_longer(FenceWork& work, Now now) const {
+  work.backoff = std::min(std::max(work.backoff * 2, policy_.retry_min), policy_.fence_check);
+  work.due = now.at + work.backoff;
 }
 
 void Engine::on_check(Fence fence, const FenceResult& result, Now now) {
@@ -250,8 +240,7 @@ void Engine::on_check(Fence fence, const FenceResult& result, Now now) {
     work.due = now.at;
     return;
   }
-  work.backoff = std::min(std::max(work.backoff * 2, policy_.retry_min), policy_.fence_check);
-  work.due = now.at + work.backoff;
+  wait_longer(work, now);
   const bool run_out = result.expires_at.ns != 0 && result.expires_at <= now.wall;
   const TriState held = result.state == FenceCallState::done
                             ? (result.held == TriState::yes && run_out ? TriState::no : result.held)
@@ -288,13 +277,10 @@ void Engine::on_not_held(Fence fence, const FenceResult& result, Now now) {
       work.due = now.at;
       return change(std::move(fence));
     case FenceState::issued:
-      fence.state = FenceState::uncertain;
-      fence.error_code = Errc::uncertain;
       fence.error = fmt::format("it was said to be done, a look does not show it: {}", result.seen);
-      history(fence, "uncertain", fence.error);
       note_try(fence, fence.error, now);
       touch_host(fence.host);
-      return change(std::move(fence));
+      return doubt(fence, fence.error);
     case FenceState::uncertain:
       if (now.at < work.call_ended_at + settle_time_of(fence)) return;
       return end_fence(
@@ -342,20 +328,16 @@ void Engine::on_untold(Fence fence, const FenceResult& result, Now now) {
     note_try(fence, why, now);
     touch_host(fence.host);
   }
-  if (fence.state == FenceState::uncertain) return;
-  fence.state = FenceState::uncertain;
-  fence.error_code = Errc::uncertain;
-  fence.error = fmt::format("whether it holds cannot be seen: {}", why);
-  history(fence, "uncertain", fence.error);
-  change(std::move(fence));
+  if (fence.state == FenceState::issued)
+    doubt(std::move(fence), fmt::format("whether it holds cannot be seen: {}", why));
 }
 
 void Engine::on_lift(Fence fence, const FenceResult& result, Now now) {
   FenceWork& work = fence_work_[fence.id];
   work.call_ended_at = result.ended_at;
   work.lifted = result.state != FenceCallState::failed;
-  work.backoff = std::min(std::max(work.backoff * 2, policy_.retry_min), policy_.fence_check);
-  work.due = work.lifted ? now.at : now.at + work.backoff;
+  wait_longer(work, now);
+  if (work.lifted) work.due = now.at;
   if (result.state == FenceCallState::done || result.error.message == fence.error) return;
   fence.error_code = result.error.code;
   fence.error = result.error.message;
@@ -368,21 +350,26 @@ Duration Engine::settle_time_of(const Fence& fence) const {
   return provider == nullptr ? seconds(60) : provider->settle_time;
 }
 
-// A look shows it: evidence for whatever the host had through it, and its claims are over.
-void Engine::hold_fence(Fence fence, const FenceResult& result, Now now) {
-  FenceWork& work = fence_work_[fence.id];
+// How long what a look showed is good for, and when the next one is due.
+void Engine::note_held(const Fence& fence, const FenceResult& result, Now now) {
+  const bool expires = result.expires_at.ns != 0;
+  const Duration left{result.expires_at.ns - now.wall.ns};
   FenceView& view = observed_.fences[fence.id];
   view.error.clear();
   view.checked_at = result.sent_at;
-  const std::int64_t left = result.expires_at.ns - now.wall.ns;
-  view.good_until = result.expires_at.ns == 0 ? kNever : now.at + Duration{left - policy_.fence_margin.ns};
-  work.set_again = result.expires_at.ns != 0 && left < policy_.fence_margin.ns * 2;
-  work.due = work.set_again ? now.at : now.at + policy_.fence_check;
-  if (work.set_again && left < policy_.fence_margin.ns * 2 && work.renewed_for == result.expires_at) {
-    work.due = now.at + policy_.fence_check;  // the provider gives no more
-  }
-  work.renewed_for = result.expires_at;
+  view.good_until = expires ? now.at + (left - policy_.fence_margin) : kNever;
+  FenceWork& work = fence_work_[fence.id];
   work.unknown_looks = 0;
+  work.set_again = expires && left < policy_.fence_margin * 2;
+  // Where it was renewed and runs out no later, the provider gives no more.
+  const bool worth_it = work.set_again && work.renewed_for != result.expires_at;
+  work.due = worth_it ? now.at : now.at + policy_.fence_check;
+  work.renewed_for = result.expires_at;
+}
+
+// A look shows it: evidence for whatever the host had through it, and its claims are over.
+void Engine::hold_fence(Fence fence, const FenceResult& result, Now now) {
+  note_held(fence, result, now);
   const bool news = fence.state != FenceState::held;
   if (news || fence.expires_at != result.expires_at) {
     fence.state = FenceState::held;
@@ -394,18 +381,7 @@ void Engine::hold_fence(Fence fence, const FenceResult& result, Now now) {
     change(fence);
   }
   const WallTime sent{now.wall.ns - (now.at - result.sent_at).ns};
-  std::vector<std::pair<VolumeId, Attachment>> covered;
-  for (const auto& [id, entry] : snapshot_.volumes()) {
-    const Attachment* attachment = entry.attachment(fence.host);
-    if (attachment == nullptr || !covers(fence, entry, *attachment)) continue;
-    const bool known = std::any_of(entry.evidence.begin(), entry.evidence.end(), [&](const Evidence* one) {
-      return one->fence == fence.id && one->attachment_generation == attachment->generation;
-    });
-    if (!known &&
-        (attachment->state != AttachmentState::detached || stands_against_others(entry, *attachment, now)))
-      covered.emplace_back(id, *attachment);
-  }
-  for (const auto& [id, attachment] : covered) prove_fenced(fence, attachment, sent, now);
+  for (const Attachment& attachment : not_proven_yet(fence, now)) prove_fenced(fence, attachment, sent, now);
   if (news) {
     std::erase_if(observed_.fence_tries, [&](const FenceTry& one) { return one.host == fence.host; });
     tell_mesos(fence, now);
@@ -413,17 +389,22 @@ void Engine::hold_fence(Fence fence, const FenceResult& result, Now now) {
   touch_host(fence.host);
 }
 
-void Engine::prove_fenced(const Fence& fence, Attachment attachment, WallTime sent_at, Now now) {
-  const VolumeEntry& entry = *snapshot_.volume(attachment.volume);
-  Evidence evidence;
-  evidence.id = {snapshot_.counters.next_evidence++};
-  counters_used_ = true;
-  evidence.kind = *liveness_row({.said = Said::fence_held}).evidence;
-  evidence.volume = attachment.volume;
-  evidence.host = attachment.host;
-  evidence.attachment_generation = attachment.generation;
-  evidence.view_epoch = snapshot_.view.epoch;
-  evidence.request_sent_at = sent_at;
+// What it covers, without evidence by it, and in somebody's way.
+std::vector<Attachment> Engine::not_proven_yet(const Fence& fence, Now now) const {
+  std::vector<Attachment> out;
+  for (const auto& [id, entry] : snapshot_.volumes()) {
+    const Attachment* attachment = entry.attachment(fence.host);
+    if (attachment == nullptr || !covers(fence, entry, *attachment)) continue;
+    const bool proven = std::any_of(entry.evidence.begin(), entry.evidence.end(), [&](const Evidence* one) {
+      return one->fence == fence.id && one->attachment_generation == attachment->generation;
+    });
+    if (!proven && stands_against_others(entry, *attachment, now)) out.push_back(*attachment);
+  }
+  return out;
+}
+
+void Engine::prove_fenced(const Fence& fence, const Attachment& attachment, WallTime sent_at, Now now) {
+  Evidence evidence = new_evidence(*liveness_row({.said = Said::fence_held}).evidence, attachment, sent_at);
   evidence.grade = fence.cooperative ? EvidenceGrade::cooperative : EvidenceGrade::proven;
   evidence.fence = fence.id;
   evidence.detail = fmt::format("fence {}, {}: {}", fence.id.value, describe(fence, snapshot_), fence.seen);
@@ -435,30 +416,25 @@ void Engine::prove_fenced(const Fence& fence, Attachment attachment, WallTime se
            .rule = "fenced",
            .text = evidence.detail});
   change(evidence);
-  // What nobody could tell about this host does not matter any more.
-  if (const Operation* open = entry.open_operation.get();
-      open != nullptr && open->state == OperationState::uncertain && open->host == attachment.host) {
-    Operation settled = *open;
-    settled.state = OperationState::failed;
-    settled.outcome = Outcome::none;
-    settled.error_code = Errc::uncertain;
-    settled.error +=
-        fmt::format("; fence {} settles it: whatever it did, the host is cut off", fence.id.value);
-    settled.ended_at = now.wall;
-    history(settled, "failed", settled.error);
-    change(std::move(settled));
-    attachment.state = AttachmentState::uncertain;
-    attachment.changed_at = now.wall;
-    change(attachment);
-  }
-  std::vector<ClaimStateChange> ended;
-  for (const Claim* claim : entry.claims) {
-    if (claim->host != attachment.host || claim->liveness == Liveness::dead) continue;
-    ended.push_back({claim->id, claim->task_state, false, Liveness::dead, evidence.detail, evidence.id,
-                     claim->container});
-  }
-  for (ClaimStateChange& row : ended) change(std::move(row));
-  observed_.volumes[attachment.volume].idle_since = now.at;
+  settle_by_fence(fence, attachment, now);
+  end_claims(evidence, now);
+}
+
+// What nobody could tell about this host does not matter any more.
+void Engine::settle_by_fence(const Fence& fence, Attachment attachment, Now now) {
+  const Operation* open = snapshot_.volume(attachment.volume)->open_operation.get();
+  if (open == nullptr || open->state != OperationState::uncertain || open->host != attachment.host) return;
+  Operation settled = *open;
+  settled.state = OperationState::failed;
+  settled.outcome = Outcome::none;
+  settled.error_code = Errc::uncertain;
+  settled.error += fmt::format("; fence {} settles it: whatever it did, the host is cut off", fence.id.value);
+  settled.ended_at = now.wall;
+  history(settled, "failed", settled.error);
+  change(std::move(settled));
+  attachment.state = AttachmentState::uncertain;
+  attachment.changed_at = now.wall;
+  change(std::move(attachment));
 }
 
 void Engine::void_fence_evidence(const Fence& fence, const std::string& why) {
@@ -466,27 +442,7 @@ void Engine::void_fence_evidence(const Fence& fence, const std::string& why) {
   for (const auto& [id, one] : snapshot_.evidence()) {
     if (one.fence == fence.id) ended.push_back(one);
   }
-  for (const Evidence& one : ended) void_one(one, why);
-}
-
-void Engine::void_one(Evidence one, const std::string& why) {
-  const VolumeEntry& entry = *snapshot_.volume(one.volume);
-  std::vector<ClaimStateChange> reopened;
-  for (const Claim* claim : entry.claims) {
-    if (claim->liveness == Liveness::dead && claim->evidence == one.id)
-      reopened.push_back({claim->id, claim->task_state, false, Liveness::unknown, why, {}, claim->container});
-  }
-  for (ClaimStateChange& row : reopened) change(std::move(row));
-  history({.kind = "evidence.void",
-           .volume = one.volume,
-           .host = one.host,
-           .evidence = one.id,
-           .claim = one.claim,
-           .rule = std::string(to_text(one.kind)),
-           .text = why});
-  one.void_reason = why;
-  touch(one.volume);
-  change(std::move(one));
+  for (Evidence& one : ended) end_evidence(std::move(one), why);
 }
 
 // Only what the policy asks for, only what [mesos] operations permits, and only now that the fence is read

@@ -52,16 +52,24 @@ bool VolumeLook::freshly_observed() const {
          look.now - view->sent_at <= look.policy.observation_age_max;
 }
 
-std::string standing_order(const Look& look, const Volume& volume, HostId host) {
+std::string standing_order(const Look& look, HostId host) {
   if (!look.policy.observe_only.empty()) return look.policy.observe_only;
   const Host* row = look.snapshot.host(host);
+  const HoldState hold = row == nullptr ? HoldState::inherit : row->hold;
+  if (hold == HoldState::held)
+    return fmt::format("a release: host {} is held (`extvold release {}`)", row->name, row->name);
+  if (look.snapshot.mode == Mode::active || hold == HoldState::released) return {};
+  return "a release: the ledger is in observe mode (`extvold release --all`)";
+}
+
+std::string standing_order(const Look& look, const Volume& volume, HostId host) {
+  if (!look.policy.observe_only.empty()) return look.policy.observe_only;
   if (volume.hold == HoldState::held)
     return fmt::format("a release: volume {} is held (`extvold release {}`)", volume.name, volume.name);
-  if (row != nullptr && row->hold == HoldState::held)
-    return fmt::format("a release: host {} is held (`extvold release {}`)", row->name, row->name);
-  if (look.snapshot.mode == Mode::active || volume.hold == HoldState::released) return {};
-  if (row != nullptr && row->hold == HoldState::released) return {};
-  return "a release: the ledger is in observe mode (`extvold release --all`)";
+  const Host* row = look.snapshot.host(host);
+  const bool host_held = row != nullptr && row->hold == HoldState::held;
+  if (volume.hold == HoldState::released && !host_held) return {};
+  return standing_order(look, host);
 }
 
 std::string order_or_pause(const VolumeLook& look, OperationKind kind, HostId host, VolumePlan& out) {
@@ -111,16 +119,6 @@ bool may_be_attached_there(const VolumeEntry& entry, const VolumeView& view, Hos
     const Attachment* row = entry.attachment(one.host);
     return one.host == host || row == nullptr || row->host_identity.empty();
   });
-}
-
-const Evidence* evidence_for(const VolumeEntry& entry, const Attachment& attachment,
-                             bool (*accept)(EvidenceKind)) {
-  for (const Evidence* one : entry.evidence) {
-    if (one->host == attachment.host && one->attachment_generation == attachment.generation &&
-        accept(one->kind))
-      return one;
-  }
-  return nullptr;
 }
 
 bool permits_attach_elsewhere(EvidenceKind kind) {
@@ -194,29 +192,20 @@ bool in_force(const Look& look, const Evidence& evidence) {
 }
 
 const Evidence* strong_evidence(const Look& look, const VolumeEntry& entry, const Attachment& attachment) {
-  for (const Evidence* one : entry.evidence) {
-    if (one->host == attachment.host && one->attachment_generation == attachment.generation &&
-        permits_attach_elsewhere(one->kind) && in_force(look, *one))
-      return one;
-  }
-  return nullptr;
+  return evidence_for(entry, attachment, [&](const Evidence& one) {
+    return permits_attach_elsewhere(one.kind) && in_force(look, one);
+  });
 }
 
 bool is_released_by_itself(const Look& look, const VolumeEntry& entry, const Attachment& attachment,
                            EvidenceId& evidence) {
-  const auto by_itself = [&](const Evidence& one) {
+  const Evidence* proof = evidence_for(entry, attachment, [&](const Evidence& one) {
     if (one.kind == EvidenceKind::operator_) return true;
     return one.kind == EvidenceKind::fenced && in_force(look, one) &&
            look.snapshot.fence(one.fence)->rung != FenceRung::power;
-  };
-  for (const Evidence* one : entry.evidence) {
-    if (one->host != attachment.host || one->attachment_generation != attachment.generation ||
-        !by_itself(*one))
-      continue;
-    evidence = one->id;
-    return true;
-  }
-  return false;
+  });
+  if (proof != nullptr) evidence = proof->id;
+  return proof != nullptr;
 }
 
 bool is_released(const Look& look, const VolumeEntry& entry, const ProviderInfo& provider,
@@ -229,6 +218,15 @@ bool is_released(const Look& look, const VolumeEntry& entry, const ProviderInfo&
     return true;
   }
   return false;
+}
+
+bool is_fencing_stopped(const Snapshot& snapshot, HostId host) {
+  return snapshot.fence_stop || snapshot.host(host)->fence_held;
+}
+
+bool same_rung(const FenceTry& one, const Fence& fence) {
+  return one.host == fence.host && one.rung == fence.rung && one.provider == fence.provider &&
+         one.volume == fence.volume;
 }
 
 const Fence* fence_under_way(const Snapshot& snapshot, HostId host) {

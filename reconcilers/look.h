@@ -32,7 +32,7 @@ struct ClockWish {
 
 struct VolumePlan {
   std::vector<PlannedOperation> operations;  // generation and id are given when the plan is put together
-  std::vector<PlannedFence> fences;          // the same
+  std::vector<Fence> fences;                 // the same; due now
   std::vector<ClockWish> clocks;
   std::vector<BlockedRow> blocked;
   std::vector<ObserveWish> observe;
@@ -58,7 +58,9 @@ struct VolumeLook {
   bool freshly_observed() const;
 };
 
-// Why nothing may be done to (volume, host) by order of a person: mode observe, a hold. Empty: it may.
+// Why nothing may be done to a host, or to (volume, host), by order of a person: mode observe, a hold. Empty:
+// it may.
+std::string standing_order(const Look& look, HostId host);
 std::string standing_order(const Look& look, const Volume& volume, HostId host);
 // The same for one kind of call there; or the pause after its failure, which it says as blocked. What failed
 // waits before it is tried again, and holds up nothing else; the engine ends the pause when there is news.
@@ -70,9 +72,15 @@ std::string_view ip_of(std::string_view address);
 // "task pg.1 of marathon", "the format host", "an operator's order", ...
 std::string claim_text(const Snapshot& snapshot, const Claim& claim);
 
-// Not void, of the attachment's present generation.
-const Evidence* evidence_for(const VolumeEntry& entry, const Attachment& attachment,
-                             bool (*accept)(EvidenceKind));
+// The first that `accept(const Evidence&)` takes: not void, of the attachment's present generation.
+template <typename Accept>
+const Evidence* evidence_for(const VolumeEntry& entry, const Attachment& attachment, Accept accept) {
+  for (const Evidence* one : entry.evidence) {
+    if (one->host == attachment.host && one->attachment_generation == attachment.generation && accept(*one))
+      return one;
+  }
+  return nullptr;
+}
 // The kinds that permit an attach elsewhere once the detach was read back (fenced and operator: even
 // without).
 bool permits_attach_elsewhere(EvidenceKind kind);
@@ -112,6 +120,10 @@ bool is_released_by_itself(const Look& look, const VolumeEntry& entry, const Att
 // `evidence`: what says so, if it takes any.
 bool is_released(const Look& look, const VolumeEntry& entry, const ProviderInfo& provider,
                  const Attachment& attachment, EvidenceId& evidence);
+// A person, or the storm guard, said that this host is not fenced.
+bool is_fencing_stopped(const Snapshot& snapshot, HostId host);
+// What failed is of this rung of that host, whichever fence it was.
+bool same_rung(const FenceTry& one, const Fence& fence);
 // The fence of that host that is under way: nothing else of what it has there may begin. None: there is none.
 const Fence* fence_under_way(const Snapshot& snapshot, HostId host);
 // Whether a fence takes the host's access through this attachment away.

@@ -470,15 +470,8 @@ Result<std::string> Engine::obey(const FenceConfirm& order, const Command& comma
   for (const auto& [id, entry] : snapshot_.volumes()) {
     const Attachment* attachment = entry.attachment(host.id);
     if (attachment == nullptr || !stands_against_others(entry, *attachment, now)) continue;
-    Evidence evidence;
-    evidence.id = {snapshot_.counters.next_evidence++};
-    counters_used_ = true;
-    evidence.kind = *liveness_row({.said = Said::person_confirmed}).evidence;
-    evidence.volume = id;
-    evidence.host = host.id;
-    evidence.attachment_generation = attachment->generation;
-    evidence.view_epoch = snapshot_.view.epoch;
-    evidence.request_sent_at = now.wall;
+    Evidence evidence =
+        new_evidence(*liveness_row({.said = Said::person_confirmed}).evidence, *attachment, now.wall);
     evidence.user_uid = command.user_uid;
     evidence.detail = fmt::format("uid {} confirmed: {}", command.user_uid, order.reason);
     history({.kind = "evidence.recorded",
@@ -489,14 +482,7 @@ Result<std::string> Engine::obey(const FenceConfirm& order, const Command& comma
              .text = evidence.detail,
              .user_uid = command.user_uid});
     change(evidence);
-    std::vector<ClaimStateChange> ended;
-    for (const Claim* claim : entry.claims) {
-      if (claim->host != host.id || claim->liveness == Liveness::dead) continue;
-      ended.push_back({claim->id, claim->task_state, false, Liveness::dead, evidence.detail, evidence.id,
-                       claim->container});
-    }
-    for (ClaimStateChange& row : ended) change(std::move(row));
-    observed_.volumes[id].idle_since = now.at;
+    end_claims(evidence, now);
     touch(id);
     ++covered;
   }

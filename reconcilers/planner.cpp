@@ -106,13 +106,12 @@ Plan plan(const Snapshot& snapshot, const Observed& observed, Instant now, const
       for (std::size_t& index : planned.after) index += base;
       out.operations.push_back(std::move(planned));
     }
-    for (PlannedFence& planned : one.fences) {
-      const bool said = std::any_of(out.fences.begin(), out.fences.end(), [&](const PlannedFence& other) {
-        return other.fence.host == planned.fence.host;
-      });
+    for (Fence& fence : one.fences) {
+      const bool said = std::any_of(out.fences.begin(), out.fences.end(),
+                                    [&](const Fence& other) { return other.host == fence.host; });
       if (said) continue;  // one at a time
-      give_identity(planned.fence, snapshot.ledger, {next_fence++}, generation++);
-      out.fences.push_back(std::move(planned));
+      give_identity(fence, snapshot.ledger, {next_fence++}, generation++);
+      out.fences.push_back(std::move(fence));
     }
     std::sort(one.blocked.begin(), one.blocked.end(),
               [](const BlockedRow& a, const BlockedRow& b) { return a.host < b.host; });

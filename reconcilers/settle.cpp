@@ -24,7 +24,7 @@ const ObservedAttachment* attachment_on(const ObservedVolume* seen, const Snapsh
 }
 
 bool confirmed(const VolumeEntry& entry, HostId host) {
-  const auto word = [](EvidenceKind kind) { return kind == EvidenceKind::operator_; };
+  const auto word = [](const Evidence& one) { return one.kind == EvidenceKind::operator_; };
   const Attachment* attachment = entry.attachment(host);
   return attachment != nullptr && evidence_for(entry, *attachment, word) != nullptr;
 }

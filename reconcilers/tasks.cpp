@@ -171,9 +171,10 @@ void Engine::see_task_claims(const TaskRecord& task, Now now) {
 bool Engine::may_protect(const Claim& claim, bool heard_of) const {
   const VolumeEntry* entry = snapshot_.volume(claim.volume);
   if (entry == nullptr) return claim.unresolved != Unresolved::no_such_volume;
+  const auto permits = [](const Evidence& evidence) { return permits_attach_elsewhere(evidence.kind); };
   return std::any_of(entry->attachments.begin(), entry->attachments.end(), [&](const Attachment& one) {
     return one.state != AttachmentState::detached && (one.host == claim.host || !claim.host) &&
-           (heard_of || evidence_for(*entry, one, permits_attach_elsewhere) == nullptr);
+           (heard_of || evidence_for(*entry, one, permits) == nullptr);
   });
 }
 

@@ -16,6 +16,7 @@ namespace {
 constexpr std::int64_t kExplainedRows = 12;
 constexpr std::int64_t kHistoryLimit = 10'000;
 constexpr std::int64_t kPageLimit = 10'000;
+constexpr std::int64_t kFencesMax = 50;  // of a host, those that ended included
 
 HttpServer::Response json_response(const Json& json, int status = 200) {
   HttpServer::Response out;
@@ -315,8 +316,9 @@ void Api::get_fences_of_host(Call call) {
     if (host == nullptr) return reply(error_response({Errc::not_found, "the host is gone"}));
     reply(json_response(fences_of_host_view(world(), *host, **rows)));
   };
-  backend_.with_ledger([rows, name](ledger::Ledger& ledger) { *rows = read_fence_status(ledger, name); },
-                       std::move(answer));
+  backend_.with_ledger(
+      [rows, name](ledger::Ledger& ledger) { *rows = ledger.fences_of_host(name, kFencesMax); },
+      std::move(answer));
 }
 
 void Api::get_agents(Call call) {

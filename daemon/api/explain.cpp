@@ -16,7 +16,7 @@ using reconcilers::claim_text;
 
 struct Outlook {
   std::vector<PlannedOperation> operations;
-  std::vector<PlannedFence> fences;
+  std::vector<Fence> fences;
   std::vector<BlockedRow> blocked;
   Instant next_look = kNever;
 };
@@ -86,7 +86,7 @@ std::string summary(const World& world, const VolumeEntry& entry, const Outlook&
                        to_text(entry.open_operation->state));
   }
   if (!plan.fences.empty())
-    return fmt::format("{}; next: {}", now, describe(plan.fences.front().fence, world.snapshot));
+    return fmt::format("{}; next: {}", now, describe(plan.fences.front(), world.snapshot));
   if (!plan.blocked.empty()) {
     const BlockedRow& row = foremost(plan.blocked);
     return fmt::format("{}; blocked: {} ({} must act)", now, row.reason, to_text(row.owner));
@@ -193,12 +193,12 @@ Json explanation(const World& world, const VolumeEntry& entry, std::span<const l
                 {"waits_for", one.waits_for.empty() ? Json(nullptr) : Json(one.waits_for)}};
     operations.push_back(std::move(row));
   }
-  for (const PlannedFence& one : plan.fences) {
-    operations.push_back({{"text", describe(one.fence, world.snapshot)},
+  for (const Fence& one : plan.fences) {
+    operations.push_back({{"text", describe(one, world.snapshot)},
                           {"kind", "fence"},
-                          {"rule", fmt::format("fence.{}", to_text(one.fence.rung))},
-                          {"cause", one.fence.cause},
-                          {"waits_for", one.waits_for.empty() ? Json(nullptr) : Json(one.waits_for)}});
+                          {"rule", fmt::format("fence.{}", to_text(one.rung))},
+                          {"cause", one.cause},
+                          {"waits_for", nullptr}});  // it is due
   }
   out["clocks"] = clocks_view(world, entry);
   Json& blocked = out["blocked"] = Json::array();

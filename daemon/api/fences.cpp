@@ -9,8 +9,6 @@ namespace {
 
 using reconcilers::claim_text;
 
-constexpr std::int64_t kEndedMax = 50;
-
 Json text_or_null(std::string_view text) { return text.empty() ? Json(nullptr) : Json(text); }
 
 template <typename E>
@@ -135,21 +133,6 @@ Json ended_view(const FenceStatusRow& row) {
 }
 
 }  // namespace
-
-Result<std::vector<FenceStatusRow>> read_fence_status(ledger::Ledger& ledger, const std::string& host) {
-  ASSIGN(ledger::Statement statement,
-         ledger.database().prepare("queries/list_fence_status_of_host", {"host", "limit"}));
-  ledger::Query query(statement, host, kEndedMax);
-  std::vector<FenceStatusRow> out;
-  for (;;) {
-    ASSIGN(const bool more, query.next());
-    if (!more) return out;
-    FenceStatusRow r;
-    TRY(query.read(r.id, r.rung, r.state, r.provider, r.volume, r.target, r.grade, r.proves, r.cause, r.seen,
-                   r.error, r.recorded_at, r.held_at, r.ended_at, r.expires_at));
-    out.push_back(std::move(r));
-  }
-}
 
 Json fence_view(const Snapshot& snapshot, const Fence& fence) {
   const VolumeEntry* entry = snapshot.volume(fence.volume);

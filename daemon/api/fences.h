@@ -9,14 +9,7 @@
 
 namespace extvold::daemon::api {
 
-// A row of the ledger's view fence_status: also of a fence that ended. Texts as the view has them; empty:
-// null.
-struct FenceStatusRow {
-  std::int64_t id = 0;
-  std::string rung, state, provider, volume, target, grade, proves, cause, seen, error;
-  std::string recorded_at, held_at, ended_at, expires_at;
-};
-Result<std::vector<FenceStatusRow>> read_fence_status(ledger::Ledger& ledger, const std::string& host);
+using ledger::FenceStatusRow;
 
 // What is recorded of a fence, as it is planned or as it stands.
 Json fence_view(const Snapshot& snapshot, const Fence& fence);

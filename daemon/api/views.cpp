@@ -449,11 +449,7 @@ Json plan_view(const Snapshot& snapshot, const Plan& plan, Now now) {
   for (const MesosOperation& one : plan.mesos_operations)
     mesos_operations.push_back(mesos_operation_view(snapshot, one));
   Json fences = Json::array();
-  for (const PlannedFence& one : plan.fences) {
-    Json row = fence_view(snapshot, one.fence);
-    row["waits_for"] = text_or_null(one.waits_for);
-    fences.push_back(std::move(row));
-  }
+  for (const Fence& one : plan.fences) fences.push_back(fence_view(snapshot, one));
   Json observe = Json::array();
   for (const ObserveWish& wish : plan.observe) {
     if (wish.volume) {

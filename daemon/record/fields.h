@@ -157,7 +157,6 @@ EXTVOLD_FIELDS(Policy, providers, drivers, observe_only, has_master, host_by, ag
 // ---- the plan
 EXTVOLD_FIELDS(PlannedOperation, operation, after, waits_for);
 EXTVOLD_FIELDS(ObserveWish, volume, agent);
-EXTVOLD_FIELDS(PlannedFence, fence, waits_for);
 EXTVOLD_FIELDS(Plan, based_on, operations, mesos_operations, fences, blocked, observe, next_look);
 
 }  // namespace extvold::daemon::record

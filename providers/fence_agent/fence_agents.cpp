@@ -212,9 +212,9 @@ const FenceAgentConfig* FenceAgents::agent_of(std::string_view host) const {
   return found == agents_.end() ? nullptr : &*found;
 }
 
-std::vector<std::string> FenceAgents::hosts() const {
+std::vector<std::string> hosts_of(const std::vector<FenceAgentConfig>& agents) {
   std::vector<std::string> names;
-  for (const FenceAgentConfig& agent : agents_) {
+  for (const FenceAgentConfig& agent : agents) {
     for (const auto& [host, options] : agent.hosts) names.push_back(host);
   }
   std::sort(names.begin(), names.end());

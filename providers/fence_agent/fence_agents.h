@@ -61,13 +61,15 @@ struct FenceAgentsPorts {
   std::function<Instant()> clock;
 };
 
+// That can be switched off, sorted.
+std::vector<std::string> hosts_of(const std::vector<FenceAgentConfig>& agents);
+
 class FenceAgents final : public PowerFence {
  public:
   // A host is in one of `agents` only. `lock_folder`: where a file for each host is locked; it must exist.
   FenceAgents(std::vector<FenceAgentConfig> agents, std::string lock_folder, FenceAgentsPorts ports);
 
   bool covers(std::string_view host) const override { return agent_of(host) != nullptr; }
-  std::vector<std::string> hosts() const;  // that it covers, sorted
 
   void change_fence(FenceCall call, std::function<void(FenceResult)> done) override;
 

@@ -7,21 +7,21 @@
 // `clock` must outlive it, and it must outlive its calls.
 //
 // What it promises, and why:
-//   create                yes
-//   attach_to_named_host  yes: every host is a folder of this machine
-//   list_attachments      yes: the kernel lists its loop devices, and each carries a tag of its host
-//   detach_enforced       yes: refused while mounted or open; ends only when the kernel shows the device gone
-//   exclusive_attach      yes: refused while another host has the volume (by the kernel's list, under the
-//   lock)
-//   fence_volume          yes: the host is barred by a mark beside the volume, its filesystem is stopped, its
-//   loop device cut off (host/loop.h, cut_off_loop), whoever has it open
-//   fence_verifiable      yes: the kernel's list of loop devices shows that none of that host reaches the
-//   image fence_cooperative     yes: it is done, and looked at, by a helper on the host itself; a host whose
-//   kernel does not answer is not fenced by it, and the call ends `uncertain` fence_bars_late_calls yes:
-//   marking and attaching both happen under the volume's lock, so an attach either came before and its device
-//   is found, or it finds the mark. A helper that hangs keeps the lock: then the fence fails as `busy` and
-//   waits for nobody shows_running_calls   yes: an inspect tries the volume's lock host_reports          yes:
-//   mounts and openers are this kernel's; a boot id of hosts with a boot_id file
+// - create: yes.
+// - attach_to_named_host: yes, every host is a folder of this machine.
+// - list_attachments: yes, the kernel lists its loop devices, and each carries a tag of its host.
+// - detach_enforced: yes, refused while mounted or open; ends only when the kernel shows the device gone.
+// - exclusive_attach: yes, refused while another host has the volume (by the kernel's list, under the lock).
+// - fence_volume: yes, the host is barred by a mark beside the volume, its filesystem is stopped, its loop
+//   device cut off (host/loop.h, cut_off_loop), whoever has it open.
+// - fence_verifiable: yes, the kernel's list of loop devices shows that none of that host reaches the image.
+// - fence_cooperative: yes, it is done, and looked at, by a helper on the host itself; a host whose kernel
+//   does not answer is not fenced by it, and the call ends `uncertain`.
+// - fence_bars_late_calls: yes, marking and attaching both happen under the volume's lock, so an attach
+//   either came before and its device is found, or it finds the mark. A helper that hangs keeps the lock:
+//   then the fence fails as `busy` and waits for nobody.
+// - shows_running_calls: yes, an inspect tries the volume's lock.
+// - host_reports: yes, mounts and openers are this kernel's; a boot id of hosts with a boot_id file.
 #pragma once
 
 #include <functional>

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "daemon/units.h"
+#include "tests/daemon/config_support.h"
 #include "tests/daemon/support.h"
 
 namespace {
@@ -17,41 +18,12 @@ namespace dm = extvold::daemon;
 using extvold::minutes;
 using extvold::seconds;
 
-constexpr std::string_view kBase = R"([daemon]
-active = true
-[mesos]
-master = "http://127.0.0.1:5050"
-[mesos.agents]
-launcher = "linux"
-api = "unfiltered"
-[providers.lab]
-type = "local"
-root = "/srv/v"
-hosts_dir = "/srv/h"
-pools = [{ name = "disk" }]
-format_host = "format"
-[drivers.rexray]
-provider = "local~lab"
-)";
+using dm::tests::base_with;
+using dm::tests::error_of;
+using dm::tests::kBase;
+using dm::tests::parse;
+using dm::tests::texts;
 
-dm::ConfigResult parse(std::string_view text) { return dm::parse_config(text, "x.toml", "m1.example"); }
-
-std::vector<std::string> texts(const std::vector<dm::ConfigProblem>& problems) {
-  std::vector<std::string> out;
-  for (const dm::ConfigProblem& one : problems) out.push_back(dm::to_text(one));
-  return out;
-}
-
-// The one error of a text.
-std::string error_of(std::string_view text) {
-  const dm::ConfigResult result = parse(text);
-  INFO(Catch::StringMaker<std::vector<std::string>>::convert(texts(result.errors)));
-  CHECK_FALSE(result.config.has_value());
-  REQUIRE(result.errors.size() == 1);
-  return dm::to_text(result.errors.front());
-}
-
-std::string base_with(std::string_view more) { return std::string(kBase) + std::string(more); }
 std::string base_but(std::string_view line, std::string_view other) {
   std::string text(kBase);
   const std::size_t at = text.find(line);

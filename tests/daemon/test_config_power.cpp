@@ -11,6 +11,7 @@
 #include "daemon/power_secret.h"
 #include "daemon/process_runner.h"
 #include "daemon/providers_setup.h"
+#include "tests/daemon/config_support.h"
 #include "tests/daemon/support.h"
 
 namespace {
@@ -19,44 +20,11 @@ namespace dm = extvold::daemon;
 using extvold::minutes;
 using extvold::seconds;
 
-constexpr std::string_view kBase = R"([daemon]
-active = true
-[mesos]
-master = "http://127.0.0.1:5050"
-[mesos.agents]
-launcher = "linux"
-api = "unfiltered"
-[providers.lab]
-type = "local"
-root = "/srv/v"
-hosts_dir = "/srv/h"
-pools = [{ name = "disk" }]
-format_host = "format"
-[drivers.rexray]
-provider = "local~lab"
-)";
-
-dm::ConfigResult parse(std::string_view text) { return dm::parse_config(text, "x.toml", "m1.example"); }
-
-std::vector<std::string> texts(const std::vector<dm::ConfigProblem>& problems) {
-  std::vector<std::string> out;
-  for (const dm::ConfigProblem& one : problems) out.push_back(dm::to_text(one));
-  return out;
-}
-
-// The one error of a text.
-std::string error_of(std::string_view text) {
-  const dm::ConfigResult result = parse(text);
-  INFO(Catch::StringMaker<std::vector<std::string>>::convert(texts(result.errors)));
-  CHECK_FALSE(result.config.has_value());
-  REQUIRE(result.errors.size() == 1);
-  return dm::to_text(result.errors.front());
-}
-
-std::string base_with(std::string_view more) { return std::string(kBase) + std::string(more); }
-}  // namespace
-
-namespace {
+using dm::tests::base_with;
+using dm::tests::error_of;
+using dm::tests::kBase;
+using dm::tests::parse;
+using dm::tests::texts;
 
 constexpr std::string_view kPower = R"([power.rack1]
 agent = "fence_ipmilan"

@@ -132,7 +132,7 @@ TEST_CASE("power: off, looked at, on again, each host by its own options and not
   PowerWorld world;
   CHECK(world.fence->covers("a1"));
   CHECK_FALSE(world.fence->covers("a3"));
-  CHECK(world.fence->hosts() == std::vector<std::string>{"a1", "a2"});
+  CHECK(hosts_of({world.agent}) == std::vector<std::string>{"a1", "a2"});
   CHECK(world.held() == TriState::no);
   CHECK(world.told() == "action=status\nip=10.1.0.9\nplug=1\npassword=hunter2\n0 arguments\n");
   for (int again = 0; again < 2; ++again) {
