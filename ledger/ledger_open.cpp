@@ -290,7 +290,7 @@ Status Ledger::begin_incarnation(std::int64_t incarnation, const std::string& ki
                        .operation_ends = meta_.operation_ends};
   ASSIGN(Transaction transaction, Transaction::begin(db_, transactions_));
   ASSIGN(std::vector<HistoryEntry> doubts, list_doubts(db_, why));
-  TRY(db_.run("queries/update_incarnation", {"incarnation"}, incarnation));
+  TRY(db_.run("queries/update_incarnation", {"incarnation", "began_at"}, incarnation, options_.now));
   TRY(db_.run("queries/inherit_released_volumes"));
   TRY(db_.run("queries/inherit_released_hosts"));
   TRY(db_.run("queries/void_all_evidence", {"why", "sequence"}, why, context.sequence));

@@ -126,7 +126,8 @@ Status read_volume(Query& q, Volume& r) {
 
 Status read_attachment(Query& q, Attachment& r) {
   return q.read(r.volume, r.host, r.state, r.origin, r.generation.incarnation, r.generation.counter,
-                r.read_only, r.mounted, r.device, r.host_identity, r.boot_id, r.read_back, r.changed_at);
+                r.read_only, r.mounted, r.device, r.host_identity, r.boot_id, r.read_back, r.changed_at,
+                r.detached_sequence);
 }
 
 Status read_mount(Query& q, Mount& r) { return q.read(r.volume, r.host, r.path); }
@@ -219,11 +220,11 @@ Result<Meta> read_meta(Database& db) {
                 sqlite3_db_filename(db.handle(), "main"));
   }
   Meta m;
-  TRY(query.read(m.ledger.id, m.ledger.incarnation, m.mode, m.detach_storm, m.fence_stop, m.sequence,
-                 m.counters.next_host, m.counters.next_volume, m.counters.next_claim,
-                 m.counters.next_evidence, m.counters.next_generation, m.counters.next_fence, m.view.epoch,
-                 m.view.master_id, m.view.elected_time, m.view.master_version, m.history_last,
-                 m.operation_ends));
+  TRY(query.read(m.ledger.id, m.ledger.incarnation, m.ledger.began_at, m.mode, m.detach_storm, m.fence_stop,
+                 m.fence_released_at, m.sequence, m.counters.next_host, m.counters.next_volume,
+                 m.counters.next_claim, m.counters.next_evidence, m.counters.next_generation,
+                 m.counters.next_fence, m.view.epoch, m.view.master_id, m.view.elected_time,
+                 m.view.master_version, m.history_last, m.operation_ends));
   return m;
 }
 
@@ -251,6 +252,7 @@ Result<Snapshot> read_snapshot(Database& db) {
   snapshot.mode = meta.mode;
   snapshot.detach_storm = meta.detach_storm;
   snapshot.fence_stop = meta.fence_stop;
+  snapshot.fence_released_at = meta.fence_released_at;
   snapshot.view = meta.view;
   snapshot.counters = meta.counters;
   snapshot.sequence = meta.sequence;

@@ -17,6 +17,7 @@ struct Meta {
   Mode mode = Mode::observe;
   bool detach_storm = false;
   bool fence_stop = false;
+  WallTime fence_released_at;
   Sequence sequence;
   Counters counters;
   MesosView view;

@@ -130,7 +130,7 @@ Result<RowWriter::Storage> RowWriter::prepare_storage(Database& db) {
   ASSIGN(out.put_attachment,
          db.prepare("queries/put_attachment",
                     {"volume", "host", "state", "origin", "incarnation", "counter", "read_only", "mounted",
-                     "device", "host_identity", "boot_id", "read_back", "changed_at"}));
+                     "device", "host_identity", "boot_id", "read_back", "changed_at", "detached_sequence"}));
   ASSIGN(out.delete_attachment, db.prepare("queries/delete_attachment", {"volume", "host"}));
   ASSIGN(out.put_mount, db.prepare("queries/put_mount", {"volume", "host", "path"}));
   ASSIGN(out.delete_mount, db.prepare("queries/delete_mount", {"volume", "host", "path"}));
@@ -164,7 +164,7 @@ Result<RowWriter::Meta> RowWriter::prepare_meta(Database& db) {
          db.prepare("queries/update_view", {"view_epoch", "master_id", "elected_time", "master_version"}));
   ASSIGN(out.update_mode, db.prepare("queries/update_mode", {"mode"}));
   ASSIGN(out.update_detach_storm, db.prepare("queries/update_detach_storm", {"stopped"}));
-  ASSIGN(out.update_fence_stop, db.prepare("queries/update_fence_stop", {"stopped"}));
+  ASSIGN(out.update_fence_stop, db.prepare("queries/update_fence_stop", {"stopped", "released_at"}));
   ASSIGN(out.update_counters,
          db.prepare("queries/update_counters", {"next_host", "next_volume", "next_claim", "next_evidence",
                                                 "next_generation", "next_fence"}));
@@ -267,7 +267,8 @@ Status RowWriter::write(const Volume& row, WriteContext&) {
 Status RowWriter::write(const Attachment& row, WriteContext&) {
   return storage_.put_attachment.run(row.volume, row.host, row.state, row.origin, row.generation.incarnation,
                                      row.generation.counter, row.read_only, row.mounted, row.device,
-                                     row.host_identity, row.boot_id, row.read_back, row.changed_at);
+                                     row.host_identity, row.boot_id, row.read_back, row.changed_at,
+                                     row.detached_sequence);
 }
 
 Status RowWriter::write(const DropAttachment& row, WriteContext&) {
@@ -354,7 +355,7 @@ Status RowWriter::write(const SetDetachStorm& row, WriteContext&) {
 }
 
 Status RowWriter::write(const SetFenceStop& row, WriteContext&) {
-  return meta_.update_fence_stop.run(row.stopped);
+  return meta_.update_fence_stop.run(row.stopped, row.released_at);
 }
 
 Status RowWriter::write(const Counters& row, WriteContext&) {

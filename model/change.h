@@ -105,6 +105,7 @@ struct SetMode {
 
 struct SetFenceStop {  // no host is fenced until a person says so: the guard has tripped, or it was ordered
   bool stopped = false;
+  WallTime released_at;  // when a person last did; 0: never
 };
 
 struct SetDetachStorm {

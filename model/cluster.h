@@ -153,6 +153,7 @@ EXTVOLD_ENUM(Mode, observe, active)
 struct LedgerIdentity {
   std::string id;  // random, made with the ledger
   std::int64_t incarnation = 1;
+  WallTime began_at{};  // this incarnation
   bool operator==(const LedgerIdentity&) const = default;
 };
 

@@ -137,6 +137,8 @@ struct Observed {
   std::map<FenceId, FenceView> fences;
   std::vector<FenceTry> fence_tries;
   std::string leader_host;  // of the master that is subscribed to; empty: none
+  // Until then a call may still take effect of which this ledger knows nothing: made before it began.
+  Instant former_calls_until;
   bool operator==(const Observed&) const = default;
 
   const AgentView* agent(const AgentId& id) const {

@@ -102,7 +102,10 @@ void Snapshot::apply(const Change& change) {
                  [this](const MesosView& row) { view = row; },
                  [this](const SetMode& row) { mode = row.mode; },
                  [this](const SetDetachStorm& row) { detach_storm = row.stopped; },
-                 [this](const SetFenceStop& row) { fence_stop = row.stopped; },
+                 [this](const SetFenceStop& row) {
+                   fence_stop = row.stopped;
+                   fence_released_at = row.released_at;
+                 },
                  [this](const Counters& row) { counters = row; },
              },
              change);
@@ -464,11 +467,12 @@ bool same(const VolumeEntry& a, const VolumeEntry& b) {
 
 bool Snapshot::operator==(const Snapshot& other) const {
   return sequence == other.sequence && ledger == other.ledger && mode == other.mode &&
-         detach_storm == other.detach_storm && fence_stop == other.fence_stop && view == other.view &&
-         counters == other.counters && hosts_ == other.hosts_ && agents_ == other.agents_ &&
-         frameworks_ == other.frameworks_ && claims_ == other.claims_ && evidence_ == other.evidence_ &&
-         pools_ == other.pools_ && reservations_ == other.reservations_ &&
-         mesos_operations_ == other.mesos_operations_ && fences_ == other.fences_ &&
+         detach_storm == other.detach_storm && fence_stop == other.fence_stop &&
+         fence_released_at == other.fence_released_at && view == other.view && counters == other.counters &&
+         hosts_ == other.hosts_ && agents_ == other.agents_ && frameworks_ == other.frameworks_ &&
+         claims_ == other.claims_ && evidence_ == other.evidence_ && pools_ == other.pools_ &&
+         reservations_ == other.reservations_ && mesos_operations_ == other.mesos_operations_ &&
+         fences_ == other.fences_ &&
          std::equal(
              volumes_.begin(), volumes_.end(), other.volumes_.begin(), other.volumes_.end(),
              [](const auto& a, const auto& b) { return a.first == b.first && same(a.second, b.second); });

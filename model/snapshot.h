@@ -51,8 +51,9 @@ class Snapshot {
   Sequence sequence;
   LedgerIdentity ledger;
   Mode mode = Mode::observe;
-  bool detach_storm = false;  // the guard has tripped; a person must release it
-  bool fence_stop = false;    // no host is fenced by itself until a person says so
+  bool detach_storm = false;   // the guard has tripped; a person must release it
+  bool fence_stop = false;     // no host is fenced by itself until a person says so
+  WallTime fence_released_at;  // when one last did; 0: never
   MesosView view;
   Counters counters;
 

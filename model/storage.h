@@ -93,6 +93,8 @@ struct Attachment {
   std::string boot_id;     // of the host when attaching; empty: not known there, then never evidence
   bool read_back = false;  // state `detached`: a direct inspect sent after the call ended showed it gone
   WallTime changed_at;
+  // The commit by which it was detached; 0: never was. What ran on the host before may still have it open.
+  std::int64_t detached_sequence = 0;
   // In memory only: when it was read back that it is detached; 0: before this run. A host that was switched
   // off must have been so after that.
   MemoryOnly<Instant> gone_at;

@@ -65,6 +65,26 @@ bool is_ours_alone(const VolumeLook& look) {
          volume.created_generation.incarnation == look.look.snapshot.ledger.incarnation;
 }
 
+// Who ran on this host when the volume was taken from it, and may run yet, where another host has had it
+// since: it may have the old device open, with what it read and did not write before the other's writes.
+// None: nobody.
+const Claim* open_from_before(const VolumeLook& look, HostId host) {
+  const Attachment* own = look.entry.attachment(host);
+  if (own == nullptr || own->detached_sequence == 0 || !is_single_writer(look.volume().access))
+    return nullptr;
+  const auto& rows = look.entry.attachments;
+  const bool was_elsewhere = std::any_of(rows.begin(), rows.end(), [&](const Attachment& one) {
+    return one.host != host && !one.read_only && own->generation < one.generation;
+  });
+  if (!was_elsewhere) return nullptr;
+  const auto& claims = look.entry.claims;
+  const auto found = std::find_if(claims.begin(), claims.end(), [&](const Claim* one) {
+    return one->host == host && is_of_mesos(one->kind) && one->liveness != Liveness::dead &&
+           one->first_seen_sequence < own->detached_sequence;
+  });
+  return found == claims.end() ? nullptr : *found;
+}
+
 bool ordered_there(const VolumeLook& look, HostId host) {
   return std::any_of(look.entry.claims.begin(), look.entry.claims.end(), [&](const Claim* claim) {
     return claim->kind == ClaimKind::operator_ && claim->wanted && claim->host == host;
@@ -93,6 +113,13 @@ bool host_may(const VolumeLook& look, const Candidate& candidate, VolumePlan& ou
         fmt::format(
             "{} waits: host {} is quarantined ({}); `extvold fence release {}` when its leftovers are gone",
             who, host->name, host->quarantine_reason, host->name));
+  }
+  if (const Claim* old = open_from_before(look, candidate.host)) {
+    return refuse(
+        "open_from_before", Owner::operator_,
+        fmt::format("{} waits: {} ran on {} when volume {} was detached there, and another host has "
+                    "had it since; it may still have the old device open: stop it, or start it anew",
+                    who, claim_text(look.look.snapshot, *old), host->name, volume.name));
   }
   if (!look.provider.capabilities.attach_to_named_host) {
     return refuse("cannot_attach", Owner::operator_,
@@ -126,6 +153,18 @@ bool host_may(const VolumeLook& look, const Candidate& candidate, VolumePlan& ou
   return true;
 }
 
+// What may still attach it somewhere, of which this ledger holds no intent. Empty: nothing.
+std::string calls_unknown_here(const VolumeLook& look, VolumePlan& out) {
+  if (is_ours_alone(look)) return {};
+  if (look.view != nullptr && look.view->call_running == TriState::yes)
+    return "a call that is not this ledger's and is still at work";
+  const Instant until = look.look.observed.former_calls_until;
+  if (look.look.now >= until) return {};
+  out.wake(until);
+  return fmt::format("calls that were made before this ledger began, {} s more",
+                     (until - look.look.now).ns / 1'000'000'000 + 1);
+}
+
 // Everything else that must hold before an attach, as the reason to wait. Empty: ready.
 std::string must_wait(const VolumeLook& look, const Candidate& candidate, VolumePlan& out) {
   if (std::string order = order_or_pause(look, OperationKind::attach, candidate.host, out); !order.empty())
@@ -138,6 +177,7 @@ std::string must_wait(const VolumeLook& look, const Candidate& candidate, Volume
     if (agent == nullptr || !agent->registered)
       return fmt::format("agent {} to be registered", candidate.claim->agent.value);
   }
+  if (std::string calls = calls_unknown_here(look, out); !calls.empty()) return calls;
   // A provider that would not refuse a second host by itself is asked about this volume once more, after the
   // wish came up.
   const bool too_old = !look.provider.capabilities.exclusive_attach && look.view != nullptr &&

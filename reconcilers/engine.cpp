@@ -80,6 +80,7 @@ void Engine::start(Now now) {
     snapshot_.note_call_ended(id, ended);
     observed_.volumes[id].acted_at = ended;
   }
+  wait_for_former_calls(now);
   doubt_mesos_operations(now);
   doubt_fences(now);
   resolve_again({}, now);  // drivers may be mapped otherwise than when they were seen
@@ -89,6 +90,16 @@ void Engine::start(Now now) {
     observed_.view_incomplete_why.clear();
   }
   next_audit_ = now.at + policy_.audit;
+}
+
+// A ledger that is new, restored or copied knows nothing of calls that were made before it began; each is
+// over after its deadline and its provider's settle time. A clock that was set back only makes this longer.
+void Engine::wait_for_former_calls(Now now) {
+  Duration longest{};
+  for (const ProviderInfo& one : policy_.providers) longest = std::max(longest, one.settle_time);
+  const Duration gone{std::max<std::int64_t>(0, (now.wall.ns - snapshot_.ledger.began_at.ns))};
+  const Duration left = policy_.operation_deadline + longest - gone;
+  if (left.ns > 0) observed_.former_calls_until = now.at + left;
 }
 
 // While this daemon only observed another one may have acted, until just now: what was seen earlier does not
@@ -115,8 +126,19 @@ void Engine::change(Change change) {
     if (const auto view = observed_.volumes.find(volume); view != observed_.volumes.end())
       view->second.retries.clear();
   }
+  if (auto* row = std::get_if<Attachment>(&change)) note_detached(*row);
   snapshot_.apply(change);
   changes_.push_back(std::move(change));
+}
+
+// Of one attachment, once: what a doubt interrupts is not detached anew.
+void Engine::note_detached(Attachment& row) const {
+  const Attachment* before = snapshot_.volume(row.volume)->attachment(row.host);
+  row.detached_sequence =
+      before == nullptr || before->generation != row.generation ? 0 : before->detached_sequence;
+  if (row.state == AttachmentState::attached) row.detached_sequence = 0;
+  if (row.state == AttachmentState::detached && row.detached_sequence == 0)
+    row.detached_sequence = snapshot_.sequence.value + 1;
 }
 
 void Engine::history(HistoryEntry entry) { changes_.push_back(std::move(entry)); }

@@ -156,6 +156,8 @@ class Engine {
   void touch_all();
   void touch_askers(const AgentId& agent);
   void doubt_looks(Now now);
+  void wait_for_former_calls(Now now);
+  void note_detached(Attachment& row) const;
   void look_at_dirty(Now now);
   void look_at_turn(Now now);
   void look_at(VolumeEntry const& entry, Now now, VolumePlan& out);
@@ -312,6 +314,7 @@ class Engine {
   void note_try(const Fence& fence, const std::string& why, Now now);
   void end_fence(Fence fence, FenceState state, Error error, Now now);
   void end_quarantine(HostId id, const std::string& why);
+  void keep_quarantine(HostId id);
   void look_at_power(HostId host, Now now);
   void touch_host(HostId host);
   std::string why_not_clean(HostId host) const;

@@ -39,6 +39,10 @@ void Engine::doubt_fences(Now now) {
     if (is_under_way(fence.state)) rows.push_back(fence);
   }
   for (Fence& row : rows) doubt(std::move(row), "extvold was started again while it was under way");
+  const Duration gone{now.wall.ns - snapshot_.fence_released_at.ns};
+  // Where the clock was set back, nobody can tell how long ago a person said that so many are right.
+  if (gone.ns >= 0 && gone < policy_.fence_storm_window)
+    fence_guard_off_until_ = now.at + (policy_.fence_storm_window - gone);
 }
 
 // Whether it holds nobody can tell for now.
@@ -110,7 +114,7 @@ bool Engine::fence_storm_guard(const Fence& fence, Now now) {
       std::max<std::int64_t>(1, std::min<std::int64_t>(policy_.fence_storm_max, share));
   if (static_cast<std::int64_t>(hosts.size()) <= limit) return false;
   if (snapshot_.fence_stop) return true;
-  change(SetFenceStop{true});
+  change(SetFenceStop{true, snapshot_.fence_released_at});
   history(
       {.kind = "guard.fence_storm",
        .host = fence.host,
@@ -503,9 +507,27 @@ void Engine::end_fence(Fence fence, FenceState state, Error error, Now now) {
   fence_work_.erase(fence.id);
   observed_.fences.erase(fence.id);
   const HostId host = fence.host;
+  const bool was_taken =
+      fence.held_at.ns != 0 && fence.rung != FenceRung::power && state == FenceState::failed;
   change(std::move(fence));
-  end_quarantine(host, state == FenceState::failed ? "no fence of it came to hold" : "its fences are lifted");
+  if (was_taken) {
+    keep_quarantine(host);
+  } else {
+    end_quarantine(host,
+                   state == FenceState::failed ? "no fence of it came to hold" : "its fences are lifted");
+  }
   touch_host(host);
+}
+
+// Its volumes were taken while a fence held, and then that was lost: processes of that time may still run on
+// it. What was switched off runs none of them.
+void Engine::keep_quarantine(HostId id) {
+  Host host = *snapshot_.host(id);
+  if (!host.quarantined || !host.quarantine_fence || !snapshot_.fences_of_host(id).empty()) return;
+  host.quarantine_fence = {};  // no fence ends it any more
+  host.quarantine_reason += "; it held, and was lost";
+  history({.kind = "host.quarantined", .host = id, .rule = "fence", .text = host.quarantine_reason});
+  change(std::move(host));
 }
 
 // A quarantine that a fence began ends with the last that may stand; a person's, when a person says so.

@@ -545,7 +545,7 @@ Result<std::string> Engine::resume_fencing(const FenceRelease& order, const Comm
   fence_guard_off_until_ = now.at + policy_.fence_storm_window;
   recent_fences_.clear();
   history({.kind = "fence.resumed", .rule = "operator", .text = order.reason, .user_uid = command.user_uid});
-  change(SetFenceStop{false});
+  change(SetFenceStop{false, now.wall});
   touch_all();
   return std::string("hosts may be fenced again, save those that are held by name");
 }
@@ -560,7 +560,7 @@ Result<std::string> Engine::obey(const FenceHold& order, const Command& command,
            .user_uid = command.user_uid});
   touch_all();
   if (found == nullptr) {
-    change(SetFenceStop{true});
+    change(SetFenceStop{true, snapshot_.fence_released_at});
     return std::string("no host is fenced until `extvold fence release --all`");
   }
   Host row = *found;

@@ -6,7 +6,7 @@
 namespace extvold::daemon::api {
 namespace {
 
-constexpr std::array<Reason, 47> kReasons = {{
+constexpr std::array<Reason, 48> kReasons = {{
     {"agent_not_registered",
      "Bring the agent back, or see that its host cannot write to the volume and run `extvold fence confirm "
      "HOST`."},
@@ -73,6 +73,8 @@ constexpr std::array<Reason, 47> kReasons = {{
     {"not_observed",
      "Nothing: the provider is asked again. If it stays, see the provider's line in `extvold status`."},
     {"not_understood", "Write that task's volume in a way that extvold understands, or stop the task."},
+    {"open_from_before",
+     "Stop that task, or let its scheduler start it anew: the new one gets the volume."},
     {"orphan_attachment", "Find out who uses it there; detach it at the provider if nobody does."},
     {"orphan_mount", "Find out who mounted it there, and unmount it."},
     {"planned_waits",

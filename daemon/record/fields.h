@@ -89,7 +89,7 @@ constexpr void for_each_field(T& value, Visit&& visit) {
 namespace extvold::daemon::record {
 
 // ---- rows of the ledger
-EXTVOLD_FIELDS(LedgerIdentity, id, incarnation);
+EXTVOLD_FIELDS(LedgerIdentity, id, incarnation, began_at);
 EXTVOLD_FIELDS(MesosView, epoch, master_id, elected_time, master_version);
 EXTVOLD_FIELDS(Counters, next_host, next_volume, next_claim, next_evidence, next_generation, next_fence);
 EXTVOLD_FIELDS(Host, id, name, boot_id, hold, quarantined, quarantine_reason, quarantine_fence, fence_held);
@@ -104,7 +104,7 @@ EXTVOLD_FIELDS(Pool, name, capacity_mb, free_mb, iops, observed_at);
 EXTVOLD_FIELDS(Volume, id, name, key, provider_ref, pool, size_mb, iops, filesystem, access, mount_point,
                profile, origin, state, format, hold, source, created_generation, created_at, purge_after);
 EXTVOLD_FIELDS(Attachment, volume, host, state, origin, generation, read_only, mounted, device, host_identity,
-               boot_id, read_back, changed_at, gone_at);
+               boot_id, read_back, changed_at, detached_sequence, gone_at);
 EXTVOLD_FIELDS(Mount, volume, host, path);
 EXTVOLD_FIELDS(VolumeReference, spelling, driver, name, container_path, read_only);
 EXTVOLD_FIELDS(Claim, id, volume, host, agent, framework, task, executor, container, reference, liveness_why,
@@ -135,7 +135,7 @@ EXTVOLD_FIELDS(FenceTry, host, rung, provider, volume, at, failures, why);
 EXTVOLD_FIELDS(ProviderView, listed_at, why_incomplete, volumes_listed);
 EXTVOLD_FIELDS(MasterCallView, answered_at, failed_at, failures, error);
 EXTVOLD_FIELDS(Observed, view_complete, view_incomplete_why, master_calls, agents, volumes, providers, fences,
-               fence_tries, leader_host);
+               fence_tries, leader_host, former_calls_until);
 
 // ---- what the configuration decides
 EXTVOLD_FIELDS(Capabilities, create, attach_to_named_host, list_attachments, detach_enforced,

@@ -19,6 +19,7 @@ struct Rows {
   Mode mode = Mode::observe;
   bool detach_storm = false;
   bool fence_stop = false;
+  WallTime fence_released_at;
   MesosView view;
   Counters counters;
   std::vector<Host> hosts;
@@ -39,9 +40,9 @@ struct Rows {
 
 }  // namespace
 
-EXTVOLD_FIELDS(Rows, sequence, ledger, mode, detach_storm, fence_stop, view, counters, hosts, agents,
-               frameworks, reservations, pools, volumes, attachments, mounts, evidence, claims, operations,
-               mesos_operations, fences, blocked);
+EXTVOLD_FIELDS(Rows, sequence, ledger, mode, detach_storm, fence_stop, fence_released_at, view, counters,
+               hosts, agents, frameworks, reservations, pools, volumes, attachments, mounts, evidence, claims,
+               operations, mesos_operations, fences, blocked);
 
 namespace {
 
@@ -52,6 +53,7 @@ Rows rows_of(const Snapshot& snapshot) {
   rows.mode = snapshot.mode;
   rows.detach_storm = snapshot.detach_storm;
   rows.fence_stop = snapshot.fence_stop;
+  rows.fence_released_at = snapshot.fence_released_at;
   rows.view = snapshot.view;
   rows.counters = snapshot.counters;
   for (const auto& [id, row] : snapshot.hosts()) rows.hosts.push_back(row);
@@ -227,6 +229,7 @@ Result<Snapshot> snapshot_from_json(const Json& json) {
   out.mode = rows.mode;
   out.detach_storm = rows.detach_storm;
   out.fence_stop = rows.fence_stop;
+  out.fence_released_at = rows.fence_released_at;
   out.view = rows.view;
   out.counters = rows.counters;
   return out;

@@ -16,11 +16,13 @@ CREATE TABLE ledger_meta (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   id TEXT NOT NULL CHECK (length(id) = 32),
   incarnation INTEGER NOT NULL CHECK (incarnation >= 1),
+  began_at INTEGER NOT NULL,  -- this incarnation
   mode TEXT NOT NULL CHECK (mode IN ('observe', 'active')),
   -- 1: too many detaches at once, none more until a person says so
   detach_storm INTEGER NOT NULL CHECK (detach_storm IN (0, 1)),
   -- 1: no host is fenced by itself until a person says so
   fence_stop INTEGER NOT NULL CHECK (fence_stop IN (0, 1)),
+  fence_released_at INTEGER NOT NULL,  -- when a person last said so; 0: never
   sequence INTEGER NOT NULL CHECK (sequence >= 0),
   committed_at INTEGER NOT NULL,
   next_host INTEGER NOT NULL CHECK (next_host >= 1),
@@ -194,6 +196,7 @@ CREATE TABLE attachments (
   boot_id TEXT NOT NULL,
   read_back INTEGER NOT NULL CHECK (read_back IN (0, 1)),
   changed_at INTEGER NOT NULL,
+  detached_sequence INTEGER NOT NULL,  -- 0: since it was attached it never was
   PRIMARY KEY (volume, host)
 ) STRICT, WITHOUT ROWID;
 

@@ -1,1 +1,1 @@
-UPDATE ledger_meta SET fence_stop = :stopped;
+UPDATE ledger_meta SET fence_stop = :stopped, fence_released_at = :released_at;

@@ -1,1 +1,1 @@
-UPDATE ledger_meta SET incarnation = :incarnation, mode = 'observe';
+UPDATE ledger_meta SET incarnation = :incarnation, began_at = :began_at, mode = 'observe';

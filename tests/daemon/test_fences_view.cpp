@@ -94,7 +94,7 @@ TEST_CASE("fences: hosts that are quarantined, held or fenced, and nobody else")
   CHECK(answer["hosts"][0]["name"] == "a1");
   CHECK(answer["hosts"][0]["quarantine_fence"] == 4);
   at.snapshot.apply(Change(Host{{2}, "a2", "", HoldState::inherit, false, "", {}, true}));
-  at.snapshot.apply(Change(SetFenceStop{true}));
+  at.snapshot.apply(Change(SetFenceStop{true, {}}));
   answer = api::fences_view(at.world());
   CHECK(answer["stopped"] == true);
   REQUIRE(answer["hosts"].size() == 2);

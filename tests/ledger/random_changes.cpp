@@ -440,7 +440,8 @@ std::optional<Change> make_change(const ChangeSeed& seed, const Snapshot& state)
     case 25:
       if (draw.coin()) return mesos_operation(draw, state);
       if (draw.coin()) return SetDetachStorm{draw.coin()};
-      if (draw.coin()) return SetFenceStop{draw.coin()};
+      if (draw.coin())
+        return SetFenceStop{draw.coin(), WallTime{draw.coin() ? 0 : 1'767'000'000'000'000'000}};
       if (draw.coin()) return SetMode{draw.any<Mode>()};
       return Counters{draw.below(9) + 1, draw.below(9) + 1, draw.below(9) + 1,
                       draw.below(9) + 1, draw.below(9) + 1, draw.below(9) + 1};

@@ -77,7 +77,7 @@ TEST_CASE("A restored ledger doubts everything that it says about the present") 
     CHECK(error_of(busy).code == Errc::busy);
   }
   const RestoreReport report = value_of(Ledger::restore(dir / "backup", path, kNow));
-  CHECK(report.ledger == LedgerIdentity{identity.id, 2});
+  CHECK(report.ledger == LedgerIdentity{identity.id, 2, report.ledger.began_at});
   CHECK(report.kept == path + ".before-restore");
   CHECK_FALSE(fs::exists(path + ".restoring"));
 

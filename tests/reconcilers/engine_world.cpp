@@ -11,9 +11,9 @@ const ProviderName kProvider{"local~lab"};
 const WallTime kMade{1'700'000'000'000'000'000};
 const WallTime kUnreachableAt{1'795'405'662'771'228'928};  // as recorded: more than a double holds
 
-std::unique_ptr<ledger::Ledger> fresh_ledger() {
+std::unique_ptr<ledger::Ledger> fresh_ledger(WallTime began) {
   ledger::OpenOptions options;
-  options.now = kMade;
+  options.now = began;
   options.guarded = false;
   auto opened = ledger::Ledger::open(":memory:", options);
   REQUIRE(opened);
@@ -189,8 +189,10 @@ void FakeMaster::carry_out(const MesosOperation& operation) {
 
 EngineWorld::EngineWorld() : EngineWorld(default_policy()) {}
 
-EngineWorld::EngineWorld(Policy policy)
-    : policy_(std::move(policy)), ledger_(fresh_ledger()), mirror_(load(*ledger_)) {
+EngineWorld::EngineWorld(Policy policy) : EngineWorld(std::move(policy), kMade) {}
+
+EngineWorld::EngineWorld(Policy policy, WallTime ledger_began)
+    : policy_(std::move(policy)), ledger_(fresh_ledger(ledger_began)), mirror_(load(*ledger_)) {
   engine_ = std::make_unique<Engine>(load(*ledger_), policy_);
   step(reconcilers::TimerFired{});
   settle();

@@ -65,6 +65,7 @@ class EngineWorld {
  public:
   EngineWorld();
   explicit EngineWorld(Policy policy);
+  EngineWorld(Policy policy, WallTime ledger_began);
   virtual ~EngineWorld() = default;
   EngineWorld(const EngineWorld&) = delete;
   EngineWorld& operator=(const EngineWorld&) = delete;

@@ -286,6 +286,21 @@ TEST_CASE("a fence that is lost is set again, and proves nothing meanwhile") {
   CHECK(world.attached("pgdata", "a2"));
 }
 
+TEST_CASE("a fence that held, was lost and cannot be set again leaves its host in quarantine") {
+  Split world(fencing({ev::FenceRung::volume, ev::FenceRung::operator_}));
+  world.advance(kAfter + ev::seconds(90));
+  REQUIRE(world.attached("pgdata", "a2"));
+  world.fenced_volumes.clear();
+  world.fence_mishap[ev::FenceAct::set] = Mishap::lie;
+  world.advance(ev::minutes(30));
+  CHECK(has(world, "fence.lost/fence.volume"));
+  CHECK(world.a1().quarantined);
+  CHECK_FALSE(world.a1().quarantine_fence);
+  CHECK(world.fence() == nullptr);
+  REQUIRE(world.order(ev::FenceRelease{"a1", "nothing of it runs there"}).status);
+  CHECK_FALSE(world.a1().quarantined);
+}
+
 TEST_CASE("what runs out is renewed, and permits no attach when it runs out soon") {
   Split world(fencing({ev::FenceRung::host}));
   const ev::Duration year = ev::seconds(365 * 24 * 3600);
@@ -380,6 +395,13 @@ TEST_CASE("the storm guard stops before the first of too many hosts, and a perso
   CHECK(world.blocked("pgdata", "a2") == "fence_stopped");
   CHECK(has(world, "guard.fence_storm/fence_storm"));
   REQUIRE(world.order(ev::FenceRelease{"", "a rack lost its power"}).status);
+  SECTION("at once") {}
+  SECTION("also when extvold is started again, as it is where that was ordered without one that runs") {
+    world.restart();
+    world.rejoin();
+    world.task_added(world.task("two.2", "A2", "two", ev::TaskState::task_running));
+    world.advance(kAfter + ev::minutes(3));
+  }
   world.advance(ev::minutes(2));
   CHECK(world.attached("pgdata", "a2"));
   CHECK(world.attached("two", "a2"));

@@ -48,3 +48,69 @@ TEST_CASE("who begins to act looks first: another daemon may have acted until th
     CHECK(attaches() == 1);
   }
 }
+
+namespace {
+
+// A ledger that began just now, and a volume of which it had to be told.
+class NewLedger : public EngineWorld {
+ public:
+  explicit NewLedger(ev::Duration age)
+      : EngineWorld(EngineWorld::default_policy(),
+                    ev::WallTime{1'700'000'000'000'000'000 + ev::seconds(1000).ns - age.ns}) {
+    subscribe();
+    agent_added("A1", "a1");
+    agent_added("A2", "a2");
+    extvold::testing::FakeVolume old;
+    old.made.name = "old";
+    truth["old"] = old;
+    advance(ev::minutes(1));
+    REQUIRE(order(ev::AdoptVolume{"old",
+                                  {ev::ProviderName("local~lab"), "p1"},
+                                  "old",
+                                  ev::Filesystem::ext4,
+                                  ev::AccessMode::rw})
+                .status);
+    make_volume("new");
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a ledger that just began waits for calls that were made before it, and for no longer") {
+  NewLedger world(ev::seconds(0));
+  world.run_task("old.1", "A2", "old");
+  world.run_task("new.1", "A2", "new");
+  world.advance(ev::seconds(20));
+  CHECK(world.attached("new", "a2"));  // nobody else ever knew it
+  CHECK_FALSE(world.attached("old", "a2"));
+  CHECK(world.blocked("old", "a2") == "planned_waits");
+  SECTION("none came") {
+    world.advance(ev::seconds(180));  // the deadline and the settle time
+    CHECK(world.attached("old", "a2"));
+  }
+  SECTION("the attach of the ledger before it takes effect now") {
+    world.truth.at("old").hosts.insert("a1");
+    world.advance(ev::minutes(10));
+    CHECK_FALSE(world.attached("old", "a2"));
+    CHECK_FALSE(world.blocked("old", "a2").empty());
+  }
+}
+
+TEST_CASE("a ledger that has been there for long waits for no calls") {
+  NewLedger world(ev::minutes(60));
+  world.run_task("old.1", "A2", "old");
+  world.advance(ev::seconds(20));
+  CHECK(world.attached("old", "a2"));
+}
+
+TEST_CASE("a call at the provider that is nobody's intent is waited for") {
+  NewLedger world(ev::minutes(60));
+  world.running_calls.insert("old");
+  world.advance(ev::minutes(1));
+  world.run_task("old.1", "A2", "old");
+  world.advance(ev::minutes(10));
+  CHECK_FALSE(world.attached("old", "a2"));
+  world.running_calls.clear();
+  world.advance(ev::minutes(2));
+  CHECK(world.attached("old", "a2"));
+}

@@ -8,11 +8,13 @@ CREATE TABLE ledger_meta (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   id TEXT NOT NULL CHECK (length(id) = 32),
   incarnation INTEGER NOT NULL CHECK (incarnation >= 1),
+  began_at INTEGER NOT NULL,  -- this incarnation
   mode TEXT NOT NULL CHECK (mode IN ('observe', 'active')),
   -- 1: too many detaches at once, none more until a person says so
   detach_storm INTEGER NOT NULL CHECK (detach_storm IN (0, 1)),
   -- 1: no host is fenced by itself until a person says so
   fence_stop INTEGER NOT NULL CHECK (fence_stop IN (0, 1)),
+  fence_released_at INTEGER NOT NULL,  -- when a person last said so; 0: never
   sequence INTEGER NOT NULL CHECK (sequence >= 0),
   committed_at INTEGER NOT NULL,
   next_host INTEGER NOT NULL CHECK (next_host >= 1),
@@ -30,15 +32,15 @@ CREATE TABLE ledger_meta (
   history_pruned INTEGER NOT NULL CHECK (history_pruned >= 0),
   operation_ends INTEGER NOT NULL CHECK (operation_ends >= 0)   -- newest operations.ended_order handed out
 ) STRICT;
-INSERT INTO ledger_meta VALUES(1,'0123456789abcdef0123456789abcdef',1,'observe',0,0,1,1700000000000000000,
-  100,100,100000,100000,1000000,1,1,'m1','1700000000.5','1.11.0',1,0,1);
+INSERT INTO ledger_meta VALUES(1,'0123456789abcdef0123456789abcdef',1,0,'observe',0,0,0,1,
+  1700000000000000000,100,100,100000,100000,1000000,1,1,'m1','1700000000.5','1.11.0',1,0,1);
 CREATE TABLE migrations (
   number INTEGER PRIMARY KEY,
   name TEXT NOT NULL UNIQUE,
   hash TEXT NOT NULL,
   applied_at INTEGER NOT NULL
 ) STRICT;
-INSERT INTO migrations VALUES(1,'migrations/0001_init','qjzhmmjepzacmrvibg6bterfpk',1700000000000000000);
+INSERT INTO migrations VALUES(1,'migrations/0001_init','6dlqwcgnqgbj4dj4ve2t6axdsv',1700000000000000000);
 CREATE TABLE view_texts (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   hash TEXT NOT NULL
@@ -187,10 +189,11 @@ CREATE TABLE attachments (
   boot_id TEXT NOT NULL,
   read_back INTEGER NOT NULL CHECK (read_back IN (0, 1)),
   changed_at INTEGER NOT NULL,
+  detached_sequence INTEGER NOT NULL,  -- 0: since it was attached it never was
   PRIMARY KEY (volume, host)
 ) STRICT, WITHOUT ROWID;
 INSERT INTO attachments VALUES(1,1,'attached','extvold',1,1,0,0,'/dev/loop0','node-1','',0,
-  1700000000000000000);
+  1700000000000000000,0);
 CREATE TABLE mounts (
   volume INTEGER NOT NULL REFERENCES volumes (id),
   host INTEGER NOT NULL REFERENCES hosts (id) DEFERRABLE INITIALLY DEFERRED,
