@@ -65,6 +65,13 @@ bool is_ours_alone(const VolumeLook& look) {
          volume.created_generation.incarnation == look.look.snapshot.ledger.incarnation;
 }
 
+// Runs, or somebody is there to say so: of what left with its agent nobody ever tells.
+bool may_yet_be_told(const VolumeLook& look, const Claim& claim) {
+  const AgentView* agent = look.look.observed.agent(claim.agent);
+  return claim.liveness == Liveness::live ||
+         (claim.liveness == Liveness::unknown && agent != nullptr && agent->registered);
+}
+
 // Who ran on this host when the volume was taken from it, and may run yet, where another host has had it
 // since: it may have the old device open, with what it read and did not write before the other's writes.
 // None: nobody.
@@ -74,13 +81,13 @@ const Claim* open_from_before(const VolumeLook& look, HostId host) {
     return nullptr;
   const auto& rows = look.entry.attachments;
   const bool was_elsewhere = std::any_of(rows.begin(), rows.end(), [&](const Attachment& one) {
-    return one.host != host && !one.read_only && own->generation < one.generation;
+    return one.host != host && !one.read_only && one.detached_sequence > own->detached_sequence;
   });
   if (!was_elsewhere) return nullptr;
   const auto& claims = look.entry.claims;
   const auto found = std::find_if(claims.begin(), claims.end(), [&](const Claim* one) {
-    return one->host == host && is_of_mesos(one->kind) && one->liveness != Liveness::dead &&
-           one->first_seen_sequence < own->detached_sequence;
+    return one->host == host && is_of_mesos(one->kind) && one->first_seen_sequence < own->detached_sequence &&
+           may_yet_be_told(look, *one);
   });
   return found == claims.end() ? nullptr : *found;
 }

@@ -364,6 +364,7 @@ class Engine {
   Result<std::string> obey(const FenceHold& order, const Command& command, Now now);
   Result<std::string> resume_fencing(const FenceRelease& order, const Command& command, Now now);
   Result<std::string> obey(const ReconcileNow& order, const Command& command, Now now);
+  std::string attach_under_way(const VolumeEntry& entry, HostId host, Now now) const;
   bool stands_against_others(const VolumeEntry& entry, const Attachment& attachment, Now now) const;
   Result<std::string> set_hold(const std::string& target, HoldState hold, const Command& command);
 

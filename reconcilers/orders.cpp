@@ -451,6 +451,26 @@ bool Engine::stands_against_others(const VolumeEntry& entry, const Attachment& a
          !is_released({snapshot_, observed_, policy_, now.at}, entry, *provider, attachment, evidence);
 }
 
+// An attach to the host that may take effect after a person has looked: nobody can answer for that. Empty:
+// none.
+std::string Engine::attach_under_way(const VolumeEntry& entry, HostId host, Now now) const {
+  const Operation* open = entry.open_operation.get();
+  const bool may_attach = open != nullptr && open->host == host &&
+                          (open->kind == OperationKind::attach || open->rule == kSettlesAttach);
+  if (!may_attach || open->state == OperationState::recorded) return {};
+  if (open->call_ended_at.value.ns == 0)
+    return fmt::format("{} is under way; repeat this when it has ended", describe(*open, snapshot_));
+  const ProviderInfo* provider = policy_.provider(entry.volume.pool.provider);
+  const Instant over = open->call_ended_at.value + (provider == nullptr ? Duration{} : provider->settle_time);
+  const VolumeView* view = observed_.volume(entry.volume.id);
+  if (view != nullptr && view->call_running == TriState::yes)
+    return fmt::format("{} is still at work at its provider; repeat this when it has ended",
+                       describe(*open, snapshot_));
+  if (now.at >= over) return {};
+  return fmt::format("{} may still take effect ({}); repeat this in {} s", describe(*open, snapshot_),
+                     open->error, (over - now.at).ns / 1'000'000'000 + 1);
+}
+
 // A person answers for it: covers exactly the attachments that are open on the host at this moment.
 Result<std::string> Engine::obey(const FenceConfirm& order, const Command& command, Now now) {
   const Host* found = snapshot_.host_by_name(order.host);
@@ -465,6 +485,10 @@ Result<std::string> Engine::obey(const FenceConfirm& order, const Command& comma
       return fail(Errc::conflict, "host {} is not confirmed: {} is live there ({})", order.host,
                   claim_text(snapshot_, claim), to_text(claim.task_state));
     }
+  }
+  for (const auto& [id, entry] : snapshot_.volumes()) {
+    if (const std::string attach = attach_under_way(entry, host.id, now); !attach.empty())
+      return fail(Errc::conflict, "host {} is not confirmed: {}", order.host, attach);
   }
   int covered = 0;
   for (const auto& [id, entry] : snapshot_.volumes()) {

@@ -317,6 +317,34 @@ TEST_CASE("operator: a confirmed host's volumes go elsewhere, and it gets nothin
   CHECK(world.attached("other", "a1"));
 }
 
+TEST_CASE("operator: nobody can answer for a host to which an attach may still take effect") {
+  ev::Policy policy = EngineWorld::default_policy();
+  policy.providers[0].capabilities.shows_running_calls = false;
+  policy.providers[0].settle_time = ev::seconds(300);
+  EngineWorld world(policy);
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  world.agent_added("A2", "a2");
+  world.make_volume("pgdata");
+  world.mishap[ev::OperationKind::attach] = extvold::testing::Mishap::hang;
+  world.run_task("pg.1", "A1", "pgdata");
+  world.end_container("pg.1", "A1");
+  world.task_updated("pg.1", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  world.advance(ev::seconds(10));
+  const auto confirm = [&] { return world.order(ev::FenceConfirm{"a1", "a1", "nothing of it runs"}).status; };
+  CHECK_FALSE(confirm());  // under way
+  world.restart();
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  world.agent_added("A2", "a2");
+  world.inspects_fail = true;  // no look settles it
+  world.advance(ev::seconds(250));
+  CHECK_FALSE(confirm());  // the call may linger
+  CHECK_FALSE(world.engine().snapshot().host_by_name("a1")->quarantined);
+  world.advance(ev::seconds(200));
+  CHECK(confirm());
+}
+
 TEST_CASE("operator: a host with a live task is not confirmed") {
   Held world;
   CHECK_FALSE(world.order(ev::FenceConfirm{"a1", "a1", "I think so"}).status);
