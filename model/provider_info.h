@@ -24,7 +24,9 @@ struct Capabilities {
   bool fence_host = false;
   bool fence_verifiable = false;
   bool fence_cooperative = false;      // needs the host's own help
-  bool fence_bars_late_calls = false;  // an attach that is still at work does not undo it
+  // An attach that is still at work does not undo it. Else a volume's fence is an access that was taken away,
+  // and nothing else: when it is lifted a look goes on showing none.
+  bool fence_bars_late_calls = false;
   bool shows_running_calls =
       false;                  // an inspect tells whether a call of ours for that volume is still at work
   bool host_reports = false;  // reports boot id, mounts and openers of its hosts (a node side)

@@ -298,6 +298,7 @@ class Engine {
   void wait_longer(FenceWork& work, Now now) const;
   void on_set(Fence fence, const FenceResult& result, Now now);
   void on_check(Fence fence, const FenceResult& result, Now now);
+  bool leaves_a_bar(const Fence& fence) const;
   void on_not_held(Fence fence, const FenceResult& result, Now now);
   void on_switched_on(Fence fence, Now now);
   void drop_clean_attachments(const Fence& fence);

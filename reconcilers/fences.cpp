@@ -252,6 +252,8 @@ void Engine::on_check(Fence fence, const FenceResult& result, Now now) {
   switch (held) {
     case TriState::yes:
       if (fence.state == FenceState::lifting) {
+        if (work.lifted && !leaves_a_bar(fence))
+          return end_fence(std::move(fence), FenceState::lifted, {}, now);
         work.lifted = false;
         return;
       }
@@ -261,6 +263,13 @@ void Engine::on_check(Fence fence, const FenceResult& result, Now now) {
     case TriState::unknown:
       return on_untold(std::move(fence), result, now);
   }
+}
+
+// Else it took an access away, and that is all: the host has none, and may have it back by an attach.
+bool Engine::leaves_a_bar(const Fence& fence) const {
+  const ProviderInfo* provider = policy_.provider(fence.provider);
+  return fence.rung != FenceRung::volume || provider == nullptr ||
+         provider->capabilities.fence_bars_late_calls;
 }
 
 void Engine::on_not_held(Fence fence, const FenceResult& result, Now now) {

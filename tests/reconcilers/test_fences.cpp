@@ -343,7 +343,9 @@ TEST_CASE("fences are looked at before anything else after a start, and count on
 
 TEST_CASE(
     "a host that comes back stays quarantined until it is released, and its fences are lifted one by one") {
-  Split world;
+  ev::Policy policy = fencing();
+  policy.providers[0].capabilities.fence_bars_late_calls = true;
+  Split world(policy);
   world.advance(kAfter + ev::minutes(1));
   REQUIRE(world.attached("pgdata", "a2"));
   world.silent_agents.clear();
@@ -374,6 +376,19 @@ TEST_CASE(
     world.advance(ev::minutes(5));
     CHECK_FALSE(world.a1().quarantined);
   }
+}
+
+TEST_CASE("a fence that only took an access away leaves nothing to be seen lifted") {
+  Split world;
+  world.advance(kAfter + ev::minutes(1));
+  REQUIRE(world.attached("pgdata", "a2"));
+  world.fence_mishap[ev::FenceAct::lift] =
+      Mishap::lie;  // there is no entry: a look goes on showing no access
+  REQUIRE(world.order(ev::FenceRelease{"a1", "rebooted"}).status);
+  world.advance(ev::minutes(2));
+  CHECK(world.fence() == nullptr);
+  CHECK_FALSE(world.a1().quarantined);
+  CHECK(has(world, "fence.lifted/fence.volume"));
 }
 
 TEST_CASE("the storm guard stops before the first of too many hosts, and a person lets it go on") {
