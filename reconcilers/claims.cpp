@@ -204,6 +204,7 @@ void Engine::judge_agent_read(const AgentApiRead& read, Now now) {
     saying.facts.put(Fact::asked_later, later);
     saying.facts.put(Fact::open_question, !claim->wanted || claim->liveness == Liveness::unknown ||
                                               claim->kind == ClaimKind::executor);
+    saying.facts.put(Fact::of_executor, claim->kind == ClaimKind::executor);
     saying.facts.put(Fact::mesos_containerizer, mesos);
     saying.facts.put(Fact::linux_launcher, policy_.agents_use_linux_launcher);
     saying.facts.put(Fact::unfiltered, policy_.agents_api_unfiltered);
@@ -211,7 +212,12 @@ void Engine::judge_agent_read(const AgentApiRead& read, Now now) {
     const Verdict verdict = judge(*claim, saying);
     if (!verdict.evidence) {
       // No other event tells that an executor ended.
-      if (liveness_row(saying).liveness) move_claim(*claim, claim->task_state, verdict, {}, now);
+      if (!liveness_row(saying).liveness) continue;
+      // Its agent's word of it is no proof, but newer than the master's list, which may hold it
+      // for long: else the two would take turns.
+      if (claim->kind == ClaimKind::executor)
+        gone_executors_.insert({claim->framework, claim->executor.value, claim->agent});
+      move_claim(*claim, claim->task_state, verdict, {}, now);
       continue;
     }
     const WallTime sent{now.wall.ns - (now.at - read.first_sent_at).ns};

@@ -104,6 +104,17 @@ bool host_view_complete(const VolumeLook& look, const Attachment& attachment, Vo
   const AgentId* unread = unread_agent_on(look.look, look.entry, attachment);
   if (unread == nullptr) return true;
   out.wish_agent(*unread);
+  const Agent* agent = look.look.snapshot.agent(*unread);
+  const bool awaited = agent != nullptr && (is_listed(agent->state) || agent->state == AgentState::recovered);
+  if (!awaited) {  // it may never come back
+    const std::string host = host_name(look.look.snapshot, attachment.host);
+    out.block(look.volume().id, attachment.host, "agent_not_registered", Owner::operator_,
+              fmt::format("volume {} stays at {}: agent {} is not registered with the master, so nobody can "
+                          "tell what runs there now; see that {} cannot write to it any more, then `extvold "
+                          "fence confirm {}`",
+                          look.volume().name, host, unread->value, host, host));
+    return false;
+  }
   out.block(look.volume().id, attachment.host, "host_view_incomplete", Owner::extvold,
             fmt::format("volume {} stays at {} until agent {} is registered and its own API was read since",
                         look.volume().name, host_name(look.look.snapshot, attachment.host), unread->value));

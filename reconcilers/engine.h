@@ -476,8 +476,9 @@ class Engine {
   // Executors that a task of the same name asked for: they do not end with it, as those do that agents make
   // for command tasks.
   Recent<NameOnAgent> asked_executors_;
-  // Executors that were proven gone. The master may list them for long, the message that they exited is not a
-  // reliable one; only their agent's own list or a snapshot brings them back.
+  // Executors that were proven gone, or that their agent does not list any more. The master may list them for
+  // long, the message that they exited is not a reliable one; only their agent's own list or a snapshot
+  // brings them back.
   Recent<NameOnAgent> gone_executors_;
   // Executors that a list of this view shows, under the Mesos containerizer.
   Recent<NameOnAgent> mesos_executors_;

@@ -286,6 +286,15 @@ constexpr LivenessRow kAgentsWord[] = {
      .with = {listed},
      .text = "its agent lists it",
      .origin = "DESIGN 4, agent_gone"},
+    {.name = "agent_lost_executor",
+     .said = Said::agent_read,
+     .with = {of_executor, asked_later},
+     .without = {completed},
+     .liveness = Liveness::unknown,
+     .text =
+         "its agent, asked later, neither lists it nor counts it as completed: it was never started there, "
+         "or the agent forgot it",
+     .origin = "reference 3, agent back without our task; reference 4.1, ExitedExecutorMessage"},
     {.name = "agent_does_not_know",
      .said = Said::agent_read,
      .without = {completed},

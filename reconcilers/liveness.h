@@ -58,6 +58,7 @@ EXTVOLD_ENUM(Fact,
              listed,               // the agent lists the container, one of the executor's, or the executor
              completed,            // the agent counts the executor as completed
              open_question,        // not wanted, or unknown, or the claim of an executor
+             of_executor,          // the claim of an executor, of whose end nothing else tells
              linux_launcher,       // the operator said so of the agents
              unfiltered,           // the operator said that the agents' API shows every container
              no_destroy_errors,    // zero, or it could not be read

@@ -540,6 +540,21 @@ TEST_CASE("an order that is withdrawn waits for the host's agents, all of them")
   CHECK_FALSE(world.attached("pgdata", "a1"));
 }
 
+TEST_CASE("what ended on an agent that was removed since waits for a person, not for that agent") {
+  Held world;
+  REQUIRE(world.order(ev::Hold{"pgdata"}).status);  // it is not detached at once
+  world.end_container("pg.1", "A1");
+  world.end(ev::TaskState::task_failed, ev::StatusSource::source_agent, "REASON_EXECUTOR_TERMINATED");
+  world.event(ev::AgentRemoved{ev::AgentId("A1")});  // a new one took its place, say
+  REQUIRE(world.order(ev::Release{"pgdata"}).status);
+  world.advance(ev::minutes(5));
+  CHECK(world.attached("pgdata", "a1"));
+  CHECK(world.blocked("pgdata", "a1") == "agent_not_registered");
+  REQUIRE(world.order(ev::FenceConfirm{"a1", "a1", "nothing of it runs there"}).status);
+  world.advance(ev::seconds(10));
+  CHECK_FALSE(world.attached("pgdata", "a1"));
+}
+
 TEST_CASE("the agent of a task that the master does not know any more is asked, and proves it gone") {
   Held world;
   world.task_updated("pg.1", "A1", ev::TaskState::task_unknown, ev::StatusSource::source_master,

@@ -150,3 +150,34 @@ TEST_CASE("an executor that its agent ran under the Docker containerizer is not 
   CHECK(world.attached("shared", "a1"));
   CHECK(world.only_claim().liveness == ev::Liveness::unknown);
 }
+
+TEST_CASE("an executor whose launch was lost does not keep the volume from others for ever") {
+  Pod world;
+  world.containers["A1"].clear();  // its agent has never heard of it
+  world.master.executors.clear();
+  world.advance(ev::minutes(3));
+  CHECK(world.only_claim().liveness == ev::Liveness::unknown);
+  CHECK(world.attached("shared", "a1"));  // nothing is proven
+  world.run_task("t", "A2", "shared");
+  world.advance(ev::seconds(10));
+  CHECK(world.blocked("shared", "a2") == "waits_for_unknown_claim");
+  // A person can tell now.
+  REQUIRE(world.order(ev::FenceConfirm{"a1", "a1", "nothing of it runs there"}).status);
+  world.advance(ev::seconds(10));
+  CHECK(world.attached("shared", "a2"));
+}
+
+TEST_CASE("the master's list does not bring back an executor that its agent counts as completed") {
+  ev::Policy policy = EngineWorld::default_policy();
+  SECTION("proven gone") {}
+  SECTION("not proven: somebody's word is missing") { policy.agents_api_unfiltered = false; }
+  Pod world(policy);
+  world.end_container("pod", "A1");
+  // The message that it exited was lost: the master goes on listing it.
+  world.master.executors[{"pod", "A1"}] = world.executor("pod");
+  world.advance(ev::minutes(5));
+  const std::size_t lines = world.history.size();
+  world.advance(ev::minutes(30));
+  CHECK(world.history.size() == lines);
+  for (const ev::Claim* claim : world.volume("shared").claims) CHECK_FALSE(claim->wanted);
+}

@@ -333,6 +333,12 @@ const std::vector<Case>& cases_of_agents() {
            read.containers.push_back({ev::ContainerId("container-of-pg.1"), {}, {}, {}});
          });
        }},
+      {"agent_lost_executor", kYes, kUnknown, kNone,
+       [](World& w) {
+         const ev::ClaimId id = w.custom_executor("custom")->id;
+         w.read([](ev::AgentApiRead& read) { read.completed_executors.clear(); });
+         return w.engine().snapshot().claim(id);
+       }},
       {"agent_does_not_know", kNo, kUnknown, kNone,
        [](World& w) {
          w.executor_says();
