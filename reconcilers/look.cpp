@@ -5,6 +5,12 @@
 #include <algorithm>
 
 namespace extvold::reconcilers {
+namespace {
+
+// In a row, after which it is not likely to mend itself: with the pauses between them some minutes.
+constexpr int kFailuresOfItsOwn = 8;
+
+}  // namespace
 
 void VolumePlan::clear() {
   operations.clear();
@@ -80,9 +86,11 @@ std::string order_or_pause(const VolumeLook& look, OperationKind kind, HostId ho
   const Operation* last = look.entry.last_operation.get();
   const bool told = last != nullptr && last->kind == kind && last->host == host;
   const std::string why = told ? fmt::format(" ({}: {})", to_text(last->error_code), last->error) : "";
+  const bool again_and_again = failed->failures > kFailuresOfItsOwn;
   out.block(
-      look.volume().id, host, "retrying", Owner::extvold,
-      fmt::format("{} of volume {} failed{} and is tried again", to_text(kind), look.volume().name, why));
+      look.volume().id, host, "retrying", again_and_again ? Owner::operator_ : Owner::extvold,
+      fmt::format("{} of volume {} failed{} and is tried again{}", to_text(kind), look.volume().name, why,
+                  again_and_again ? "; it has failed so often that somebody should look why" : ""));
   return "a pause after its failure";
 }
 

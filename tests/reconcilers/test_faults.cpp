@@ -167,6 +167,7 @@ TEST_CASE(
   world.advance(ev::minutes(10));
   CHECK(world.attached("pgdata", "a1"));
   CHECK(world.blocked("pgdata", "a1") == "retrying");
+  CHECK(world.volume("pgdata").blocked.front().owner == ev::Owner::operator_);  // it does not mend itself
   const auto tries = world.count("detach pgdata a1");
   CHECK(tries >= 5);
   CHECK(tries <= 25);
