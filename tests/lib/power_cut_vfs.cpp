@@ -133,6 +133,20 @@ void PowerCutVfs::power_on(Survival how) {
 
 std::vector<unsigned char>& PowerCutVfs::bytes(const std::string& path) { return files_.at(path)->current; }
 
+std::vector<unsigned char> PowerCutVfs::read_file(const std::string& path) const {
+  const auto found = files_.find(path);
+  return found == files_.end() ? std::vector<unsigned char>{} : found->second->current;
+}
+
+void PowerCutVfs::put_file(const std::string& path, std::vector<unsigned char> bytes) {
+  files_.erase(path);
+  if (bytes.empty()) return;
+  auto file = std::make_unique<File>();
+  file->current = bytes;
+  file->durable = std::move(bytes);
+  files_[path] = std::move(file);
+}
+
 // ---- Files of the VFS.
 // --------------------------------------------------------------------------------------------------------
 

@@ -49,8 +49,14 @@ class PowerCutVfs {
   // The machine comes up again: files hold what survived. Every connection must be closed.
   void power_on(Survival how);
 
+  bool dark() const { return dark_; }  // the power is off
+
   // One file's present bytes, for tests that damage them.
   std::vector<unsigned char>& bytes(const std::string& path);
+  // Whole files, past SQLite: copies made while nobody writes, and what is put in their place, durable at
+  // once. No bytes: there is no such file.
+  std::vector<unsigned char> read_file(const std::string& path) const;
+  void put_file(const std::string& path, std::vector<unsigned char> bytes);
 
  private:
   struct Change {

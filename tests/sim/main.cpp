@@ -1,0 +1,151 @@
+// extvold-sim: runs seeds, says what they found, and how to see it again. docs/simulator.md.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstdint>
+#include <fstream>
+#include <sstream>
+
+#include "tests/sim/campaign.h"
+#include "tests/sim/shrink.h"
+
+namespace sim = extvold::sim;
+
+namespace {
+
+struct Arguments {
+  std::uint64_t seed = 0;
+  std::uint64_t from = 1;
+  std::uint64_t seeds = 200;
+  std::int64_t minutes = 0;
+  int hosts = 0;
+  int volumes = 0;
+  int jobs = 1;
+  int shrink_runs = 150;
+  std::string without;
+  std::string seeds_file;
+  bool calm = false;
+  bool trace = false;
+  bool keep_going = false;
+  bool no_shrink = false;
+  bool list_probes = false;
+};
+
+sim::Overrides overrides_of(const Arguments& arguments) {
+  sim::Overrides out;
+  if (arguments.minutes > 0) out.safety = extvold::minutes(arguments.minutes);
+  if (arguments.hosts > 0) out.hosts = arguments.hosts;
+  if (arguments.volumes > 0) out.volumes = arguments.volumes;
+  out.calm = arguments.calm;
+  std::istringstream names(arguments.without);
+  for (std::string name; std::getline(names, name, ',');) {
+    const auto fault = extvold::from_text<sim::Fault>(name);
+    if (!fault) throw CLI::ValidationError("--without", "no kind of fault is named " + name);
+    out.without.put(*fault);
+  }
+  return out;
+}
+
+// "147   what it found": a number at the start of a line; the rest is for people.
+std::vector<std::uint64_t> read_seeds(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) throw CLI::ValidationError("--seeds-file", "cannot read " + path);
+  std::vector<std::uint64_t> out;
+  for (std::string line; std::getline(file, line);) {
+    if (!line.empty() && line.front() >= '0' && line.front() <= '9') out.push_back(std::stoull(line));
+  }
+  return out;
+}
+
+// In this process, so that a debugger sees it.
+int show(const Arguments& arguments, const sim::Overrides& overrides) {
+  const sim::RunResult result =
+      sim::run(sim::draw_config(arguments.seed, overrides),
+               arguments.trace ? sim::Trace::Keep::print : sim::Trace::Keep::recent);
+  if (!result.failed()) {
+    fmt::print("seed {}: nothing is wrong; {} steps, {} calls, trace {:016x}\n", arguments.seed, result.steps,
+               result.calls, result.hash);
+    return 0;
+  }
+  constexpr std::size_t kLines = 40;
+  const std::size_t from = result.trace.size() > kLines ? result.trace.size() - kLines : 0;
+  for (std::size_t i = from; i < result.trace.size(); ++i) fmt::print("{}\n", result.trace[i]);
+  fmt::print("seed {}: {}: {}\n", arguments.seed, result.rule, result.what);
+  return 1;
+}
+
+void print_unreached(const sim::Probes& probes) {
+  std::string never;
+  for (std::size_t i = 0; i < sim::Probe_texts.size(); ++i) {
+    if (probes.count(static_cast<sim::Probe>(i)) == 0) never += fmt::format(" {}", sim::Probe_texts[i]);
+  }
+  if (!never.empty()) fmt::print("never reached:{}\n", never);
+}
+
+void print_probes(const sim::Probes& probes) {
+  for (std::size_t i = 0; i < sim::Probe_texts.size(); ++i)
+    fmt::print("{:>10} {}\n", probes.count(static_cast<sim::Probe>(i)), sim::Probe_texts[i]);
+}
+
+int campaign(const Arguments& arguments, const sim::Overrides& overrides) {
+  sim::CampaignOptions options;
+  options.overrides = overrides;
+  options.jobs = arguments.jobs;
+  options.keep_going = arguments.keep_going;
+  if (!arguments.seeds_file.empty()) {
+    options.seeds = read_seeds(arguments.seeds_file);
+  } else {
+    for (std::uint64_t n = 0; n < arguments.seeds; ++n) options.seeds.push_back(arguments.from + n);
+  }
+  const auto began = std::chrono::steady_clock::now();
+  const sim::CampaignResult result = sim::run_campaign(options, [](const sim::Finding& finding) {
+    fmt::print("seed {}: {}: {}\n", finding.seed, finding.rule, finding.what);
+    std::fflush(stdout);
+  });
+  const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  if (!result.findings.empty() && !arguments.no_shrink && result.findings.front().rule != "process_ended") {
+    const sim::Finding& first = result.findings.front();
+    const sim::Overrides small = sim::shrink(first.seed, overrides, first.rule, arguments.shrink_runs);
+    fmt::print("\nreproduce: ./dev sim {}\n   or less: ./dev sim {}\n\n",
+               sim::command_line(first.seed, overrides), sim::command_line(first.seed, small));
+  }
+  fmt::print(
+      "{} runs ({} of them twice), {} findings; {} h simulated in {:.1f} s ({:.0f} times real time a job), "
+      "{} steps, {} calls\n",
+      result.runs, result.repeated, result.findings.size(), result.simulated.ns / 3'600'000'000'000, took,
+      static_cast<double>(result.simulated.ns) / 1e9 / took / arguments.jobs, result.steps, result.calls);
+  if (arguments.list_probes) print_probes(result.probes);
+  print_unreached(result.probes);
+  return result.findings.empty() ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{
+      "Hunts for a run in which a single-writer volume gets a second writer before the first is proven gone"};
+  Arguments arguments;
+  app.add_option("--seed", arguments.seed, "one run of this seed, with the end of its trace if it fails");
+  app.add_option("--seeds", arguments.seeds, "so many seeds (default 200)");
+  app.add_option("--from", arguments.from, "the first of them (default 1)");
+  app.add_option("--seeds-file", arguments.seeds_file, "the seeds of a file instead");
+  app.add_option("--minutes", arguments.minutes, "virtual minutes with faults, a seed (default 60)");
+  app.add_option("--hosts", arguments.hosts, "hosts, instead of what the seed draws");
+  app.add_option("--volumes", arguments.volumes, "volumes, instead of what the seed draws");
+  app.add_option("--without", arguments.without, "kinds of faults to leave out, with commas between");
+  app.add_flag("--calm", arguments.calm, "no faults at all");
+  app.add_option("--jobs", arguments.jobs, "processes (default 1)")->check(CLI::Range(1, 256));
+  app.add_flag("--keep-going", arguments.keep_going, "do not stop at the first finding");
+  app.add_flag("--no-shrink", arguments.no_shrink, "do not make a finding small");
+  app.add_option("--shrink-runs", arguments.shrink_runs, "at most so many runs for that (default 150)");
+  app.add_flag("--trace", arguments.trace, "with --seed: all that happens, as it happens");
+  app.add_flag("--probes", arguments.list_probes, "how often each probe was hit");
+  try {
+    app.parse(argc, argv);
+    const sim::Overrides overrides = overrides_of(arguments);
+    return arguments.seed != 0 ? show(arguments, overrides) : campaign(arguments, overrides);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error);
+  }
+}

@@ -1,0 +1,253 @@
+#include "tests/sim/oracle.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "tests/sim/world.h"
+
+namespace extvold::sim {
+
+void Oracle::fail(std::string rule, std::string what) {
+  if (failed()) return;
+  world_.note("VIOLATION", rule, what);
+  rule_ = std::move(rule);
+  what_ = std::move(what);
+}
+
+// ---- what is written
+
+void Oracle::access_changed(Disk& disk) {
+  if (!is_single_writer(disk.access)) return;
+  const Session* writer = nullptr;
+  for (const Session& one : disk.sessions) {  // in the order in which they were opened
+    if (world_.hosts.at(one.host).state != MachineState::up) continue;
+    if (!world_.storage.lets_through(disk, one.host)) continue;
+    if (writer != nullptr && writer->host != one.host) {
+      fail("two_writers", fmt::format("{} is written by {} on {} and by {} on {} at the same time", disk.name,
+                                      writer->container, world_.hosts.at(writer->host).name, one.container,
+                                      world_.hosts.at(one.host).name));
+      return;
+    }
+    writer = &one;
+    if (disk.last_host != one.host && disk.last_session > one.id) {
+      fail("older_writer",
+           fmt::format("{} on {} writes to {} again, after a newer one on {} has", one.container,
+                       world_.hosts.at(one.host).name, disk.name, world_.hosts.at(disk.last_host).name));
+      return;
+    }
+    if (disk.last_host != one.host && disk.last_host >= 0) world_.probes.hit(Probe::writer_moved_host);
+    disk.last_host = one.host;
+    disk.last_session = std::max(disk.last_session, one.id);
+    for (const auto& daemon : world_.daemons) {
+      const VolumeEntry* entry = daemon->committed().volume_by_key(disk.key);
+      if (entry == nullptr) continue;
+      for (const Evidence* evidence : entry->evidence) {
+        const Host* host = daemon->committed().host(evidence->host);
+        const auto grant = disk.grants.find(one.host);
+        if (evidence->kind != EvidenceKind::fenced || host == nullptr || grant == disk.grants.end()) continue;
+        // Somebody may switch it on before a look tells: then it was detached there before another had it.
+        const Fence* fence = daemon->committed().fence(evidence->fence);
+        if (fence != nullptr && fence->rung == FenceRung::power) continue;
+        if (host->name == world_.hosts.at(one.host).name &&
+            evidence->attachment_generation == grant->second.generation)
+          fail("write_after_fence", fmt::format("{} on {} writes to {} after its fence was called proven",
+                                                one.container, host->name, disk.name));
+      }
+    }
+  }
+}
+
+void Oracle::host_changed(int host) {
+  world_.storage.for_each([&](Disk& disk) {
+    if (disk.open_on(host)) access_changed(disk);
+  });
+}
+
+void Oracle::granted(const Disk& disk, int host, bool by_hand) {
+  if (by_hand || !is_single_writer(disk.access)) return;
+  for (const Session& one : disk.sessions) {
+    const Machine& machine = world_.hosts.at(one.host);
+    if (one.host == host || machine.state == MachineState::off) continue;
+    if (!world_.storage.lets_through(disk, one.host)) continue;
+    fail("granted_to_second",
+         fmt::format("{} is made available to {} while {} on {} ({}) may still write", disk.name,
+                     world_.hosts.at(host).name, one.container, machine.name, to_text(machine.state)));
+    return;
+  }
+}
+
+// ---- what is called
+
+namespace {
+
+// Written anew from DESIGN.md section 4, so that the engine is not judged by its own code.
+bool stands_in_the_way(const Snapshot& committed, const VolumeEntry& entry, const Attachment& other,
+                       const Capabilities& can) {
+  bool covered = false;
+  bool unmounted = false;
+  for (const Evidence* one : entry.evidence) {
+    if (one->host != other.host || one->attachment_generation != other.generation) continue;
+    const Fence* fence = one->kind == EvidenceKind::fenced ? committed.fence(one->fence) : nullptr;
+    const bool cut_off = fence != nullptr && fence->state == FenceState::held;
+    // One that is only switched off comes back with whatever it had.
+    covered = covered || one->kind == EvidenceKind::operator_ || (cut_off && fence->rung != FenceRung::power);
+    unmounted = unmounted || one->kind == EvidenceKind::host_unmounted ||
+                one->kind == EvidenceKind::host_rebooted || cut_off;
+  }
+  if (covered) return false;
+  if (other.state != AttachmentState::detached || !other.read_back) return true;
+  return !can.detach_enforced && !unmounted;
+}
+
+}  // namespace
+
+void Oracle::call_started(const OperationCall& call, const Snapshot& committed) {
+  const VolumeEntry* entry = committed.volume(call.operation.volume);
+  const std::string name =
+      fmt::format("{} {} {}", to_text(call.operation.kind), call.volume.name, call.host_name);
+  if (entry == nullptr || entry->open_operation == nullptr || entry->open_operation->id != call.operation.id)
+    return fail("call_without_intent", name + ": the ledger holds no such intent");
+  const Disk* disk = world_.storage.find(call.volume.pool.provider, call.volume.key);
+  const bool ours = disk == nullptr || disk->adopted || disk->ledger_id == call.ledger_id;
+  if (!ours && call.operation.kind != OperationKind::create)
+    return fail("call_on_foreign", name + ": the volume does not carry this ledger's tag");
+  switch (call.operation.kind) {
+    case OperationKind::create:
+      return world_.probes.hit(Probe::create_called);
+    case OperationKind::format:
+      world_.probes.hit(Probe::format_called);
+      // What its call does begins with a look at the device, so that it may come again after a crash; but
+      // only for what the ledger says was made here and never formatted.
+      if (entry->volume.format != FormatState::intended || entry->volume.origin != VolumeOrigin::created)
+        fail("format_not_wanted", fmt::format("{}: it is {}, {}", name, to_text(entry->volume.origin),
+                                              to_text(entry->volume.format)));
+      return;
+    case OperationKind::detach:
+      return world_.probes.hit(Probe::detach_called);
+    case OperationKind::remove:
+      world_.probes.hit(Probe::remove_called);
+      if (disk != nullptr && !disk->sessions.empty()) fail("remove_of_used", name + ": it is open somewhere");
+      return;
+    case OperationKind::attach:
+      break;
+  }
+  world_.probes.hit(Probe::attach_called);
+  if (!is_single_writer(call.volume.access)) return;
+  const ProviderInfo* provider = world_.policy.provider(call.volume.pool.provider);
+  for (const Attachment& other : entry->attachments) {
+    if (other.host == call.operation.host) continue;
+    if (stands_in_the_way(committed, *entry, other, provider->capabilities))
+      return fail(
+          "attach_not_released",
+          fmt::format("{} while it is {} at host {} and nothing that counts says that it cannot write", name,
+                      to_text(other.state), other.host.value));
+  }
+}
+
+void Oracle::fence_started(const FenceCall& call, const Snapshot& committed) {
+  const Host* host = committed.host(call.fence.host);
+  if (host == nullptr) return fail("fence_without_host", "a fence of a host that the ledger does not know");
+  const Fence* fence = committed.fence(call.fence.id);
+  if (fence == nullptr || fence->target != call.fence.target)
+    return fail("call_without_intent", "a fence of " + host->name + ": the ledger holds no such intent");
+  const int machine = world_.hosts.named(host->name);
+  if (call.act == FenceAct::set && machine >= 0 && machine == world_.config.unfenced)
+    fail("fenced_what_never_is", host->name + " must never be fenced");
+}
+
+// ---- what is recorded
+
+void Oracle::check_evidence(const Evidence& evidence, const Snapshot& committed) {
+  const Host* host = committed.host(evidence.host);
+  const VolumeEntry* entry = committed.volume(evidence.volume);
+  const int machine = host == nullptr ? -1 : world_.hosts.named(host->name);
+  if (machine < 0 || entry == nullptr) return;
+  if (evidence.kind == EvidenceKind::agent_clean || evidence.kind == EvidenceKind::agent_gone) {
+    const Claim* claim = committed.claim(evidence.claim);
+    if (claim == nullptr || evidence.grade == EvidenceGrade::assumed) return;
+    const std::string& executor = claim->executor.empty() ? claim->task.value : claim->executor.value;
+    for (const Container& one : world_.hosts.at(machine).containers) {
+      if (one.framework == claim->framework && one.executor.value == executor)
+        fail("false_evidence", fmt::format("{} of {} on {}: its container {} runs", to_text(evidence.kind),
+                                           executor, host->name, one.id.value));
+    }
+  }
+  if (evidence.kind == EvidenceKind::fenced) {
+    const Disk* disk = world_.storage.find(entry->volume.pool.provider, entry->volume.key);
+    const bool writes = disk != nullptr && world_.storage.lets_through(*disk, machine) &&
+                        world_.hosts.at(machine).state != MachineState::off;
+    if (writes)
+      fail("false_fence",
+           fmt::format("{} on {} is called fenced and gets through", entry->volume.name, host->name));
+  }
+}
+
+namespace {
+
+void probe_evidence(const Evidence& one, Probes& probes) {
+  if (!one.void_reason.empty()) return probes.hit(Probe::evidence_voided);
+  switch (one.kind) {
+    case EvidenceKind::fenced:
+      return probes.hit(Probe::evidence_fenced);
+    case EvidenceKind::host_unmounted:
+      return probes.hit(Probe::evidence_host_unmounted);
+    case EvidenceKind::host_rebooted:
+      return probes.hit(Probe::evidence_host_rebooted);
+    case EvidenceKind::agent_clean:
+      return probes.hit(Probe::evidence_agent_clean);
+    case EvidenceKind::agent_gone:
+      return probes.hit(Probe::evidence_agent_gone);
+    case EvidenceKind::operator_:
+      return probes.hit(Probe::evidence_operator);
+  }
+}
+
+void probe_fence(const Fence& one, Probes& probes) {
+  if (one.state == FenceState::held) probes.hit(Probe::fence_held);
+  if (one.state == FenceState::failed) probes.hit(Probe::fence_failed);
+  if (one.state != FenceState::uncertain) return;
+  probes.hit(one.held_at.ns == 0 ? Probe::fence_uncertain : Probe::fence_lost);
+}
+
+void probe_change(const Change& change, Probes& probes) {
+  if (const auto* operation = std::get_if<Operation>(&change)) {
+    if (operation->state == OperationState::uncertain) probes.hit(Probe::operation_uncertain);
+    if (operation->state == OperationState::failed) probes.hit(Probe::operation_failed);
+    if (operation->rule == "detach.settles_attach") probes.hit(Probe::attach_settled_by_detach);
+  } else if (const auto* claim = std::get_if<Claim>(&change)) {
+    if (claim->kind == ClaimKind::synthetic) probes.hit(Probe::synthetic_claim);
+  } else if (const auto* moved = std::get_if<ClaimStateChange>(&change)) {
+    if (moved->liveness == Liveness::unknown) probes.hit(Probe::claim_became_unknown);
+  } else if (const auto* attachment = std::get_if<Attachment>(&change)) {
+    if (attachment->origin == AttachmentOrigin::found) probes.hit(Probe::volume_found_attached);
+  } else if (const auto* blocked = std::get_if<BlockedRow>(&change)) {
+    if (blocked->owner == Owner::operator_) probes.hit(Probe::blocked_for_operator);
+  } else if (const auto* fence = std::get_if<Fence>(&change)) {
+    probe_fence(*fence, probes);
+  } else if (const auto* stop = std::get_if<SetFenceStop>(&change)) {
+    if (stop->stopped) probes.hit(Probe::fence_storm);
+  } else if (const auto* storm = std::get_if<SetDetachStorm>(&change)) {
+    if (storm->stopped) probes.hit(Probe::detach_storm);
+  } else if (const auto* host = std::get_if<Host>(&change)) {
+    if (host->quarantined) probes.hit(Probe::quarantine);
+  } else if (const auto* volume = std::get_if<Volume>(&change)) {
+    if (volume->state == VolumeState::lost) probes.hit(Probe::volume_lost);
+  } else if (const auto* entry = std::get_if<HistoryEntry>(&change)) {
+    if (entry->kind == "view.authorisation") probes.hit(Probe::view_incomplete_by_permission);
+  }
+}
+
+}  // namespace
+
+void Oracle::committed(const Batch& batch, const Snapshot& committed) {
+  for (const Change& change : batch.changes) {
+    probe_change(change, world_.probes);
+    const auto* evidence = std::get_if<Evidence>(&change);
+    if (evidence == nullptr) continue;
+    probe_evidence(*evidence, world_.probes);
+    if (evidence->void_reason.empty()) check_evidence(*evidence, committed);
+  }
+}
+
+}  // namespace extvold::sim

@@ -1,0 +1,52 @@
+// People: operators, who never lie. They order volumes, release what waits for them, look after what extvold
+// says waits for a person, and confirm only hosts that really cannot write; whoever was confirmed dead stays
+// so until it was cleaned. Some also act by hand in between, which extvold is not told.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "model/cluster.h"
+#include "tests/sim/random.h"
+#include "tests/sim/storage.h"
+
+namespace extvold::sim {
+
+class World;
+class Daemon;
+
+class People {
+ public:
+  explicit People(World& world);
+  void start();
+
+  // Whether this host cannot write to anything that this daemon has at it: off, or nobody there uses it.
+  bool cannot_write(const Daemon& daemon, int host) const;
+  // ... and nothing else lives there by Mesos' word: then extvold takes a person's word for it.
+  bool may_confirm(const Daemon& daemon, const Host& host) const;
+
+  // By hand.
+  void map_by_hand();
+  void use_by_hand();
+  void switch_on();  // what a fence has switched off
+  void end_use(int volume, int host);
+
+ private:
+  void look();
+  void want_volumes(Daemon& daemon);
+  void adopt(Daemon& daemon);
+  void release(Daemon& daemon);
+  void confirm_hosts(Daemon& daemon);
+  void clean_hosts(Daemon& daemon);
+  void look_after_fencing(Daemon& daemon);
+  void stop_what_is_old(Daemon& daemon);
+  void retry_formats(Daemon& daemon);
+  void order_spare(Daemon& daemon);
+
+  World& world_;
+  Random random_;
+  int spares_ = 0;
+};
+
+}  // namespace extvold::sim
