@@ -194,6 +194,7 @@ void Engine::look_at_turn(Now now) {
     drop_idle_claims(id);
     const VolumeEntry* entry = snapshot_.volume(id);
     if (entry == nullptr) continue;
+    settle_format_claim(*entry);
     look_at(*entry, now, scratch_);
     carry_out(*entry, scratch_, now);
   }

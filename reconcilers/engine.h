@@ -207,6 +207,7 @@ class Engine {
   void end_absent_agents(Instant asked_at, Now now);
   void forget_gone(bool absent_too);
   void end_absent_executors(Instant asked_at, Now now);
+  void doubt_absent_tasks(Instant asked_at, Now now);
   void put_agent(const AgentSeen& seen, HostId host, Now now);
   void put_reservations(const AgentId& agent, const std::vector<ReservationRecord>& reservations);
   HostId host_named(const std::string& name);
@@ -346,6 +347,7 @@ class Engine {
   void apply_outcome(const Operation& operation, const VolumeEntry& entry, Now now);
   void want_format(const Volume& volume, std::string why, std::int64_t user_uid);
   void settle_format_claim(const VolumeEntry& entry);
+  bool is_format_host_quarantined(const VolumeEntry& entry) const;
   void withdraw_format_claim(const VolumeEntry& entry, std::string why, Now now);
 
   // orders.cpp: what operators order
@@ -457,6 +459,7 @@ class Engine {
   std::set<AgentId> agents_of_view_;
   std::set<AgentId> agents_of_poll_;
   std::set<ClaimId> executors_of_poll_;
+  std::set<ClaimId> tasks_of_poll_;                        // claims of what GET_TASKS lists
   std::map<AgentId, RegistryAgentSeen> registry_of_poll_;  // of agents that we know
   // By machine, its hostname in small letters: of the newest whole answers, and of those under way.
   std::map<MachineId, WallTime> windows_;

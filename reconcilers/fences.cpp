@@ -219,7 +219,8 @@ void Engine::on_set(Fence fence, const FenceResult& result, Now now) {
   work.due = now.at;
   work.backoff = {};
   work.set_again = false;
-  if (result.state == FenceCallState::done) return;
+  // Released while it was set anew: whatever came of that is lifted.
+  if (result.state == FenceCallState::done || fence.state == FenceState::lifting) return;
   observed_.fences[fence.id].error = result.error.message;
   if (result.state == FenceCallState::failed && fence.state == FenceState::issued)
     return end_fence(std::move(fence), FenceState::failed, result.error, now);

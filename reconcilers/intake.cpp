@@ -282,7 +282,10 @@ void Engine::on(PollBegan& event, Now) {
   poll_sent_at_[event.call] = event.sent_at;
   if (event.call == MasterCall::get_agents) agents_of_poll_.clear();
   if (event.call == MasterCall::get_executors) executors_of_poll_.clear();
-  if (event.call == MasterCall::get_tasks) tasks_running_in_poll_ = 0;
+  if (event.call == MasterCall::get_tasks) {
+    tasks_running_in_poll_ = 0;
+    tasks_of_poll_.clear();
+  }
   if (event.call == MasterCall::registry) registry_of_poll_.clear();
   if (event.call == MasterCall::get_maintenance_schedule) windows_of_poll_.clear();
   if (event.call == MasterCall::get_maintenance_status) machines_of_poll_.clear();
@@ -299,7 +302,10 @@ void Engine::on(PollEnded& event, Now now) {
     end_absent_agents(event.sent_at, now);
   }
   if (event.call == MasterCall::get_executors) end_absent_executors(event.sent_at, now);
-  if (event.call == MasterCall::get_tasks) tasks_running_seen_ = tasks_running_in_poll_;
+  if (event.call == MasterCall::get_tasks) {
+    tasks_running_seen_ = tasks_running_in_poll_;
+    doubt_absent_tasks(event.sent_at, now);
+  }
   if (event.call == MasterCall::registry) settle_registry(event.sent_at, now);
   if (event.call == MasterCall::get_maintenance_schedule) {
     windows_ = std::move(windows_of_poll_);
@@ -430,6 +436,21 @@ void Engine::end_absent_executors(Instant asked_at, Now now) {
   }
   for (const Claim* claim : over) {
     move_claim(*claim, claim->task_state, judge(*claim, {.said = Said::executors_polled}), {}, now);
+  }
+}
+
+// What lives by the last word of it, and is in no list any more: its end was never told, and the master,
+// which keeps only so many that ended, has forgotten it. Its agent is asked.
+void Engine::doubt_absent_tasks(Instant asked_at, Now now) {
+  std::vector<const Claim*> absent;
+  for (const auto& [id, claim] : snapshot_.claims()) {
+    if (claim.kind == ClaimKind::task && claim.liveness == Liveness::live &&
+        claim.last_event_at.value < asked_at && !tasks_of_poll_.contains(id))
+      absent.push_back(&claim);
+  }
+  for (const Claim* claim : absent) {
+    move_claim(*claim, claim->task_state, judge(*claim, {.said = Said::tasks_polled}), {}, now);
+    want_agent_soon(claim->agent, now);
   }
 }
 

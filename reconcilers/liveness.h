@@ -26,6 +26,7 @@ EXTVOLD_ENUM(Said,
              task_updated,       // TASK_UPDATED
              task_listed,        // TASK_ADDED, a snapshot or GET_TASKS
              snapshot_ended,     // a whole snapshot, by what is not in it
+             tasks_polled,       // GET_TASKS, by what is not in it
              framework_removed,  // FRAMEWORK_REMOVED, about an executor
              executors_polled,   // GET_EXECUTORS, by what is not in it
              executor_listed,    // a list of executors, about one that is on its way out

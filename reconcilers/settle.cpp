@@ -663,8 +663,15 @@ void Engine::want_format(const Volume& volume, std::string why, std::int64_t use
   change(std::move(claim));
 }
 
-// A format_host may have come with a new configuration; and a restored ledger formats nothing, so that its
-// format claims stand for nobody: whatever is attached there is somebody unknown's.
+bool Engine::is_format_host_quarantined(const VolumeEntry& entry) const {
+  const ProviderInfo* provider = policy_.provider(entry.volume.pool.provider);
+  const Host* host = provider == nullptr ? nullptr : snapshot_.host_by_name(provider->format_host);
+  return host != nullptr && host->quarantined;
+}
+
+// A format_host may have come with a new configuration; its claim may have ended with a fence of that host;
+// and a restored ledger formats nothing, so that its format claims stand for nobody: whatever is attached
+// there is somebody unknown's.
 void Engine::settle_format_claim(const VolumeEntry& entry) {
   const bool to_format =
       entry.volume.state == VolumeState::available &&
@@ -673,7 +680,8 @@ void Engine::settle_format_claim(const VolumeEntry& entry) {
   for (const Claim* claim : entry.claims) {
     if (claim->kind == ClaimKind::format && claim->wanted) claims.push_back(claim->id);
   }
-  if (to_format && claims.empty()) want_format(Volume(entry.volume), "it is to be formatted", -1);
+  if (to_format && claims.empty() && !is_format_host_quarantined(entry))
+    want_format(Volume(entry.volume), "it is to be formatted", -1);
   if (to_format) return;
   for (ClaimId id : claims) change(DropClaim{id});
 }

@@ -65,6 +65,7 @@ void Engine::on(TaskSeen& event, Now now) {
   const std::size_t changes_before = changes_.size();
   bool stale = false;
   for (const Claim* claim : claims_following(task.framework, task.task, task.agent)) {
+    if (event.origin == ElementOrigin::poll) tasks_of_poll_.insert(claim->id);
     if (stale_poll(*claim, event.origin, MasterCall::get_tasks)) {
       stale = true;
       continue;

@@ -1,5 +1,5 @@
--- A volume goes only when nothing holds it: no attachment (in the trash none of ours; what is found there is
--- the world's doing), and what is gone has no live claim.
+-- A volume goes only when nothing holds it: no attachment (in the trash, and while it is removed, none of
+-- ours; what is found there is the world's doing), and what is gone has no live claim.
 SELECT v.name AS subject, v.state || ', but ' || wrong.what AS problem
 FROM volumes AS v
 JOIN (
@@ -11,7 +11,7 @@ JOIN (
 ) AS wrong ON wrong.volume = v.id
 WHERE CASE v.state
     WHEN 'trashed' THEN NOT wrong.found AND NOT wrong.claimed
-    WHEN 'removing' THEN NOT wrong.claimed
+    WHEN 'removing' THEN NOT wrong.found AND NOT wrong.claimed
     WHEN 'removed' THEN 1
   END
 ORDER BY v.id, wrong.what;

@@ -51,6 +51,17 @@ class Split : public Held {
     ev::TaskRecord record = task("pg.2", "A2", "pgdata", ev::TaskState::task_running);
     task_added(record);
   }
+  // The answer of a call that was made before.
+  void answer(const ev::Fence& fence, ev::FenceAct act, ev::FenceCallState state) {
+    ev::FenceResult result;
+    result.id = fence.id;
+    result.act = act;
+    result.state = state;
+    result.error = {ev::Errc::uncertain, "no answer in time"};
+    result.sent_at = result.ended_at = now().at;
+    post(ev::reconcilers::FenceCallEnded{std::move(result)});
+    settle();
+  }
   std::vector<std::string> sets() const {
     std::vector<std::string> out;
     for (const std::string& call : fence_calls) {
@@ -376,6 +387,20 @@ TEST_CASE(
     world.advance(ev::minutes(5));
     CHECK_FALSE(world.a1().quarantined);
   }
+}
+
+TEST_CASE("a fence that is released while it is set anew is lifted, whatever comes of that") {
+  Split world(fencing({ev::FenceRung::host}));
+  world.advance(kAfter + ev::minutes(1));
+  REQUIRE(world.attached("pgdata", "a2"));
+  world.fence_mishap[ev::FenceAct::lift] = Mishap::hang;
+  REQUIRE(world.order(ev::FenceRelease{"a1", "rebooted"}).status);
+  world.fence_mishap.clear();
+  world.answer(*world.fence(), ev::FenceAct::set, ev::FenceCallState::uncertain);
+  world.advance(ev::minutes(5));
+  CHECK(world.fenced_hosts.empty());
+  CHECK(world.fence() == nullptr);
+  CHECK_FALSE(world.a1().quarantined);
 }
 
 TEST_CASE("a fence that only took an access away leaves nothing to be seen lifted") {

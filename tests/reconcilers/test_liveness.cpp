@@ -282,6 +282,8 @@ const std::vector<Case>& cases_of_lists() {
          w.subscribe();
          return w.pg();
        }},
+      {"task_in_no_list", kYes, kUnknown, kNone,
+       [](World& w) { return w.poll(ev::MasterCall::get_tasks, {}); }},
       {"framework_removed", kNo, kUnknown, kNone,
        [](World& w) {
          w.custom_executor("e.1");
