@@ -73,6 +73,14 @@ bool format_host_is_dead(World& world, const Snapshot& snapshot, const VolumeEnt
   });
 }
 
+// A person has to look why, and it goes on meanwhile.
+bool is_tried_again(const VolumeEntry& entry) {
+  const Operation* last = entry.last_operation.get();
+  const Operation* open = entry.open_operation.get();
+  return open->state == OperationState::issued && last != nullptr && last->kind == open->kind &&
+         last->host == open->host;
+}
+
 bool is_his(World& world, const Daemon& daemon, const VolumeEntry& entry, const Claim& claim,
             const BlockedRow& row) {
   const Snapshot& snapshot = daemon.engine()->snapshot();
@@ -94,7 +102,8 @@ bool is_his(World& world, const Daemon& daemon, const VolumeEntry& entry, const 
 std::string what_is_missing_of(World& world, const Daemon& daemon, const VolumeEntry& entry) {
   const Snapshot& snapshot = daemon.engine()->snapshot();
   const std::string& name = entry.volume.name;
-  if (const Operation* open = entry.open_operation.get()) {
+  const Operation* open = entry.open_operation.get();
+  if (open != nullptr && !is_tried_again(entry)) {
     return fmt::format("{}: {} is {} ({})", name, to_text(open->kind), to_text(open->state), open->error);
   }
   for (const Claim* claim : entry.claims) {

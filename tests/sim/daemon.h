@@ -65,7 +65,8 @@ class Daemon {
 
   void check_deeply();  // what its ledger holds, read anew, is what the engine has
   std::int64_t steps() const { return steps_; }
-  std::int64_t calls_made() const { return calls_made_; }  // that change something at a provider
+  // That may have changed something at a provider: what is refused is tried again for ever, by right.
+  std::int64_t calls_made() const { return calls_made_; }
 
  private:
   struct Killed {};  // thrown where a run of effects ends

@@ -146,10 +146,10 @@ void Daemon::carry_out(reconcilers::Execute& effect) {
     return post(reconcilers::OperationEnded{std::move(result)});
   }
   world_.oracle.call_started(effect.call, mirror_);
-  ++calls_made_;
   const std::int64_t life = life_;
   world_.storage.execute(std::move(effect.call), [this, life](OperationResult result) {
     if (life != life_) return world_.probes.hit(Probe::effect_after_restart);
+    if (result.state != OperationState::failed) ++calls_made_;
     world_.note("call.ended", number_, result.id.value, to_text(result.state), result.error.message);
     post(reconcilers::OperationEnded{std::move(result)});
   });
@@ -180,9 +180,9 @@ void Daemon::carry_out(reconcilers::ChangeFence& effect) {
       return post(reconcilers::FenceCallEnded{std::move(refused)});
     }
     world_.oracle.fence_started(effect.call, mirror_);
-    ++calls_made_;
   }
   world_.storage.change_fence(std::move(effect.call), [this, life = life_](FenceResult result) {
+    if (result.act != FenceAct::check && result.state != FenceCallState::failed) ++calls_made_;
     if (life == life_) post(reconcilers::FenceCallEnded{std::move(result)});
   });
   maybe_die(Probe::crash_after_call);

@@ -127,8 +127,11 @@ std::vector<MesosEvent> Master::answer(MasterCall call, Instant sent_at) const {
       return {MasterSeen{id_, fmt::format("{}", elections_), "1.11.0"}};
     case MasterCall::metrics: {
       MasterMetricsSeen metrics{0, 0};
-      for (const auto& [id, task] : tasks_)
-        metrics.tasks_running += task.record.state == TaskState::task_running ? 1 : 0;
+      for (const auto& [id, task] :
+           tasks_) {  // of frameworks' own lists, not of what ended or is out of reach
+        const bool runs = task.record.state == TaskState::task_running && task.list == TaskList::tasks;
+        metrics.tasks_running += runs ? 1 : 0;
+      }
       for (const auto& [id, agent] : agents_)
         metrics.agents_active += agent.standing == Standing::registered ? 1 : 0;
       return {metrics};
