@@ -70,7 +70,8 @@ std::string Engine::work_under_way(const Fence& fence) const {
   for (const auto& [id, entry] : snapshot_.volumes()) {
     const Operation* open = entry.open_operation.get();
     const Attachment* attachment = entry.attachment(fence.host);
-    if (open == nullptr || open->state == OperationState::uncertain || open->host != fence.host) continue;
+    if (open == nullptr || open->host != fence.host || open->state == OperationState::uncertain) continue;
+    if (open->call_ended_at.value.ns != 0) continue;  // it is over, and only to be read back
     if (attachment != nullptr && covers(fence, entry, *attachment)) return describe(*open, snapshot_);
   }
   return {};

@@ -32,7 +32,23 @@ void plan_settling_detach(const VolumeLook& look, const Operation& open, VolumeP
   out.operations.push_back(std::move(planned));
 }
 
+// Said to be done. A look reads it back at once, or its provider does not answer.
+void wait_for_read_back(const VolumeLook& look, const Operation& open, VolumePlan& out) {
+  out.wish_volume(look.volume().id);
+  if (!is_in_doubt(look, open))
+    return out.wake(open.call_ended_at.value + look.look.policy.observation_age_max);
+  out.block(look.volume().id, open.host, "not_read_back", Owner::provider,
+            fmt::format("{} of volume {} was said to be done, and {} has not been seen to show it since",
+                        to_text(open.kind), look.volume().name, look.provider.name.value));
+}
+
 }  // namespace
+
+bool is_in_doubt(const VolumeLook& look, const Operation& open) {
+  if (open.state == OperationState::uncertain) return true;
+  return open.state == OperationState::issued && open.call_ended_at.value.ns != 0 &&
+         look.look.now >= open.call_ended_at.value + look.look.policy.observation_age_max;
+}
 
 bool reconcile_open_operation(const VolumeLook& look, VolumePlan& out) {
   const Operation* open = look.entry.open_operation.get();
@@ -41,7 +57,7 @@ bool reconcile_open_operation(const VolumeLook& look, VolumePlan& out) {
     case OperationState::recorded:
       break;
     case OperationState::issued:
-      if (open->call_ended_at.value.ns != 0) out.wish_volume(look.volume().id);  // the read-back
+      if (open->call_ended_at.value.ns != 0) wait_for_read_back(look, *open, out);
       break;
     case OperationState::uncertain: {
       out.wish_volume(look.volume().id);

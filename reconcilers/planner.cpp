@@ -22,7 +22,7 @@ void plan_volume(const Look& look, const VolumeEntry& entry, VolumePlan& out) {
   if (reconcile_open_operation(volume_look, out)) {
     // What nobody can tell about the first host is no reason not to fence it.
     const Operation& open = *entry.open_operation;
-    if (open.state == OperationState::uncertain && open.host) reconcile_fence(volume_look, out);
+    if (is_in_doubt(volume_look, open) && open.host) reconcile_fence(volume_look, out);
     return;
   }
   if (waits_for_fence(volume_look, out)) return;

@@ -8,6 +8,8 @@ namespace extvold::reconcilers {
 
 // An operation that is open: nothing else may touch the volume; says what would settle it. True: stop here.
 bool reconcile_open_operation(const VolumeLook& look, VolumePlan& out);
+// Its call is over, and for long no look has told what came of it: nobody can tell.
+bool is_in_doubt(const VolumeLook& look, const Operation& open);
 
 // While a host is being fenced nothing begins with what it has. True: stop here.
 bool waits_for_fence(const VolumeLook& look, VolumePlan& out);

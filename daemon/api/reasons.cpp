@@ -72,6 +72,8 @@ constexpr std::array<Reason, 48> kReasons = {{
     {"not_formatted_yet", "Nothing: it is attached to the format host and formatted first."},
     {"not_observed",
      "Nothing: the provider is asked again. If it stays, see the provider's line in `extvold status`."},
+    {"not_read_back",
+     "Nothing: the provider is asked again. If it stays, see the provider's line in `extvold status`."},
     {"not_understood", "Write that task's volume in a way that extvold understands, or stop the task."},
     {"open_from_before",
      "Stop that task, or let its scheduler start it anew: the new one gets the volume."},

@@ -317,3 +317,40 @@ TEST_CASE("way round: a detach that hangs, so that its host is never fenced") {
   world.advance(ev::minutes(5));
   CHECK(world.attached("pgdata", "a2"));
 }
+
+namespace {
+
+// Whatever is asked of the provider once it said that the detach is done, it does not answer.
+struct Unread : WayRound {
+  Unread() : WayRound(fencing()) {}
+  void before_call(const ev::OperationCall& call) override {
+    if (call.operation.kind == ev::OperationKind::detach) provider_silent = true;
+  }
+};
+
+}  // namespace
+
+TEST_CASE(
+    "way round: a detach that is said to be done and never read back, so that its host is never fenced") {
+  Unread world;
+  world.end_container("pg.1", "A1");
+  world.over("pg.1", "A1");
+  world.run_task("pg.2", "A2", "pgdata");
+  world.advance(ev::seconds(10));
+  REQUIRE(world.count("detach pgdata a1") == 1);
+  world.lose("pg.1", "A1");
+  world.master.agents.erase("A1");
+  world.master.registry["A1"] = {ev::AgentId("A1"), ev::RegistryList::unreachable, {1}};
+  world.advance(ev::minutes(10));
+  CHECK(world.fence_calls.empty());
+  world.says("a1", "not_read_back", ev::Owner::provider, {"detach of volume pgdata", "local~lab"});
+  world.says("a2", "fence_clock", ev::Owner::extvold, {"task pg.2 of F", "a1"});
+  world.advance(kAfter);
+  CHECK(world.fenced_hosts.contains("a1"));
+  CHECK(has(world, "evidence.recorded/fenced"));
+  CHECK(world.count("attach pgdata a2") == 0);
+  world.provider_silent = false;
+  world.advance(ev::minutes(5));
+  INFO(world.story());
+  CHECK(world.attached("pgdata", "a2"));
+}
