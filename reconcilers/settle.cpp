@@ -410,15 +410,23 @@ void Engine::settle_attachments(const VolumeEntry& entry, const ObservedVolume* 
 }
 
 // host_unmounted and host_rebooted: only from a host whose node side tells its boot id, and only against one
-// that was recorded.
+// that was recorded. What the host uses again it does not leave alone any more, whatever it said before.
 void Engine::host_evidence(const VolumeEntry& entry, const ObservedVolume& seen,
                            const ProviderObservation& observation, Now now) {
   const ProviderInfo* provider = policy_.provider(entry.volume.pool.provider);
-  if (!provider->capabilities.host_reports || !observed_.view_complete) return;
+  if (!provider->capabilities.host_reports) return;
+  std::vector<Evidence> refuted;
   std::vector<std::pair<Attachment, const LivenessRow*>> proven;
   for (const Attachment& row : entry.attachments) {
     const ObservedAttachment* there = attachment_on(&seen, snapshot_, entry, row.host);
     if (row.state != AttachmentState::attached || there == nullptr) continue;
+    const bool used = there->mounted == TriState::yes || there->open == TriState::yes;
+    for (const Evidence* one : entry.evidence) {
+      const bool of_host =
+          one->kind == EvidenceKind::host_unmounted || one->kind == EvidenceKind::host_rebooted;
+      if (used && of_host && one->host == row.host) refuted.push_back(*one);
+    }
+    if (!observed_.view_complete) continue;
     const auto host =
         std::find_if(observation.hosts.begin(), observation.hosts.end(),
                      [&](const ObservedHost& one) { return one.host_identity == row.host_identity; });
@@ -446,6 +454,7 @@ void Engine::host_evidence(const VolumeEntry& entry, const ObservedVolume& seen,
     });
     if (!known && question && !in_use) proven.emplace_back(row, &rule);
   }
+  for (Evidence& one : refuted) end_evidence(std::move(one), "its host has it mounted or open again");
   for (const auto& [row, rule] : proven) {
     std::vector<Claim> ended;
     for (const Claim* claim : entry.claims) {

@@ -354,3 +354,49 @@ TEST_CASE(
   INFO(world.story());
   CHECK(world.attached("pgdata", "a2"));
 }
+
+namespace {
+
+// A detach takes the volume out of the provider's list, and no mount from the host.
+struct WritesOn : WayRound {
+  WritesOn() : WayRound(unenforced()) {}
+  bool writes = false;
+  void before_call(const ev::OperationCall& call) override {
+    if (call.operation.kind != ev::OperationKind::detach) return;
+    writes = writes || real().busy_hosts.contains("a1");
+    real().busy_hosts.clear();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("way round: a host that mounts the volume again after it said that it does not use it") {
+  WritesOn world;
+  world.boot_ids["a1"] = "boot-1";
+  world.proves("pg.1", "A1", "a1");
+  world.run_task("pg.3", "A1", "pgdata");
+  world.advance(ev::seconds(5));
+  REQUIRE(world.attached("pgdata", "a1"));
+  world.calls.clear();
+  REQUIRE(world.order(ev::Hold{"a1"}).status);  // so that its word is not used at once
+  world.lose("pg.3", "A1");
+  world.over("pg.3", "A1");
+  const bool rebooted = GENERATE(true, false);
+  const std::string word = rebooted ? "host_rebooted" : "host_unmounted";
+  if (rebooted) world.boot_ids["a1"] = "boot-2";
+  world.advance(ev::minutes(3));
+  REQUIRE(has(world, "evidence.recorded/" + word));
+  REQUIRE(world.attached("pgdata", "a1"));
+  world.real().busy_hosts.insert("a1");
+  world.run_task("pg.2", "A2", "pgdata");
+  world.advance(ev::minutes(3));
+  REQUIRE(world.order(ev::Release{"a1"}).status);
+  world.wait_in_vain();
+  CHECK_FALSE(world.writes);
+  CHECK(has(world, "evidence.void/" + word));
+  world.says("a1", "agent_not_registered", ev::Owner::operator_, {"agent A1", "task pg.3 of F"});
+  world.says("a2", "waits_for_unknown_claim", ev::Owner::operator_, {"task pg.3 of F", "a1"});
+  world.real().busy_hosts.clear();
+  world.moves();
+  CHECK_FALSE(world.writes);
+}
