@@ -60,6 +60,7 @@ TEST_CASE("way round: what proved one container gone says nothing of the next on
     REQUIRE(world.confirm("a1", /*off=*/false));
     REQUIRE(world.claim("pg.1")->liveness == ev::Liveness::dead);
     // It is not dead at all: it runs a new container, and is lost again.
+    world.end_container("pg.1", "A1");
     world.silent_agents.erase("A1");
     world.agent_added("A1", "a1");
     world.run_task("pg.9", "A1", "pgdata");
