@@ -32,6 +32,10 @@
 #include "reconcilers/planner.h"
 #include "reconcilers/recent.h"
 
+namespace extvold::small_world {
+class EngineMemory;
+}
+
 namespace extvold::reconcilers {
 
 // ---- Inputs
@@ -142,6 +146,8 @@ class Engine {
   }
 
  private:
+  friend class small_world::EngineMemory;  // copies one and tells two apart (tests/small_world)
+
   // Each group lives in the file that its comment names.
 
   struct PollState;

@@ -5,6 +5,10 @@
 #include <map>
 #include <utility>
 
+namespace extvold::small_world {
+class EngineMemory;
+}
+
 namespace extvold::reconcilers {
 
 template <typename Key>
@@ -31,6 +35,7 @@ class Recent {
   }
 
  private:
+  friend class small_world::EngineMemory;
   static constexpr std::size_t kMax = 10'000;
   std::map<Key, std::uint64_t> stamps_;
   std::map<std::uint64_t, typename std::map<Key, std::uint64_t>::iterator> by_age_;
