@@ -176,6 +176,9 @@ void World::heal(int host) {
 }
 
 void World::add_tasks(std::vector<Choice>& out) const {
+  // Where a detach cuts the host off and nobody reports mounts, only the oracle would see it, and what stays
+  // mounted is worse.
+  const bool unmounts = !setting_->can.detach_enforced || setting_->can.host_reports;
   for (int volume = 0; volume < kVolumes; ++volume) {
     const auto& row = tasks_[static_cast<std::size_t>(volume)];
     const bool moves = volume == 0 || setting_->second != Second::rests;
@@ -197,7 +200,7 @@ void World::add_tasks(std::vector<Choice>& out) const {
         out.push_back({Act::say_finished, volume, host});
       if (task.runs && ends) out.push_back({Act::end, volume, host});
       if (task.ended && !over && whole && ends) out.push_back({Act::agent_cleans, volume, host});
-      if (place.mounted && !task.runs) out.push_back({Act::unmount, volume, host});
+      if (place.mounted && !task.runs && unmounts) out.push_back({Act::unmount, volume, host});
     }
   }
 }

@@ -65,6 +65,27 @@ void World::judge() {
     }
   }
   for (const auto& [id, evidence] : engine_->snapshot().evidence()) judge_evidence(evidence);
+  note_reached();
+}
+
+void World::note_reached() {
+  if (tasks_[0][1].runs) reach(Reached::moved);
+  const Snapshot& known = engine_->snapshot();
+  for (const auto& [id, entry] : known.volumes()) {
+    const Operation* open = entry.open_operation.get();
+    if (open == nullptr) continue;
+    if (open->state == OperationState::uncertain) reach(Reached::uncertain);
+    if (open->rule == "detach.settles_attach") reach(Reached::settling_detach);
+  }
+  for (const auto& [id, evidence] : known.evidence()) {
+    if (evidence.kind == EvidenceKind::agent_clean) reach(Reached::agent_clean);
+    if (evidence.kind == EvidenceKind::agent_gone) reach(Reached::agent_gone);
+    if (evidence.kind == EvidenceKind::host_unmounted) reach(Reached::host_unmounted);
+    if (evidence.kind == EvidenceKind::fenced) reach(Reached::fenced);
+  }
+  const bool held = std::any_of(known.fences().begin(), known.fences().end(),
+                                [](const auto& one) { return one.second.state == FenceState::held; });
+  if (held && links_[0] == Link::whole) reach(Reached::back_after_fence);
 }
 
 }  // namespace extvold::small_world

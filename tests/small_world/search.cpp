@@ -29,6 +29,7 @@ bool Search::check_again(const World& world, const StateName& name) {
 }
 
 bool Search::visit(World world, int depth_left) {
+  reached_ |= world.reached();
   if (!world.violation().empty()) {
     violation_ = world.violation();
     return false;

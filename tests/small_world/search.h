@@ -25,6 +25,7 @@ class Search {
   std::int64_t steps() const { return steps_; }  // choices that were taken
   // Nothing was found, and no state was left because of the depth.
   bool exhausted() const { return violation_.empty() && !cut_short_; }
+  std::uint32_t reached() const { return reached_; }  // on any path; bits, by Reached
   const std::string& violation() const { return violation_; }
   const std::vector<std::string>& path() const { return path_; }  // to it
 
@@ -43,6 +44,7 @@ class Search {
   int verify_every_ = 0;
   std::int64_t steps_ = 0;
   bool cut_short_ = false;
+  std::uint32_t reached_ = 0;
   std::string violation_;
   std::vector<std::string> path_;
 };

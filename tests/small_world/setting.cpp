@@ -44,13 +44,16 @@ Setting host_fence() {
   out.can.fence_host = true;
   out.begin = Begin::lost;
   out.second = Second::moves;
+  out.depth = 10;
   return out;
 }
 
 Setting node_side() {
   Setting out = base("node-side", "hosts report their mounts, and refuse a detach of what is mounted");
   out.can.host_reports = true;
-  out.detach_refused_in_use = true;
+  out.detach_refused_in_use = out.listed_often = true;
+  out.depth = 10;
+  out.begin = Begin::wanted;
   return out;
 }
 
@@ -72,7 +75,7 @@ Policy Setting::policy() const {
   out.agent_poll_min = out.agent_poll_max = {};
   out.master_poll = kSeldom;
   out.master_poll_min = {};
-  out.provider_list = kSeldom;
+  out.provider_list = listed_often ? seconds(60) : kSeldom;
   out.observation_age_max = kSeldom;
   out.audit = kSeldom;
   out.fence_check = kSeldom;
@@ -97,13 +100,34 @@ std::vector<Setting> honest_settings() {
   unsure.name = "unsure";
   unsure.about = "as silent, and an attach was given up before that may still take effect";
   unsure.begin = Begin::unsure;
+  unsure.depth = 10;
   Setting lost = enforced();
   lost.name = "lost";
   lost.about = "as enforced, under a framework that knows nothing of partitions; the stream breaks";
   lost.begin = Begin::wanted;
   lost.lost_task_is_terminal = true;
   lost.stream_breaks = 1;
-  return {enforced(), silent(), unsure, lost, volume_fence(), host_fence(), node_side()};
+  // A longer way, and no crash on it.
+  Setting far = host_fence();
+  far.name = "host-fence-far";
+  far.about = "as host-fence, to where the volume has moved, without a crash";
+  far.second = Second::rests;
+  far.crashes = 0;
+  far.depth = 14;
+  // The same storage once more, with answers that are lost and looks that are slow.
+  Setting flaky = silent();
+  flaky.name = "flaky";
+  flaky.about = "as silent, wanted on host 1 from the start; a call fails, an answer is lost, a look is slow";
+  flaky.begin = Begin::wanted;
+  flaky.lost_answers = flaky.slow_looks = flaky.refusals = 1;
+  flaky.depth = 9;
+  Setting flaky_fence = volume_fence();
+  flaky_fence.name = "flaky-fence";
+  flaky_fence.about = "as volume-fence; a call fails, an answer is lost, a look is slow";
+  flaky_fence.lost_answers = flaky_fence.slow_looks = flaky_fence.refusals = 1;
+  flaky_fence.depth = 9;
+  return {enforced(),   silent(), unsure,      lost,  volume_fence(),
+          host_fence(), far,      node_side(), flaky, flaky_fence};
 }
 
 std::vector<Setting> lying_settings() {
@@ -111,6 +135,7 @@ std::vector<Setting> lying_settings() {
   detach.name = "lies-detach";
   detach.about = "says that a detach cuts the host off, and leaves mounts alone";
   detach.can.exclusive_attach = false;
+  detach.depth = 12;
   detach.lie = Lie::detach_not_enforced;
   Setting agent = enforced();
   agent.name = "lies-agent";
@@ -125,7 +150,7 @@ std::vector<Setting> lying_settings() {
   late.about = "a call takes effect after the time for which calls are said to linger";
   late.begin = Begin::unsure;
   late.lie = Lie::late_beyond_promise;
-  late.crashes = late.lost_answers = late.slow_looks = 0;  // it takes long enough without
+  late.crashes = 0;  // it takes long enough without
   late.depth = 16;
   return {detach, agent, fence, late};
 }

@@ -48,6 +48,7 @@ struct Setting {
   // ---- the storage
   Capabilities can;
   bool detach_refused_in_use = false;  // else it cuts off whoever uses it (detach_enforced), or does not
+  bool listed_often = false;  // the provider's list is asked for every minute; else when the daemon starts
   Lie lie = Lie::none;
 
   // ---- who wants what: the first volume's task runs on host 0, and the scheduler wants another on host 1
@@ -58,12 +59,12 @@ struct Setting {
   // ---- what may go wrong on one path
   int crashes = 1;
   int partitions = 1;
-  int lost_answers = 1;   // of calls; they may take effect all the same, now or later
+  int lost_answers = 0;   // of calls; they may take effect all the same, now or later
   int refusals = 0;       // calls that fail although nothing stands against them
-  int slow_looks = 1;     // looks whose answer is older than what happens before it arrives
+  int slow_looks = 0;     // looks whose answer is older than what happens before it arrives
   int stream_breaks = 0;  // of the master's stream
 
-  int depth = 12;  // choices on a path
+  int depth = 11;  // choices on a path
 
   Policy policy() const;
 };

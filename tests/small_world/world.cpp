@@ -71,6 +71,7 @@ World::World(const Setting& setting)
   settle();
   calm();
   begin(setting.begin);
+  reached_ = 0;
 }
 
 void World::begin(Begin where) {
@@ -139,6 +140,7 @@ World World::copy() const {
   out.refusals_ = refusals_;
   out.slow_looks_ = slow_looks_;
   out.stream_breaks_ = stream_breaks_;
+  out.reached_ = reached_;
   return out;
 }
 
@@ -150,7 +152,7 @@ void World::feed(reconcilers::Input input) {
 }
 
 // What follows without a choice: commits that hold no intent are durable, the master answers, timers that are
-// due fire.
+// due fire, the agent of host 1 answers.
 void World::settle() {
   for (int i = 0; i < 10'000; ++i) {
     if (!commits_.empty() && !has_intent(*commits_.front())) {
@@ -163,7 +165,11 @@ void World::settle() {
       wake_ = kNever;
       feed(reconcilers::TimerFired{});
     } else {
-      return;
+      const auto of_other = std::find_if(questions_.begin(), questions_.end(), [](const Question& one) {
+        return one.of == Question::Of::agent && one.host == 1;
+      });
+      if (of_other == questions_.end()) return;
+      look(static_cast<std::size_t>(of_other - questions_.begin()));
     }
   }
   fail("the engine does not come to rest");
@@ -376,6 +382,7 @@ void World::take(const Choice& choice) {
       make_durable();
       break;
     case Act::take_effect:
+      if (!calls_[index].awaited) reach(Reached::late_effect);
       take_effect(calls_[index]);
       if (!calls_[index].awaited) calls_.erase(calls_.begin() + choice.index);
       break;
@@ -404,6 +411,7 @@ void World::take(const Choice& choice) {
       break;
     case Act::crash:
       --crashes_;
+      if (!calls_.empty() || !fence_calls_.empty()) reach(Reached::crash_in_call);
       crash(index);
       break;
     case Act::time:

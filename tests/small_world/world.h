@@ -51,6 +51,10 @@ enum class Act : std::uint8_t {
   time,   // passes until something is due
 };
 
+// What a path has come to: a search that comes to nothing finds nothing.
+EXTVOLD_ENUM(Reached, moved, agent_clean, agent_gone, host_unmounted, fenced, uncertain, settling_detach,
+             late_effect, crash_in_call, back_after_fence)
+
 struct Choice {
   Act act = Act::time;
   int index = 0;
@@ -114,6 +118,7 @@ class World {
   std::string text(const Choice& choice) const;  // for people, before it is taken
   StateName name() const;
 
+  std::uint32_t reached() const { return reached_; }  // bits, by Reached
   const std::string& violation() const { return violation_; }
   std::string describe() const;  // the state, for people
 
@@ -173,7 +178,9 @@ class World {
 
   // oracle.cpp
   void fail(std::string why);
+  void reach(Reached what) { reached_ |= 1U << static_cast<unsigned>(what); }
   void judge();
+  void note_reached();
   void judge_evidence(const Evidence& evidence);
   void judge_call(const OperationCall& call);
   void judge_detach(int volume, int host);
@@ -203,6 +210,7 @@ class World {
   int refusals_ = 0;
   int slow_looks_ = 0;
   int stream_breaks_ = 0;
+  std::uint32_t reached_ = 0;
   std::string violation_;
 };
 
