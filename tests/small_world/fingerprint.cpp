@@ -10,7 +10,9 @@ namespace {
 
 // What is further away than that never comes here: the intervals of what is not looked at (setting.cpp).
 constexpr Duration kFar = seconds(100'000);
-constexpr std::int64_t kMillisecond = 1'000'000;
+// Waits are minutes or a retry's jittered one; the steps between add up to microseconds, and each time that
+// passes adds a millisecond. What is as near to each other as that is the same.
+constexpr std::int64_t kNear = 250'000'000;
 
 std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
   hash ^= value + 0x9e3779b97f4a7c15 + (hash << 6) + (hash >> 2);
@@ -33,16 +35,21 @@ void Fingerprint::ordered(Order order, std::int64_t volume, std::int64_t value) 
   tokens_.push_back({type, value});
 }
 
+void Fingerprint::span(Duration span, Duration most) {
+  flag(span >= most);
+  number((std::min(span, most).ns + kNear / 2) / kNear);
+}
+
 void Fingerprint::ago(Instant at, Duration most) {
   if (at.ns == 0) return number(-1);
-  if (at > now_) return number(-2 - (at - now_).ns / kMillisecond);
-  number(std::min(now_ - at, most).ns / kMillisecond);
+  if (at > now_) return number(-2 - ((at - now_).ns + kNear / 2) / kNear);
+  span(now_ - at, most);
 }
 
 void Fingerprint::due(Instant at) {
   if (at <= now_) return number(-1);
   if (at >= now_ + kFar) return number(-2);
-  number(((at - now_).ns + kMillisecond / 2) / kMillisecond);
+  number(((at - now_).ns + kNear / 2) / kNear);
 }
 
 // Each becomes the how manieth it is of its kind; 0 stays.

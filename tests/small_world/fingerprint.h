@@ -35,6 +35,7 @@ class Fingerprint {
   void text(std::string_view text);
   // Of this volume; 0: of none. Value 0: none, which stays apart from all others.
   void ordered(Order order, std::int64_t volume, std::int64_t value);
+  void span(Duration span, Duration most);
   // How long ago, up to `most`; what lies ahead counts as that. 0: none.
   void ago(Instant at, Duration most);
   // In how long, up to "never" of these worlds; what is past is due.

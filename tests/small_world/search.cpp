@@ -6,25 +6,27 @@ namespace extvold::small_world {
 
 bool Search::run() { return visit(World(setting_), setting_.depth); }
 
-// All that may follow, by name. `words`: for people.
-std::uint64_t Search::future_of(const World& world, std::vector<std::string>* words) const {
-  std::uint64_t out = 0;
+// All that may follow, by name.
+std::vector<std::uint64_t> Search::future_of(const World& world) const {
+  std::vector<std::uint64_t> out;
   for (const Choice& choice : world.choices()) {
     World next = world.copy();
-    std::string text = next.text(choice);
     next.take(choice);
-    const StateName name = next.name();
-    out = out * 31 + name[0];
-    if (words != nullptr) words->push_back(std::to_string(name[0]) + " " + std::move(text));
+    out.push_back(next.name()[0]);
   }
   return out;
 }
 
 bool Search::check_again(const World& world, const StateName& name) {
-  const auto [known, fresh] = futures_.try_emplace(name, future_of(world, nullptr));
-  if (fresh || known->second == future_of(world, nullptr)) return true;
+  const std::vector<std::uint64_t> future = future_of(world);
+  const auto [known, fresh] = futures_.try_emplace(name, future);
+  if (fresh || known->second == future) return true;
   violation_ = "two states have one name, and what may follow differs";
-  future_of(world, &path_);
+  const std::vector<Choice> choices = world.choices();
+  for (std::size_t i = 0; i < choices.size(); ++i) {
+    if (i >= known->second.size() || known->second[i] != future[i])
+      path_.push_back("differs: " + world.text(choices[i]));
+  }
   return false;
 }
 

@@ -35,12 +35,12 @@ class Search {
   };
 
   bool visit(World world, int depth_left);
-  std::uint64_t future_of(const World& world, std::vector<std::string>* words) const;
+  std::vector<std::uint64_t> future_of(const World& world) const;
   bool check_again(const World& world, const StateName& name);
 
   const Setting& setting_;
-  std::unordered_map<StateName, int, Hash> seen_;               // the most choices that were left there
-  std::unordered_map<StateName, std::uint64_t, Hash> futures_;  // of those that are verified
+  std::unordered_map<StateName, int, Hash> seen_;  // the most choices that were left there
+  std::unordered_map<StateName, std::vector<std::uint64_t>, Hash> futures_;  // of those that are verified
   int verify_every_ = 0;
   std::int64_t steps_ = 0;
   bool cut_short_ = false;

@@ -157,7 +157,7 @@ void put(Fingerprint& print, const VolumeView& view) {
   for (const FenceClock& one : view.clocks) {
     print.number(one.host.value);
     print.flag(one.since.ns != 0);
-    print.number(std::min(one.elapsed(print.now()), kLongest).ns / 1'000'000);
+    print.span(one.elapsed(print.now()), kLongest);
   }
   print.number(-1);
 }
