@@ -465,7 +465,8 @@ class Engine {
   std::set<AgentId> agents_of_view_;
   std::set<AgentId> agents_of_poll_;
   std::set<ClaimId> executors_of_poll_;
-  std::set<ClaimId> tasks_of_poll_;                        // claims of what GET_TASKS lists
+  std::set<ClaimId> tasks_of_poll_;  // claims of what GET_TASKS lists
+  std::set<ClaimId> absent_tasks_;   // claims that live, and that the GET_TASKS before did not list
   std::map<AgentId, RegistryAgentSeen> registry_of_poll_;  // of agents that we know
   // By machine, its hostname in small letters: of the newest whole answers, and of those under way.
   std::map<MachineId, WallTime> windows_;

@@ -439,16 +439,20 @@ void Engine::end_absent_executors(Instant asked_at, Now now) {
   }
 }
 
-// What lives by the last word of it, and is in no list any more: its end was never told, and the master,
-// which keeps only so many that ended, has forgotten it. Its agent is asked.
+// What lives by the last word of it, and is in no list any more, twice in a row: its end was never told, and
+// the master, which keeps only so many that ended, has forgotten it. Its agent is asked.
 void Engine::doubt_absent_tasks(Instant asked_at, Now now) {
-  std::vector<const Claim*> absent;
+  const std::set<ClaimId> before = std::move(absent_tasks_);
+  absent_tasks_.clear();
+  std::vector<const Claim*> forgotten;
   for (const auto& [id, claim] : snapshot_.claims()) {
-    if (claim.kind == ClaimKind::task && claim.liveness == Liveness::live &&
-        claim.last_event_at.value < asked_at && !tasks_of_poll_.contains(id))
-      absent.push_back(&claim);
+    if (claim.kind != ClaimKind::task || claim.liveness != Liveness::live ||
+        claim.last_event_at.value >= asked_at || tasks_of_poll_.contains(id))
+      continue;
+    absent_tasks_.insert(id);
+    if (before.contains(id)) forgotten.push_back(&claim);
   }
-  for (const Claim* claim : absent) {
+  for (const Claim* claim : forgotten) {
     move_claim(*claim, claim->task_state, judge(*claim, {.said = Said::tasks_polled}), {}, now);
     want_agent_soon(claim->agent, now);
   }

@@ -283,7 +283,10 @@ const std::vector<Case>& cases_of_lists() {
          return w.pg();
        }},
       {"task_in_no_list", kYes, kUnknown, kNone,
-       [](World& w) { return w.poll(ev::MasterCall::get_tasks, {}); }},
+       [](World& w) {
+         w.poll(ev::MasterCall::get_tasks, {});
+         return w.poll(ev::MasterCall::get_tasks, {});
+       }},
       {"framework_removed", kNo, kUnknown, kNone,
        [](World& w) {
          w.custom_executor("e.1");

@@ -100,6 +100,11 @@ void succeed(Snapshot& snapshot, Observed& observed, const Policy& policy, const
       snapshot.apply(Change(attachment));
       break;
     case OperationKind::detach:
+      if (operation.rule == reconcilers::kSettlesAttach) {  // read back, it ends the question
+        Operation open = *snapshot.volume(volume.id)->open_operation;
+        open.state = OperationState::failed;
+        snapshot.apply(Change(std::move(open)));
+      }
       attachment.state = AttachmentState::detached;
       attachment.read_back = true;
       snapshot.apply(Change(attachment));

@@ -8,7 +8,7 @@ using Order = Fingerprint::Order;
 
 // A member that is new belongs into copy(), and into put() if it decides anything.
 #if defined(__x86_64__) && defined(__GLIBCXX__) && !defined(_GLIBCXX_DEBUG)
-static_assert(sizeof(Engine) == 3872, "the engine has other members than those that copy() knows");
+static_assert(sizeof(Engine) == 3992, "the engine has other members than those that copy() knows");
 #endif
 
 void EngineMemory::copy(const Recent<Name>& from, Recent<Name>& to) {
@@ -54,6 +54,8 @@ std::unique_ptr<Engine> EngineMemory::copy(const Engine& from) {
   to.agents_of_view_ = from.agents_of_view_;
   to.agents_of_poll_ = from.agents_of_poll_;
   to.executors_of_poll_ = from.executors_of_poll_;
+  to.tasks_of_poll_ = from.tasks_of_poll_;
+  to.absent_tasks_ = from.absent_tasks_;
   to.registry_of_poll_ = from.registry_of_poll_;
   to.windows_ = from.windows_;
   to.windows_of_poll_ = from.windows_of_poll_;

@@ -19,6 +19,7 @@ Snapshot copied(const Snapshot& from, bool stored) {
   to.mode = from.mode;
   to.detach_storm = from.detach_storm;
   to.fence_stop = from.fence_stop;
+  to.fence_released_at = from.fence_released_at;
   to.view = from.view;
   to.counters = from.counters;
   for (const auto& [id, host] : from.hosts()) to.apply(Change(host));
@@ -98,6 +99,8 @@ void put(Fingerprint& print, const Attachment& one) {
   print.number(one.read_only * 4 + one.mounted * 2 + one.read_back);
   print.text(one.host_identity);
   print.text(one.boot_id);
+  print.ordered(Order::sequence, one.volume.value, one.detached_sequence);
+  print.flag(one.gone_at.value.ns != 0);
 }
 
 void put(Fingerprint& print, const Evidence& evidence) {
@@ -151,6 +154,7 @@ void put(Fingerprint& print, const VolumeView& view) {
   for (const RetryView& one : view.retries) {
     print.value(one.kind);
     print.number(one.host.value);
+    print.number(one.failures);
     print.due(one.at);
   }
   print.number(-1);
@@ -193,6 +197,7 @@ void put(Fingerprint& print, const Snapshot& snapshot, const Observed* observed)
 
 void put(Fingerprint& print, const Observed& observed) {
   print.flag(observed.view_complete);
+  print.due(observed.former_calls_until);
   for (const auto& [id, agent] : observed.agents) {
     print.text(id.value);
     print.flag(agent.registered);
