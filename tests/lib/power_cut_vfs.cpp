@@ -11,6 +11,7 @@ namespace extvold::tests {
 namespace {
 
 constexpr std::size_t kPiece = 512;
+constexpr std::size_t kLogRoom = 36 << 20;
 constexpr sqlite3_int64 kStart = 212'700'000'000'000;  // some day, in milliseconds of the Julian calendar
 
 }  // namespace
@@ -72,6 +73,7 @@ int PowerCutVfs::count_call(bool sync) {
 void PowerCutVfs::put(std::vector<unsigned char>& bytes, std::int64_t offset, const unsigned char* data,
                       std::size_t size) {
   const auto at = static_cast<std::size_t>(offset);
+  if (at == bytes.size()) return void(bytes.insert(bytes.end(), data, data + size));  // without zeroing it
   if (bytes.size() < at + size) bytes.resize(at + size);
   if (size > 0) std::memcpy(bytes.data() + at, data, size);
 }
@@ -184,6 +186,11 @@ int PowerCutVfs::x_open(sqlite3_vfs* vfs, const char* path, sqlite3_file* file, 
     if ((flags & SQLITE_OPEN_CREATE) == 0) return SQLITE_CANTOPEN;
     if (self.dark_) return SQLITE_IOERR;
     self.files_[name] = std::make_unique<File>();
+    // A log grows to this before it is copied back; growing by halves costs more than all that is written to
+    // it.
+    const std::size_t room = std::string_view(name).ends_with("-wal") ? kLogRoom : 0;
+    self.files_[name]->current.reserve(room);
+    self.files_[name]->durable.reserve(room);
   }
   handle.vfs = &self;
   handle.file = self.files_[name].get();

@@ -52,7 +52,7 @@ void Daemon::end_commit(std::vector<Batch> group) {
   for (const ledger::CommitInfo& info : *committed) unknown_tasks = unknown_tasks || info.tasks_not_found > 0;
   for (const Batch& batch : group) note_committed(batch);
   // Each invariant is a query over everything: after each commit at first, later now and then.
-  if (++commits_ <= 40 || commits_ % world_.check_every == 0) check_deeply();
+  if (++commits_ <= 20 || commits_ % world_.check_every == 0) check_deeply();
   if (world_.seldom(Fault::daemon_crash, random_)) {
     world_.probes.hit(Probe::crash_after_commit);
     return kill(random_.between(milliseconds(500), seconds(90)));

@@ -1,5 +1,6 @@
 // extvold-sim: runs seeds, says what they found, and how to see it again. docs/simulator.md.
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <CLI/CLI.hpp>
 #include <chrono>
@@ -123,6 +124,9 @@ int campaign(const Arguments& arguments, const sim::Overrides& overrides) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // What one run gives back the next takes: the kernel would hand it out zeroed, page by page, each time.
+  ::mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
   CLI::App app{
       "Hunts for a run in which a single-writer volume gets a second writer before the first is proven gone"};
   Arguments arguments;

@@ -48,7 +48,7 @@ class World {
   Config config;
   Policy policy;
   bool faults_on = true;
-  int check_every = 50;  // commits
+  int check_every = 100;  // commits
   Timeline time;
   Trace trace;
   Probes probes;
