@@ -11,7 +11,6 @@ namespace extvold::tests {
 namespace {
 
 constexpr std::size_t kPiece = 512;
-constexpr std::size_t kLogRoom = 36 << 20;
 constexpr sqlite3_int64 kStart = 212'700'000'000'000;  // some day, in milliseconds of the Julian calendar
 
 }  // namespace
@@ -186,9 +185,7 @@ int PowerCutVfs::x_open(sqlite3_vfs* vfs, const char* path, sqlite3_file* file, 
     if ((flags & SQLITE_OPEN_CREATE) == 0) return SQLITE_CANTOPEN;
     if (self.dark_) return SQLITE_IOERR;
     self.files_[name] = std::make_unique<File>();
-    // A log grows to this before it is copied back; growing by halves costs more than all that is written to
-    // it.
-    const std::size_t room = std::string_view(name).ends_with("-wal") ? kLogRoom : 0;
+    const std::size_t room = std::string_view(name).ends_with("-wal") ? self.log_room_ : 0;
     self.files_[name]->current.reserve(room);
     self.files_[name]->durable.reserve(room);
   }

@@ -35,6 +35,10 @@ class PowerCutVfs {
 
   const std::string& name() const { return name_; }  // for OpenOptions::vfs
 
+  // A log that grows to so many bytes before it is copied back: growing step by step costs a long run more
+  // than all that is written to it.
+  void expect_log_of(std::size_t bytes) { log_room_ = bytes; }
+
   std::int64_t calls() const { return calls_; }
   std::int64_t syncs() const { return syncs_; }  // of the calls
   bool fault_hit() const { return fault_hit_; }
@@ -92,6 +96,7 @@ class PowerCutVfs {
   std::mt19937_64 random_;
   std::int64_t calls_ = 0;
   std::int64_t syncs_ = 0;
+  std::size_t log_room_ = 0;
   std::int64_t cut_at_ = -1;       // calls_ at which the power goes
   std::int64_t cut_at_sync_ = -1;  // or syncs_
   std::int64_t fault_in_ = -1;     // calls that fit until it strikes

@@ -15,7 +15,9 @@ Daemon::Daemon(World& world, int number)
       random_(world.config.seed, fmt::format("daemon-{}", number)),
       disk_(random_.next()),
       path_("/ledger.db"),
-      policy_(world.policy) {}
+      policy_(world.policy) {
+  disk_.expect_log_of(std::size_t{36} << 20);  // ledger/ledger.cpp copies back after 8192 frames
+}
 
 Daemon::~Daemon() = default;
 
