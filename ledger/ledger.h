@@ -114,6 +114,9 @@ class Ledger {
   Result<std::vector<HistoryRow>> history(const HistoryFilter& filter);
   // Of the host of that name, those that ended included; newest first.
   Result<std::vector<FenceStatusRow>> fences_of_host(const std::string& host, std::int64_t limit);
+  // What a restored or copied file becomes, in one transaction: nothing that it says about the present is
+  // relied on, and it observes. `kind`: of the history's first line.
+  Status begin_incarnation(std::int64_t incarnation, const std::string& kind, const std::string& why);
   // Damaged pages also end the writing, as an I/O error does.
   Result<std::vector<Finding>> check(CheckDepth depth);
 
@@ -140,7 +143,6 @@ class Ledger {
   Status open_for_reading();
   Status open_for_writing();
   Status take_up(const std::optional<HighWaterMark>& mark, const FileIdentity& file);
-  Status begin_incarnation(std::int64_t incarnation, const std::string& kind, const std::string& why);
   Status judge_against_mark(const std::optional<HighWaterMark>& mark);
   Status apply_settings();
   Status prepare_statements();

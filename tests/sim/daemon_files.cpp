@@ -24,7 +24,6 @@ void Daemon::put_files(const Backup& files) {
   disk_.put_file(path_ + "-wal", files.wal);
 }
 
-// As Ledger::begin_incarnation(): nothing that the file says about the present can be relied on.
 void Daemon::begin_incarnation() {
   ledger::OpenOptions options;
   options.now = world_.time.wall();
@@ -33,18 +32,9 @@ void Daemon::begin_incarnation() {
   auto opened = ledger::Ledger::open(path_, options);
   if (!opened) return world_.oracle.fail("restore", opened.error().message);
   incarnations_ = std::max(incarnations_, (*opened)->identity().incarnation) + 1;
-  ledger::Database& db = (*opened)->database();
-  const std::string why = "the ledger was restored";
-  bool good = db.run("queries/update_incarnation", {"incarnation", "began_at"}, incarnations_, options.now)
-                  .has_value();
-  good = good && db.run("queries/void_all_evidence", {"why", "sequence"}, why, (*opened)->sequence());
-  good = good && db.run("queries/doubt_all_attachments", {"at"}, options.now);
-  good = good && db.run("queries/doubt_all_claims", {"why"}, why);
-  for (const std::string_view name :
-       {"queries/inherit_released_volumes", "queries/inherit_released_hosts", "queries/doubt_open_operations",
-        "queries/doubt_open_mesos_operations", "queries/doubt_fences", "queries/refuse_all_formats"})
-    good = good && db.run(name);
-  if (!good) world_.oracle.fail("restore", "a statement of the restore failed");
+  const Status begun =
+      (*opened)->begin_incarnation(incarnations_, "ledger.restored", "the ledger was restored");
+  if (!begun) world_.oracle.fail("restore", begun.error().message);
 }
 
 void Daemon::restore() {
