@@ -28,13 +28,13 @@ SESSION_S = 8  # of a daemon: long enough that a slow machine ends none by itsel
 
 
 class ZooKeeper:
-    """One server on loopback, in the cluster's network namespace, and one client of its for what masters write."""
+    """One server on loopback, in the cluster's network namespace, and what masters write there."""
 
     def __init__(self, enter, port):
         self.enter = enter
         self.port = port
         self.dir = tempfile.mkdtemp(prefix="extvold-e2e-zookeeper-")
-        self.server = self.client = None
+        self.server = None
         with open(f"{self.dir}/zoo.cfg", "w", encoding="utf-8") as file:
             file.write(f"tickTime=1000\ndataDir={self.dir}/data\nclientPortAddress=127.0.0.1\nclientPort={port}\n"
                        "admin.enableServer=false\nmaxClientCnxns=0\n")
@@ -42,42 +42,55 @@ class ZooKeeper:
             file.write(f"127.0.0.1 localhost {os.uname().nodename}\n")
         self.start()
 
-    def java(self, *words, **more):
-        return subprocess.Popen(
-            self.enter + [JAVA, f"-Djdk.net.hosts.file={self.dir}/hosts", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
-                          "-Xmx64m", "-Dzookeeper.forceSync=no", "-cp", ":".join(JARS), *words],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **more)
+    def java(self, *words):
+        return self.enter + [JAVA, f"-Djdk.net.hosts.file={self.dir}/hosts", "-XX:TieredStopAtLevel=1",
+                             "-XX:+UseSerialGC", "-Xmx64m", "-Dzookeeper.forceSync=no", "-cp", ":".join(JARS), *words]
 
     def start(self):
-        self.server = self.java("org.apache.zookeeper.server.ZooKeeperServerMain", f"{self.dir}/zoo.cfg")
+        self.server = subprocess.Popen(
+            self.java("org.apache.zookeeper.server.ZooKeeperServerMain", f"{self.dir}/zoo.cfg"),
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def kill(self):
         self.server.kill()
         self.server.wait()
 
-    def say(self, command):
-        """One command of ZooKeeper's own shell; it waits by itself until the server is there."""
-        if self.client is None:
-            self.client = self.java("org.apache.zookeeper.ZooKeeperMain", "-waitforconnection", "-timeout", "120000",
-                                    "-server", f"127.0.0.1:{self.port}", stdin=subprocess.PIPE, text=True)
-        self.client.stdin.write(command + "\n")
-        self.client.stdin.flush()
+    def say(self, *command, done):
+        """A command of ZooKeeper's own shell, until it took effect, or what it says (`done`) shows that it had already:
+        a connection to a server that is just starting may hang, and its answer may be lost."""
+        end = time.monotonic() + 120
+        while True:
+            try:
+                shell = subprocess.run(
+                    self.java("org.apache.zookeeper.ZooKeeperMain", "-waitforconnection", "-timeout", "10000", "-server",
+                              f"127.0.0.1:{self.port}", *command),
+                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30,
+                    check=False)
+                if shell.returncode == 0 or done in shell.stdout:
+                    return
+                said = shell.stdout
+            except subprocess.TimeoutExpired:
+                said = "nothing in 30 s"
+            if time.monotonic() > end:
+                raise Failure(f"ZooKeeper's shell, {command}: {said}")
+            time.sleep(0.2)
 
-    def end_client(self):
-        if self.client is not None:
-            self.client.kill()
-            self.client.wait()
-            self.client.stdin.close()
-            self.client = None
+    def create(self, path, data=""):
+        self.say("create", path, data, done="Node already exists")
+
+    def delete(self, path):
+        self.say("delete", path, done="Node does not exist")
 
     def add_master(self, number, address):
         host, _, port = address.rpartition(":")
         data = json.dumps({"address": {"hostname": host, "ip": host, "port": int(port)}, "hostname": host,
                            "id": f"master-{number}", "version": "1.11.0"}, separators=(",", ":"))
-        self.say(f"create /mesos/json.info_{number:010} '{data}'")
+        self.create(f"/mesos/json.info_{number:010}", data)
+
+    def remove_master(self, number):
+        self.delete(f"/mesos/json.info_{number:010}")
 
     def close(self):
-        self.end_client()
         self.kill()
         shutil.rmtree(self.dir, ignore_errors=True)
 
@@ -199,7 +212,7 @@ class World(Cluster):
             self.zookeeper = ZooKeeper(self.enter, 2181 if self.netns else free_port())
             for daemon in self.daemons:
                 daemon.configure(self.zookeeper.port)
-            self.zookeeper.say("create /mesos")
+            self.zookeeper.create("/mesos")
         except BaseException:
             self.close()
             raise
@@ -249,10 +262,9 @@ class Daemons(unittest.TestCase):
             status = one.await_status("the new leader", lambda status:
                                       status["mesos"]["zookeeper"]["leader"]["id"] == "master-4")
             self.assertNotEqual(status["mesos"]["subscription"], "open")
-            world.zookeeper.say("delete /mesos/json.info_0000000004")
+            world.zookeeper.remove_master(4)
             one.await_status("the view again", lambda status: status["mesos"]["view_complete"])
 
-            world.zookeeper.end_client()
             world.zookeeper.kill()
             status = one.await_status("the session's end", lambda status:
                                       status["mesos"]["zookeeper"]["leader"] is None)
@@ -305,7 +317,6 @@ class Daemons(unittest.TestCase):
             two.create_volume("v2")
 
             # Without a server nobody acts, and one of them does again when it is back.
-            world.zookeeper.end_client()
             world.zookeeper.kill()
             one.await_status("no guard", lambda status: status["observe_only"] is not None)
             one.create_volume("v3")
