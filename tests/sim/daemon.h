@@ -103,7 +103,8 @@ class Daemon {
   void go_read_only(const std::string& why);
   void come_back(Duration away);
   void put_files(const Backup& files);
-  void begin_incarnation();
+  void put_ledger(const Backup& files);  // and begins anew with it
+  Status begin_incarnation();
   Policy policy_now() const;
 
   World& world_;

@@ -181,8 +181,10 @@ void Daemon::carry_out(reconcilers::ChangeFence& effect) {
     }
     world_.oracle.fence_started(effect.call, mirror_);
   }
-  world_.storage.change_fence(std::move(effect.call), [this, life = life_](FenceResult result) {
-    if (result.act != FenceAct::check && result.state != FenceCallState::failed) ++calls_made_;
+  // What runs out is renewed for as long as it is needed: that is no flapping.
+  const bool counts = effect.call.act != FenceAct::check && effect.call.fence.expires_at.ns == 0;
+  world_.storage.change_fence(std::move(effect.call), [this, counts, life = life_](FenceResult result) {
+    if (counts && result.state != FenceCallState::failed) ++calls_made_;
     if (life == life_) post(reconcilers::FenceCallEnded{std::move(result)});
   });
   maybe_die(Probe::crash_after_call);

@@ -24,33 +24,41 @@ void Daemon::put_files(const Backup& files) {
   disk_.put_file(path_ + "-wal", files.wal);
 }
 
-void Daemon::begin_incarnation() {
+void Daemon::put_ledger(const Backup& files) {
+  put_files(files);
+  Status begun = begin_incarnation();
+  if (!begun) {  // whoever restores sees to the machine that failed him, and does it again
+    if (disk_.dark()) disk_.power_on(tests::PowerCutVfs::Survival::everything);
+    disk_.fail_at(-1, tests::PowerCutVfs::Fault::write_error);
+    put_files(files);
+    begun = begin_incarnation();
+  }
+  if (!begun) world_.oracle.fail("restore", begun.error().message);
+}
+
+Status Daemon::begin_incarnation() {
   ledger::OpenOptions options;
   options.now = world_.time.wall();
   options.vfs = disk_.name();
   options.guarded = false;
   auto opened = ledger::Ledger::open(path_, options);
-  if (!opened) return world_.oracle.fail("restore", opened.error().message);
+  if (!opened) return tl::make_unexpected(opened.error());
   incarnations_ = std::max(incarnations_, (*opened)->identity().incarnation) + 1;
-  const Status begun =
-      (*opened)->begin_incarnation(incarnations_, "ledger.restored", "the ledger was restored");
-  if (!begun) world_.oracle.fail("restore", begun.error().message);
+  return (*opened)->begin_incarnation(incarnations_, "ledger.restored", "the ledger was restored");
 }
 
 void Daemon::restore() {
   world_.note("ledger.restored", number_);
   world_.probes.hit(Probe::ledger_was_restored);
-  put_files(backup_);
-  begin_incarnation();
+  put_ledger(backup_);
   come_back(seconds(20));
 }
 
 void Daemon::take_ledger_of(const Daemon& other) {
   world_.note("ledger.copied", other.number_, number_);
   state_ = DaemonState::off;
-  put_files({other.disk_.read_file(other.path_), other.disk_.read_file(other.path_ + "-wal")});
   incarnations_ = std::max(incarnations_, other.incarnations_);
-  begin_incarnation();
+  put_ledger({other.disk_.read_file(other.path_), other.disk_.read_file(other.path_ + "-wal")});
 }
 
 void Daemon::lose_ledger() {

@@ -26,6 +26,7 @@ void People::look() {
   clean_hosts(*daemon);
   look_after_fencing(*daemon);
   stop_what_is_old(*daemon);
+  lift_forgotten_fences(*daemon);
   if (world_.faults_on) retry_formats(*daemon);
   if (world_.faults_on && world_.config.faults.has(Fault::operators) && random_.chance(10))
     order_spare(*daemon);
@@ -189,6 +190,27 @@ void People::stop_what_is_old(Daemon& daemon) {
         if (task.starts_with("e-")) task.erase(0, 2);
         world_.agents.fail(TaskId(task));
       }
+    }
+  }
+}
+
+// A fence of a ledger that was lost, or whose call took effect after it was given up: extvold says that the
+// provider refuses, and a person finds at the storage why.
+void People::lift_forgotten_fences(Daemon& daemon) {
+  const Snapshot& snapshot = daemon.engine()->snapshot();
+  for (const auto& [id, entry] : snapshot.volumes()) {
+    for (const BlockedRow& row : entry.blocked) {
+      const Operation* last = entry.last_operation.get();
+      if (row.reason != "retrying" || last == nullptr || last->error_code != Errc::permission) continue;
+      if (last->host != row.host || !snapshot.fences_of_host(row.host).empty()) continue;
+      Disk* disk = world_.storage.find(entry.volume.pool.provider, entry.volume.key);
+      const int host = world_.hosts.named(snapshot.host(row.host)->name);
+      bool used = false;
+      world_.storage.for_each([&](const Disk& one) { used = used || one.open_on(host); });
+      if (disk == nullptr || used) continue;
+      world_.note("person.lifts", entry.volume.name, row.host.value);
+      world_.probes.hit(Probe::forgotten_fence_lifted);
+      world_.storage.lift_by_hand(*disk, host);
     }
   }
 }

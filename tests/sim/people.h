@@ -41,6 +41,7 @@ class People {
   void clean_hosts(Daemon& daemon);
   void look_after_fencing(Daemon& daemon);
   void stop_what_is_old(Daemon& daemon);
+  void lift_forgotten_fences(Daemon& daemon);
   void retry_formats(Daemon& daemon);
   void order_spare(Daemon& daemon);
 

@@ -38,8 +38,8 @@ EXTVOLD_ENUM(
     claim_became_unknown, synthetic_claim, volume_found_attached, volume_lost, blocked_for_operator,
     kept_from_old_process, detach_storm, view_incomplete_by_permission, quarantine,
     // People
-    operator_confirmed_host, operator_released, operator_released_host, operator_released_fencing,
-    operator_held_fencing, operator_ordered_attach, operator_moved_by_hand)
+    operator_confirmed_host, forgotten_fence_lifted, operator_released, operator_released_host,
+    operator_released_fencing, operator_held_fencing, operator_ordered_attach, operator_moved_by_hand)
 
 class Probes {
  public:

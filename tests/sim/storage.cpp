@@ -54,12 +54,16 @@ std::vector<Disk*> Storage::disks_named(std::string_view name) {
   return out;
 }
 
+const Storage::HostFence* Storage::cutting_off(const Provider& at, int host) const {
+  const auto cut = at.cut_off.find(host);
+  if (cut == at.cut_off.end()) return nullptr;
+  const WallTime until = cut->second.expires_at;
+  return until.ns == 0 || until > world_.time.wall() ? &cut->second : nullptr;
+}
+
 bool Storage::lets_through(const Disk& disk, int host) const {
   const Provider& at = providers_[static_cast<std::size_t>(disk.provider)];
-  if (const auto cut = at.cut_off.find(host); cut != at.cut_off.end()) {
-    const WallTime until = cut->second.expires_at;
-    if (until.ns == 0 || until > world_.time.wall()) return false;
-  }
+  if (cutting_off(at, host) != nullptr) return false;
   // What a person maps by hand is used by nobody's task, neither by a new one nor by one that had it open
   // before.
   const auto grant = disk.grants.find(host);
@@ -110,6 +114,12 @@ void Storage::grant_to_task(Disk& disk, int host) {
 }
 void Storage::revoke_by_hand(Disk& disk, int host) { shut_out(disk, host, true); }
 
+void Storage::lift_by_hand(Disk& disk, int host) {
+  providers_[static_cast<std::size_t>(disk.provider)].cut_off.erase(host);
+  disk.barred.erase(host);
+  world_.oracle.access_changed(disk);
+}
+
 void Storage::make_foreign(int number, const std::string& key, const std::string& name) {
   Provider& one = providers_[static_cast<std::size_t>(number)];
   Disk disk;
@@ -117,7 +127,7 @@ void Storage::make_foreign(int number, const std::string& key, const std::string
   disk.key = key;
   disk.name = name;
   disk.ref = "ref-" + key;
-  disk.pool = "a";
+  disk.pool = std::string("a");  // a plain text makes g++ 12 warn of an overflow that is none
   disk.size_mb = 64;
   disk.blank = false;
   one.disks.emplace(key, std::move(disk));
@@ -299,7 +309,7 @@ OperationResult Storage::attach(Provider& at, Disk& disk, const OperationCall& c
   if (at.personality.needs_host && !reached)
     return refuse(call, Errc::unavailable, "the host does not answer");
   if (disk.barred.contains(host)) world_.probes.hit(Probe::fence_barred_late_attach);
-  if (disk.barred.contains(host) || at.cut_off.contains(host))
+  if (disk.barred.contains(host) || cutting_off(at, host) != nullptr)
     return refuse(call, Errc::permission, "the host is fenced");
   if (can.exclusive_attach && is_single_writer(disk.access)) {
     for (const auto& [other, grant] : disk.grants) {

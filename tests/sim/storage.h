@@ -94,6 +94,7 @@ class Storage {
   void grant_by_hand(Disk& disk, int host);
   void grant_to_task(Disk& disk, int host);  // before there was an extvold
   void revoke_by_hand(Disk& disk, int host);
+  void lift_by_hand(Disk& disk, int host);  // what bars the host from it
   void make_foreign(int provider, const std::string& key, const std::string& name);
 
   // Everything is answered, at once and truly, from now on.
@@ -114,6 +115,7 @@ class Storage {
     Instant old_list_at;
     Instant silent_until;
   };
+  const HostFence* cutting_off(const Provider& at, int host) const;  // nullptr: none, or it ran out
   enum class Answer { truth, lost, lie };
   struct Course {  // of one call
     bool refused = false;

@@ -54,10 +54,9 @@ FenceResult Storage::look_at_fence(const Provider& at, const FenceCall& call) co
   const int host = world_.hosts.named(call.fence.target);
   bool held = false;
   if (call.fence.rung == FenceRung::host) {
-    const auto cut = at.cut_off.find(host);
-    held = cut != at.cut_off.end() &&
-           (cut->second.expires_at.ns == 0 || cut->second.expires_at > world_.time.wall());
-    if (held) out.expires_at = cut->second.expires_at;
+    const HostFence* cut = cutting_off(at, host);
+    held = cut != nullptr;
+    if (held) out.expires_at = cut->expires_at;
   } else {
     const auto found = at.disks.find(call.volume.key);
     const bool bars = at.personality.info.capabilities.fence_bars_late_calls;
