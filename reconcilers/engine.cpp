@@ -402,7 +402,7 @@ bool Engine::still_permitted(const Operation& operation, Now now) const {
       const ProviderInfo* provider = policy_.provider(entry.volume.pool.provider);
       if (!observed_.view_complete || view == nullptr || provider == nullptr) return false;
       if (operation.rule == kSettlesAttach)  // nobody has it there yet
-        return !may_be_attached_there(entry, *view, operation.host);
+        return !may_be_attached_there(snapshot_, entry, *view, operation.host);
       return may_detach({look, entry, *provider, view}, *entry.attachment(operation.host));
     }
     case OperationKind::attach: {

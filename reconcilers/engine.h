@@ -430,7 +430,7 @@ class Engine {
     Instant due;
     Instant call_ended_at;  // of the newest set or lift: only what was sent later tells what it did
     Duration backoff;
-    WallTime renewed_for;  // the expiry that the newest look showed
+    bool just_set = false;  // no look since
   };
   std::map<FenceId, FenceWork> fence_work_;
   std::map<HostId, Instant> recent_fences_;

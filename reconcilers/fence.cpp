@@ -215,6 +215,7 @@ bool waits_for_standing(const Wait& wait, const Fence& fence, bool tried, Volume
       wait.block(out, "fence_lifting", Owner::extvold, fmt::format("{} is being taken back", what));
       return true;
     case FenceState::held:
+      if (tried) return false;
       if (fence.rung == FenceRung::power && covers(fence, wait.look.entry, wait.held) &&
           strong_evidence(wait.look.look, wait.look.entry, wait.held) != nullptr) {
         block_waiting(wait, {}, out);  // for the detach

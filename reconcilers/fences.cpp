@@ -220,6 +220,7 @@ void Engine::on_set(Fence fence, const FenceResult& result, Now now) {
   work.due = now.at;
   work.backoff = {};
   work.set_again = false;
+  work.just_set = result.state != FenceCallState::failed;
   // Released while it was set anew: whatever came of that is lifted.
   if (result.state == FenceCallState::done || fence.state == FenceState::lifting) return;
   observed_.fences[fence.id].error = result.error.message;
@@ -376,15 +377,16 @@ void Engine::note_held(const Fence& fence, const FenceResult& result, Now now) {
   FenceWork& work = fence_work_[fence.id];
   work.unknown_looks = 0;
   work.set_again = expires && left < policy_.fence_margin * 2;
-  // Where it was renewed and runs out no later, the provider gives no more.
-  const bool worth_it = work.set_again && work.renewed_for != result.expires_at;
-  work.due = worth_it ? now.at : now.at + policy_.fence_check;
-  work.renewed_for = result.expires_at;
+  // Where it was just renewed, the provider gives no more for now.
+  work.due = work.set_again && !work.just_set ? now.at : now.at + policy_.fence_check;
+  work.just_set = false;
 }
 
 // A look shows it: evidence for whatever the host had through it, and its claims are over.
 void Engine::hold_fence(Fence fence, const FenceResult& result, Now now) {
+  const bool just_set = fence_work_[fence.id].just_set;
   note_held(fence, result, now);
+  const bool counts = observed_.fences[fence.id].good_until > now.at;
   const bool news = fence.state != FenceState::held;
   if (news || fence.expires_at != result.expires_at) {
     fence.state = FenceState::held;
@@ -396,11 +398,15 @@ void Engine::hold_fence(Fence fence, const FenceResult& result, Now now) {
     change(fence);
   }
   const WallTime sent{now.wall.ns - (now.at - result.sent_at).ns};
-  for (const Attachment& attachment : not_proven_yet(fence, now)) prove_fenced(fence, attachment, sent, now);
-  if (news) {
-    std::erase_if(observed_.fence_tries, [&](const FenceTry& one) { return one.host == fence.host; });
-    tell_mesos(fence, now);
+  if (counts) {
+    for (const Attachment& attachment : not_proven_yet(fence, now))
+      prove_fenced(fence, attachment, sent, now);
   }
+  if (news) std::erase_if(observed_.fence_tries, [&](const FenceTry& one) { return one.host == fence.host; });
+  if (news && counts) tell_mesos(fence, now);
+  // More than this its provider does not give: the ladder goes on.
+  if (just_set && !counts)
+    note_try(fence, "it holds, but runs out sooner than the margin lets it count", now);
   touch_host(fence.host);
 }
 
@@ -607,14 +613,16 @@ void Engine::lift_fences(HostId host, std::string why, std::int64_t user_uid, No
 }
 
 // A node side's word ends a quarantine that a fence began: another boot than the one in which anything was
-// attached there, or nothing mounted of what was.
+// attached there, or nothing in use of what was. That nothing is attached there is no such word: that much
+// the fence did.
 void Engine::lift_where_clean(const ProviderObservation& observation, Now now) {
   if (snapshot_.fences().empty() || !policy_.observe_only.empty()) return;
   std::vector<std::pair<HostId, std::string>> clean;
   for (const ObservedHost& seen : observation.hosts) {
     const Host* host = snapshot_.host_by_name(seen.host_identity);
     if (host == nullptr || !host->quarantine_fence || seen.boot_id.empty()) continue;
-    bool another_boot = true;
+    bool another_boot = false;
+    bool same_boot = false;
     bool sent_later = true;
     for (const Fence* fence : snapshot_.fences_of_host(host->id)) {
       const FenceView* view = observed_.fence(fence->id);
@@ -624,17 +632,14 @@ void Engine::lift_where_clean(const ProviderObservation& observation, Now now) {
     for (const auto& [id, entry] : snapshot_.volumes()) {
       const Attachment* attachment = entry.attachment(host->id);
       if (attachment == nullptr) continue;
-      another_boot = another_boot && !attachment->boot_id.empty() && attachment->boot_id != seen.boot_id;
+      const bool other = !attachment->boot_id.empty() && attachment->boot_id != seen.boot_id;
+      (other ? another_boot : same_boot) = true;
     }
-    const bool empty = std::none_of(
-        observation.volumes.begin(), observation.volumes.end(), [&](const ObservedVolume& volume) {
-          return std::any_of(volume.attachments.begin(), volume.attachments.end(), [&](const auto& one) {
-            return one.host_identity == seen.host_identity && one.mounted != TriState::no;
-          });
-        });
-    if (!sent_later || !(another_boot || empty) || !why_not_clean(host->id).empty()) continue;
+    another_boot = another_boot && !same_boot;
+    const bool unused = seen.in_use == TriState::no;
+    if (!sent_later || !(another_boot || unused) || !why_not_clean(host->id).empty()) continue;
     clean.emplace_back(host->id, another_boot ? fmt::format("it runs another boot ({})", seen.boot_id)
-                                              : "it says that nothing of what it had is mounted");
+                                              : "it says that nothing of what it had is in use");
   }
   for (auto& [host, why] : clean) lift_fences(host, std::move(why), -1, now);
 }

@@ -122,10 +122,13 @@ std::string_view ip_of(std::string_view address) {
   return ip;
 }
 
-bool may_be_attached_there(const VolumeEntry& entry, const VolumeView& view, HostId host) {
+bool may_be_attached_there(const Snapshot& snapshot, const VolumeEntry& entry, const VolumeView& view,
+                           HostId host) {
   return std::any_of(view.attachments.begin(), view.attachments.end(), [&](const AttachmentView& one) {
+    if (one.host == host) return true;
     const Attachment* row = entry.attachment(one.host);
-    return one.host == host || row == nullptr || row->host_identity.empty();
+    const bool recorded = row != nullptr && !row->host_identity.empty();
+    return !recorded && snapshot.agents_of_host(one.host).empty();
   });
 }
 

@@ -95,8 +95,10 @@ bool attaches_read_only(const Volume& volume, const Claim* claim);
 bool excludes(AccessMode access, bool read_only, bool other_read_only);
 // The rule of a detach that is made only because nobody can tell whether an attach happened.
 inline constexpr std::string_view kSettlesAttach = "detach.settles_attach";
-// Whether the provider shows it attached there, or at somebody of whom nobody recorded which host that is.
-bool may_be_attached_there(const VolumeEntry& entry, const VolumeView& view, HostId host);
+// Whether the provider shows it attached there, or at somebody of whom nobody recorded which host that is,
+// and whose name no agent's host bears.
+bool may_be_attached_there(const Snapshot& snapshot, const VolumeEntry& entry, const VolumeView& view,
+                           HostId host);
 // Whether looking settles an attach that may have happened: the provider shows that its task ended, or
 // refuses a second host by itself.
 constexpr bool shows_attach_not_made(const Capabilities& can) {

@@ -18,7 +18,7 @@ void plan_settling_detach(const VolumeLook& look, const Operation& open, VolumeP
     return;
   if (look.look.now < due) return out.wake(due);
   if (!look.freshly_observed() || look.view->sent_at < due ||
-      may_be_attached_there(look.entry, *look.view, open.host))
+      may_be_attached_there(look.look.snapshot, look.entry, *look.view, open.host))
     return;
   PlannedOperation planned;
   planned.operation.kind = OperationKind::detach;

@@ -14,6 +14,14 @@ const ContainerId& root_container(const TaskStatus& status) {
   return status.parent_container.empty() ? status.container : status.parent_container;
 }
 
+// What ended while nobody knew which volume it named left no evidence about that volume: its end is an open
+// question, which its agent answers again.
+void reopen(Claim& claim) {
+  claim.liveness = Liveness::unknown;
+  claim.liveness_why = "it ended before its volume was known";
+  claim.evidence = {};
+}
+
 }  // namespace
 
 bool Engine::stale_poll(const Claim& claim, ElementOrigin origin, MasterCall call) const {
@@ -400,6 +408,7 @@ void Engine::resolve_again(std::string_view name, Now now) {
     if (!name.empty() && claim->reference.name != name) continue;
     Claim again = *claim;
     resolve(again);
+    if (again.volume && again.liveness == Liveness::dead) reopen(again);
     if (again.volume || again.unresolved != claim->unresolved) found.push_back(std::move(again));
   }
   for (Claim& claim : found) {

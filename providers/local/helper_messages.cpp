@@ -107,6 +107,7 @@ Result<ObservedHost> parse_host(const json& value) {
   ObservedHost host;
   host.host_identity = in.text("name", 256);
   host.boot_id = in.text("boot_id", 256);
+  host.in_use = in.enumerator<TriState>("in_use");
   TRY(in.done());
   return host;
 }
@@ -217,7 +218,8 @@ json answer_json(const ObserveAnswer& answer) {
   for (const ObservedVolume& volume : answer.volumes) volumes.push_back(volume_json(volume));
   json hosts = json::array();
   for (const ObservedHost& host : answer.hosts)
-    hosts.push_back({{"name", host.host_identity}, {"boot_id", host.boot_id}});
+    hosts.push_back(
+        {{"name", host.host_identity}, {"boot_id", host.boot_id}, {"in_use", to_text(host.in_use)}});
   json pools = json::array();
   for (const Pool& pool : answer.pools) {
     pools.push_back({{"name", pool.name.pool},

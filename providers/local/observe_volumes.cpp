@@ -179,7 +179,7 @@ void look_at_hosts(Looking& look) {
   for (const std::string& host : *hosts) {
     const Result<std::string> boot_id = read_boot_id(look.site, host);
     if (!boot_id) look.incomplete(boot_id.error().message);
-    look.answer.hosts.push_back(ObservedHost{host, boot_id.value_or("")});
+    look.answer.hosts.push_back(ObservedHost{host, boot_id.value_or(""), TriState::unknown});
   }
 }
 
@@ -319,6 +319,22 @@ void look_at_loops(Looking& look) {
   }
 }
 
+// What is not attached any more is a device that reaches nothing, or is none (cut_off): nobody can write by
+// it, whatever has it open.
+TriState use_of(const ObserveAnswer& answer, const std::string& host) {
+  TriState out = TriState::no;
+  for (const ObservedVolume& volume : answer.volumes) {
+    for (const ObservedAttachment& one : volume.attachments) {
+      if (!one.host_identity.empty() && one.host_identity != host) continue;
+      const bool used = one.mounted == TriState::yes || one.open == TriState::yes;
+      const bool unused = one.mounted == TriState::no && one.open == TriState::no;
+      if (used && !one.host_identity.empty()) return TriState::yes;
+      if (!unused) out = TriState::unknown;  // perhaps here
+    }
+  }
+  return out;
+}
+
 // One key in two pools, or a name that sorts equal: which one is meant, nobody knows.
 void put_in_order(Looking& look) {
   auto& volumes = look.answer.volumes;
@@ -352,6 +368,9 @@ ObserveAnswer observe_volumes(const HelperRequest& request) {
     look_at_one(look, request.ref);
   }
   look_at_loops(look);
+  if (request.ref.empty() && look.answer.complete) {
+    for (ObservedHost& host : look.answer.hosts) host.in_use = use_of(look.answer, host.host_identity);
+  }
   put_in_order(look);
   return look.answer;
 }

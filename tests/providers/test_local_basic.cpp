@@ -35,6 +35,13 @@ void check_failed(const OperationResult& result, Errc code, const std::string& p
   CHECK(result.error.message.find(part) != std::string::npos);
 }
 
+TriState in_use(LocalWorld& world, const std::string& host) {
+  for (const ObservedHost& one : world.observe().hosts) {
+    if (one.host_identity == host) return one.in_use;
+  }
+  return TriState::unknown;
+}
+
 }  // namespace
 
 TEST_CASE("local: create reserves the space, is idempotent, and remove removes everything") {
@@ -116,6 +123,8 @@ TEST_CASE("local: attach, format, mount, detach, on another host again", "[root]
   CHECK(seen.attachments[0].mounted == TriState::yes);
   CHECK(seen.attachments[0].open == TriState::no);
   CHECK(seen.attachments[0].mount_paths == std::vector<std::string>{world.dir + "/hosts/a1/mnt/var/lib/pg"});
+  CHECK(in_use(world, "a1") == TriState::yes);
+  CHECK(in_use(world, "a2") == TriState::no);
 
   check_failed(world.execute(world.call(OperationKind::attach, volume, "a2")), Errc::conflict,
                "attached to host a1");
@@ -128,6 +137,7 @@ TEST_CASE("local: attach, format, mount, detach, on another host again", "[root]
   CHECK_FALSE(exists(world.record(volume, "a1")));
   CHECK_FALSE(exists(world.dir + "/hosts/a1/mnt/var"));
   CHECK(world.inspect(volume).attachments.empty());
+  CHECK(in_use(world, "a1") == TriState::no);
 
   check_done(world.execute(world.call(OperationKind::attach, volume, "a2")), Outcome::changed);
   CHECK(read_text(world.dir + "/hosts/a2/mnt/var/lib/pg/row") == "committed");

@@ -56,7 +56,7 @@ TEST_CASE("local observe: hosts, pools, volumes in order") {
   CHECK(seen.volumes[0].provider_ref == "ssd/xv-a.img");
   CHECK(seen.volumes[1].key == "xv-b");
   CHECK(seen.volumes[1].size_mb == 1);
-  CHECK(seen.hosts == std::vector<ObservedHost>{{"a1", ""}, {"a2", "some-boot"}});
+  CHECK(seen.hosts == std::vector<ObservedHost>{{"a1", "", TriState::no}, {"a2", "some-boot", TriState::no}});
   REQUIRE(seen.pools.size() == 2);
   CHECK(to_text(seen.pools[0].name) == "local~test~hdd");
   CHECK(seen.pools[0].iops == 400);

@@ -537,7 +537,13 @@ void EngineWorld::answer_observation(const reconcilers::ObserveProvider& wish) {
     if (out.complete && !list_empty && (wish.volume_key.empty() || wish.volume_key == key))
       out.volumes.push_back(observed(key, volume));
   }
-  for (const auto& [host, boot] : boot_ids) out.hosts.push_back({host, boot});
+  for (const auto& [host, boot] : boot_ids) {
+    const bool used =
+        still_open.contains(host) || std::any_of(truth.begin(), truth.end(), [&host = host](const auto& one) {
+          return one.second.busy_hosts.contains(host);
+        });
+    out.hosts.push_back({host, boot, used ? TriState::yes : TriState::no});
+  }
   queue_.emplace_back(reconcilers::ObservationArrived{std::move(out)});
 }
 

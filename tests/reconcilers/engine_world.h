@@ -123,13 +123,15 @@ class EngineWorld {
   std::set<std::string> silent_agents;                 // accept and never answer
   std::map<std::string, std::int64_t> destroy_errors;  // agent → container_destroy_errors
   std::map<std::string, std::string> boot_ids;         // host → boot id; absent: no node side
+  std::set<std::string> still_open;                    // hosts that use what is not attached there any more
   std::set<std::string> running_calls;                 // keys with a call at work
   std::set<std::string> powered_off;                   // hosts that cannot write, whatever they have
   std::set<std::string> fenced_hosts;                  // cut off from the provider: the same
   std::set<std::pair<std::string, std::string>> fenced_volumes;  // by key and host: taken away for good
   std::map<FenceAct, Mishap> fence_mishap;                       // stays until changed
   bool fences_unseen = false;                                    // a check sees neither yes nor no
-  WallTime fence_expires_at;                                     // of what is set; 0: never
+  Duration fence_lasts;                  // from each time that it is set; 0: as fence_expires_at says
+  WallTime fence_expires_at;             // of what is set; 0: never
   std::vector<std::string> fence_calls;  // "set volume a1", "check power a1", in order
   std::set<std::string> list_omits;      // keys that lists leave out; a direct look shows them
   bool provider_silent = false;

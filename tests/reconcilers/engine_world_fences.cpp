@@ -19,6 +19,7 @@ bool EngineWorld::is_fenced(const FenceCall& call) const {
 
 void EngineWorld::set_fence(const FenceCall& call, bool stands) {
   const std::string& host = call.fence.target;
+  if (stands && fence_lasts.ns != 0) fence_expires_at = {now().wall.ns + fence_lasts.ns};
   const auto put = [&](auto& set, auto value) { stands ? void(set.insert(value)) : void(set.erase(value)); };
   if (call.fence.rung == FenceRung::power) return put(powered_off, host);
   if (call.fence.rung == FenceRung::host) return put(fenced_hosts, host);

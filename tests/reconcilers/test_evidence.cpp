@@ -442,7 +442,7 @@ TEST_CASE("a host's report that is older than one of two users ends neither") {
     report.volume_key = world.volume("pgdata").volume.key;
     report.complete = true;
     report.sent_at = world.now().at;
-    report.hosts.push_back({"a1", boot});
+    report.hosts.push_back({"a1", boot, ev::TriState::unknown});
     ev::ObservedVolume seen;
     seen.key = report.volume_key;
     seen.ledger_id = "ledger-of-the-test";

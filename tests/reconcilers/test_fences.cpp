@@ -325,6 +325,33 @@ TEST_CASE("what runs out is renewed, and permits no attach when it runs out soon
   CHECK(world.fence()->expires_at == world.fence_expires_at);
 }
 
+TEST_CASE("a fence that never lasts as long as the margin is renewed now and then, not at each look") {
+  Split world(fencing({ev::FenceRung::host}));
+  world.fence_lasts = ev::minutes(10);
+  world.advance(kAfter + ev::minutes(2));
+  const std::size_t before = world.sets().size();
+  CHECK(before <= 4);
+  world.advance(ev::minutes(30));
+  CHECK(world.sets().size() - before >= 3);
+  CHECK(world.sets().size() - before <= 31);  // a look a minute
+  CHECK(world.fence()->state == ev::FenceState::held);
+  CHECK_FALSE(world.attached("pgdata", "a2"));
+  CHECK(world.engine().snapshot().evidence().empty());  // it never counts, and so proves nothing
+  CHECK(world.blocked("pgdata", "a2") == "no_rung_left");
+  REQUIRE(world.order(ev::FenceConfirm{"a1", "a1", "it is off"}).status);
+  world.advance(ev::minutes(5));
+  CHECK(world.attached("pgdata", "a2"));
+}
+
+TEST_CASE("a rung that does not last leads to the next") {
+  Split world(fencing({ev::FenceRung::host, ev::FenceRung::power}));
+  world.fence_lasts = ev::minutes(10);
+  world.advance(kAfter + ev::minutes(1));
+  CHECK(world.fence()->state == ev::FenceState::held);
+  world.advance(ev::minutes(10));
+  CHECK(world.powered_off.contains("a1"));
+}
+
 TEST_CASE("fences are looked at before anything else after a start, and count only then") {
   Split world(only_fences({ev::FenceRung::host}));
   world.mishap[ev::OperationKind::attach] = Mishap::fail_before;
@@ -387,6 +414,30 @@ TEST_CASE(
     world.advance(ev::minutes(5));
     CHECK_FALSE(world.a1().quarantined);
   }
+}
+
+TEST_CASE("a node side's word ends a quarantine, not its silence about what is not attached any more") {
+  ev::Policy policy = fencing({ev::FenceRung::host});
+  policy.providers[0].capabilities.host_reports = true;
+  Split world(policy);
+  world.advance(kAfter + ev::minutes(1));
+  REQUIRE(world.attached("pgdata", "a2"));
+  REQUIRE_FALSE(world.attached("pgdata", "a1"));
+  world.boot_ids["a1"] = "boot-1";
+  world.still_open.insert("a1");
+  world.advance(ev::minutes(10));
+  CHECK(world.a1().quarantined);
+  CHECK(world.fenced_hosts.contains("a1"));
+  SECTION("it closed what it had") { world.still_open.clear(); }
+  SECTION("it was started again") {
+    world.boot_ids["a1"] = "boot-2";
+    world.advance(ev::minutes(5));
+    CHECK(world.a1().quarantined);  // in which boot it was attached nobody knows
+    world.still_open.clear();
+  }
+  world.advance(ev::minutes(5));
+  CHECK_FALSE(world.a1().quarantined);
+  CHECK(world.fenced_hosts.empty());
 }
 
 TEST_CASE("a fence that is released while it is set anew is lifted, whatever comes of that") {

@@ -91,6 +91,27 @@ TEST_CASE("a list that leaves a volume out does not read its removal back, nor e
   }
 }
 
+TEST_CASE("an attach that nobody can tell about is settled beside a volume that somebody mapped elsewhere") {
+  ev::Policy policy = permissive();
+  policy.providers[0].capabilities.shows_running_calls = false;
+  Cluster world(policy);
+  world.mishap[ev::OperationKind::attach] = Mishap::lose_reply_before;
+  world.run_task("pg.1", "A1", "pgdata");
+  world.advance(ev::seconds(1));
+  REQUIRE(world.open() != nullptr);
+  REQUIRE(world.open()->state == ev::OperationState::uncertain);
+  const bool known_to_mesos = GENERATE(true, false);
+  world.truth.at(world.key()).hosts.insert(known_to_mesos ? "a2" : "c9");
+  world.advance(ev::minutes(20));
+  if (known_to_mesos) {
+    CHECK(world.count("detach pgdata a1") == 1);
+    CHECK(world.attached("pgdata", "a2"));
+  } else {  // it may be a1 under another name: a detach would take it away
+    CHECK(world.count("detach pgdata a1") == 0);
+    CHECK(world.open()->state == ev::OperationState::uncertain);
+  }
+}
+
 TEST_CASE("a create is not given up because no list has the volume yet") {
   Cluster world(permissive());
   world.mishap[ev::OperationKind::create] = Mishap::lose_reply_before;

@@ -2,9 +2,11 @@
 // who can know says otherwise.
 #include <catch2/catch.hpp>
 
-#include "tests/reconcilers/engine_world.h"
+#include "tests/reconcilers/held.h"
 
 using extvold::testing::EngineWorld;
+using extvold::testing::has;
+using extvold::testing::Held;
 namespace ev = extvold;
 
 namespace {
@@ -143,4 +145,34 @@ TEST_CASE("a dead claim explains its own attachment as long as its evidence coun
   CHECK(world.volume("pgdata").claims.size() == 1);
   world.advance(ev::minutes(5));
   CHECK_FALSE(world.attached("pgdata", "a1"));
+}
+
+TEST_CASE("what ended before its volume was known has its end proven anew when the volume is adopted") {
+  Held world;
+  extvold::testing::FakeVolume stray;
+  stray.made.name = "stray";
+  stray.ledger_id = "ledger-of-the-test";
+  stray.hosts = {"a1"};
+  world.truth["xv-stray"] = stray;
+  world.run_task("d.1", "A1", "data");
+  world.advance(ev::minutes(1));
+  for (const char* task : {"d.1", "pg.1"}) {
+    world.end_container(task, "A1");
+    world.task_updated(task, "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  }
+  world.advance(ev::minutes(1));
+  REQUIRE(world.claim("d.1") != nullptr);
+  REQUIRE(world.claim("d.1")->liveness == ev::Liveness::dead);
+  REQUIRE(world
+              .order(ev::AdoptVolume{"data",
+                                     {ev::ProviderName("local~lab"), "p1"},
+                                     "xv-stray",
+                                     ev::Filesystem::ext4,
+                                     ev::AccessMode::rw})
+              .status);
+  REQUIRE(world.claim("d.1") != nullptr);
+  CHECK((world.claim("d.1")->liveness != ev::Liveness::dead || world.claim("d.1")->evidence));
+  world.advance(ev::minutes(5));
+  CHECK(has(world, "evidence.recorded/agent_gone"));
+  CHECK(world.attached("data", "a1"));  // who else had it before nobody knows
 }

@@ -45,8 +45,10 @@ void Storage::describe_all(Provider& at, ProviderObservation& out) {
   if (!at.personality.info.capabilities.host_reports) return;
   for (int n = 0; n < world_.hosts.count(); ++n) {
     const Machine& machine = world_.hosts.at(n);
-    if (machine.state == MachineState::up && machine.daemon_reaches)
-      out.hosts.push_back({machine.name, machine.boot_id()});
+    if (machine.state != MachineState::up || !machine.daemon_reaches) continue;
+    const bool used =
+        std::any_of(at.disks.begin(), at.disks.end(), [n](const auto& one) { return one.second.open_on(n); });
+    out.hosts.push_back({machine.name, machine.boot_id(), used ? TriState::yes : TriState::no});
   }
 }
 

@@ -119,7 +119,7 @@ void EngineMemory::put_fence_work(Fingerprint& print, const Engine& engine) {
   for (const auto& [id, work] : engine.fence_work_) {
     if (engine.snapshot_.fence(id) == nullptr) continue;
     print.ordered(Order::fence, 0, id.value);
-    print.number(work.calling * 4 + work.set_again * 2 + work.lifted);
+    print.number(work.calling * 8 + work.set_again * 4 + work.lifted * 2 + work.just_set);
     print.number(work.unknown_looks);
     print.due(work.due);
     print.ago(work.call_ended_at, engine.settle_time_of(*engine.snapshot_.fence(id)));

@@ -238,7 +238,10 @@ void put(Fingerprint& print, const ProviderObservation& observation) {
       print.value(one.open);
     }
   }
-  for (const ObservedHost& host : observation.hosts) print.text(host.host_identity);
+  for (const ObservedHost& host : observation.hosts) {
+    print.text(host.host_identity);
+    print.value(host.in_use);
+  }
 }
 
 }  // namespace extvold::small_world

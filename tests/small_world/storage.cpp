@@ -187,8 +187,10 @@ ProviderObservation World::see(const Question& question) const {
     out.volumes.push_back(std::move(seen));
   }
   for (int host = 0; host < kHosts; ++host) {
-    if (reports && links_[static_cast<std::size_t>(host)] == Link::whole)
-      out.hosts.push_back({host_text(host), "boot"});
+    if (!reports || links_[static_cast<std::size_t>(host)] != Link::whole) continue;
+    bool used = false;
+    for (int volume = 0; volume < kVolumes; ++volume) used = used || at(places_, volume, host).mounted;
+    out.hosts.push_back({host_text(host), "boot", used ? TriState::yes : TriState::no});
   }
   return out;
 }
