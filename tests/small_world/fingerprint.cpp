@@ -36,7 +36,6 @@ void Fingerprint::ordered(Order order, std::int64_t volume, std::int64_t value) 
 }
 
 void Fingerprint::span(Duration span, Duration most) {
-  flag(span >= most);
   number((std::min(span, most).ns + kNear / 2) / kNear);
 }
 
@@ -50,6 +49,7 @@ void Fingerprint::due(Instant at) {
   if (at <= now_) return number(-1);
   if (at >= now_ + kFar) return number(-2);
   number(((at - now_).ns + kNear / 2) / kNear);
+  ordered(Order::due, 0, at.ns);
 }
 
 // Each becomes the how manieth it is of its kind; 0 stays.

@@ -21,7 +21,7 @@ using StateName = std::array<std::uint64_t, 2>;
 
 class Fingerprint {
  public:
-  enum class Order : std::uint8_t { claim, evidence, fence, generation, sequence, count_ };
+  enum class Order : std::uint8_t { claim, evidence, fence, generation, sequence, due, count_ };
 
   explicit Fingerprint(Instant now) : now_(now) { tokens_.reserve(512); }
   Instant now() const { return now_; }

@@ -91,7 +91,8 @@ void put(Fingerprint& print, const Claim& claim, const VolumeView* view) {
   print.flag(view != nullptr && view->sent_at <= claim.last_event_at.value);
 }
 
-void put(Fingerprint& print, const Attachment& one) {
+// What is in no ledger (`stored`) is lost with the daemon.
+void put(Fingerprint& print, const Attachment& one, bool stored) {
   print.number(one.host.value);
   print.value(one.state);
   print.value(one.origin);
@@ -100,7 +101,7 @@ void put(Fingerprint& print, const Attachment& one) {
   print.text(one.host_identity);
   print.text(one.boot_id);
   print.ordered(Order::sequence, one.volume.value, one.detached_sequence);
-  print.flag(one.gone_at.value.ns != 0);
+  if (!stored) print.flag(one.gone_at.value.ns != 0);
 }
 
 void put(Fingerprint& print, const Evidence& evidence) {
@@ -118,7 +119,7 @@ void put(Fingerprint& print, const VolumeEntry& entry, const VolumeView* view) {
   print.number(-100 - entry.volume.id.value);
   print.value(entry.volume.state);
   print.value(entry.volume.hold);
-  for (const Attachment& one : entry.attachments) put(print, one);
+  for (const Attachment& one : entry.attachments) put(print, one, view == nullptr);
   print.number(-1);
   for (const Mount& one : entry.mounts) print.number(one.host.value);
   print.number(-1);

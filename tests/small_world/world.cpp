@@ -44,6 +44,10 @@ Snapshot first_ledger() {
   return out;
 }
 
+// Each step takes a microsecond and each time that passes a millisecond: what is due as near as that is due
+// at once, before anything else may happen (fingerprint.cpp, kNear).
+constexpr Duration kTogether = milliseconds(250);
+
 bool has_intent(const Batch& batch) {
   return std::any_of(batch.changes.begin(), batch.changes.end(), [](const Change& change) {
     const auto* operation = std::get_if<Operation>(&change);
@@ -161,7 +165,8 @@ void World::settle() {
       reconcilers::Input input = std::move(queue_.front());
       queue_.erase(queue_.begin());
       feed(std::move(input));
-    } else if (wake_ <= now_) {
+    } else if (wake_ <= now_ + kTogether) {
+      now_ = std::max(now_, wake_);
       wake_ = kNever;
       feed(reconcilers::TimerFired{});
     } else {
@@ -284,13 +289,14 @@ Instant World::next_event() const {
   return out;
 }
 
-// To when something is due; what is due within a millisecond is due together. Deadlines come before the
-// engine's own timer.
+// To when something is due; what is due about then is due together. Deadlines come before the engine's own
+// timer.
 void World::pass_time() {
   now_ = std::max(now_, next_event() + milliseconds(1));
+  const Instant about = now_ + kTogether;
   const bool lingers_on = setting_->lie == Lie::late_beyond_promise;
   for (std::size_t i = calls_.size(); i-- > 0;) {
-    if (calls_[i].until > now_) continue;
+    if (calls_[i].until > about) continue;
     if (calls_[i].awaited) {
       give_up(i);
     } else if (lingers_on) {
@@ -300,7 +306,7 @@ void World::pass_time() {
     }
   }
   for (std::size_t i = fence_calls_.size(); i-- > 0;) {
-    if (fence_calls_[i].until > now_) continue;
+    if (fence_calls_[i].until > about) continue;
     if (fence_calls_[i].awaited) {
       give_up_fence(i);
     } else {
@@ -502,7 +508,6 @@ void World::put_commits(Fingerprint& print) const {
   if (commits_.empty()) return;
   Snapshot ledger = stored();
   for (const auto& batch : commits_) {
-    print.flag(has_intent(*batch));
     if (has_intent(*batch)) put(print, ledger, nullptr);
     ledger.apply(*batch);
   }
@@ -513,7 +518,8 @@ StateName World::name() const {
   put_truth(print);
   EngineMemory::put(print, *engine_);
   print.due(wake_);
-  print.number(static_cast<std::int64_t>(commits_.size()));
+  print.number(
+      std::count_if(commits_.begin(), commits_.end(), [](const auto& one) { return has_intent(*one); }));
   put_commits(print);
   for (const CallAtWork& one : calls_) {
     const Operation& operation = one.what.call.operation;
@@ -530,7 +536,14 @@ StateName World::name() const {
     print.number(one.happened * 2 + one.awaited);
     print.due(one.until);
   }
-  for (const Question& one : questions_) put_question(print, one);
+  for (const Question& one : questions_) {
+    put_question(print, one);
+    // What a host says counts if it was asked after its fence was seen.
+    if (one.of != Question::Of::provider) continue;
+    for (const Question& other : questions_) {
+      if (other.of == Question::Of::fence) print.flag(one.sent_at > other.sent_at);
+    }
+  }
   return print.name();
 }
 
