@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "reconcilers/reconcilers.h"
+#include "reconcilers/rule.h"
 
 namespace extvold::reconcilers {
 namespace {
@@ -17,7 +18,7 @@ struct Candidate {
 };
 
 bool asks_for_attach(const Claim& claim) {
-  return claim.wanted && claim.liveness == Liveness::live && claim.host;
+  return claim.wanted && EXTVOLD_PERMITS(attach_live_claim, claim.liveness == Liveness::live) && claim.host;
 }
 
 // One candidate a host, the earliest claim first.
@@ -107,21 +108,23 @@ bool host_may(const VolumeLook& look, const Candidate& candidate, VolumePlan& ou
     out.block(volume.id, candidate.host, reason, owner, std::move(text));
     return false;
   };
-  if (candidate.claim->kind != ClaimKind::format && volume.format != FormatState::formatted &&
-      volume.format != FormatState::not_wanted) {
+  if (EXTVOLD_FORBIDS(attach_formatted, candidate.claim->kind != ClaimKind::format &&
+                                            volume.format != FormatState::formatted &&
+                                            volume.format != FormatState::not_wanted)) {
     return refuse(
         volume.format == FormatState::refused ? "format_refused" : "not_formatted_yet",
         volume.format == FormatState::refused ? Owner::operator_ : Owner::extvold,
         fmt::format("{} waits: volume {} is not formatted ({})", who, volume.name, to_text(volume.format)));
   }
-  if (host->quarantined) {
+  if (EXTVOLD_FORBIDS(attach_quarantine, host->quarantined)) {
     return refuse(
         "host_quarantined", Owner::operator_,
         fmt::format(
             "{} waits: host {} is quarantined ({}); `extvold fence release {}` when its leftovers are gone",
             who, host->name, host->quarantine_reason, host->name));
   }
-  if (const Claim* old = open_from_before(look, candidate.host)) {
+  if (const Claim* old = open_from_before(look, candidate.host);
+      EXTVOLD_FORBIDS(attach_open_from_before, old != nullptr)) {
     return refuse(
         "open_from_before", Owner::operator_,
         fmt::format("{} waits: {} ran on {} when volume {} was detached there, and another host has "
@@ -133,8 +136,9 @@ bool host_may(const VolumeLook& look, const Candidate& candidate, VolumePlan& ou
                   fmt::format("{} waits: provider {} cannot attach to a named host; attach {} there by hand",
                               who, look.provider.name.value, volume.name));
   }
-  if (is_of_mesos(candidate.claim->kind) && !look.provider.capabilities.list_attachments &&
-      !is_ours_alone(look) && !ordered_there(look, candidate.host)) {
+  if (EXTVOLD_FORBIDS(attach_unlisted, is_of_mesos(candidate.claim->kind) &&
+                                           !look.provider.capabilities.list_attachments &&
+                                           !is_ours_alone(look) && !ordered_there(look, candidate.host))) {
     return refuse(
         "attachments_not_listed", Owner::operator_,
         fmt::format(
@@ -163,10 +167,10 @@ bool host_may(const VolumeLook& look, const Candidate& candidate, VolumePlan& ou
 // What may still attach it somewhere, of which this ledger holds no intent. Empty: nothing.
 std::string calls_unknown_here(const VolumeLook& look, VolumePlan& out) {
   if (is_ours_alone(look)) return {};
-  if (look.view != nullptr && look.view->call_running == TriState::yes)
+  if (EXTVOLD_FORBIDS(attach_call_running, look.view != nullptr && look.view->call_running == TriState::yes))
     return "a call that is not this ledger's and is still at work";
   const Instant until = look.look.observed.former_calls_until;
-  if (look.look.now >= until) return {};
+  if (EXTVOLD_PERMITS(attach_former_calls, look.look.now >= until)) return {};
   out.wake(until);
   return fmt::format("calls that were made before this ledger began, {} s more",
                      (until - look.look.now).ns / 1'000'000'000 + 1);
@@ -177,7 +181,7 @@ std::string must_wait(const VolumeLook& look, const Candidate& candidate, Volume
   if (std::string order = order_or_pause(look, OperationKind::attach, candidate.host, out); !order.empty())
     return order;
   if (candidate.claim->kind == ClaimKind::task || candidate.claim->kind == ClaimKind::executor) {
-    if (!look.look.observed.view_complete) {
+    if (EXTVOLD_FORBIDS(attach_view_complete, !look.look.observed.view_complete)) {
       return fmt::format("a complete Mesos view: {}", look.look.observed.view_incomplete_why);
     }
     const AgentView* agent = look.look.observed.agent(candidate.claim->agent);
@@ -189,7 +193,8 @@ std::string must_wait(const VolumeLook& look, const Candidate& candidate, Volume
   // wish came up.
   const bool too_old = !look.provider.capabilities.exclusive_attach && look.view != nullptr &&
                        look.view->sent_at <= candidate.claim->last_event_at.value;
-  if (!look.freshly_observed() || too_old) {
+  if (EXTVOLD_FORBIDS(attach_fresh_look, !look.freshly_observed()) ||
+      EXTVOLD_FORBIDS(attach_look_after_claim, too_old)) {
     out.wish_volume(look.volume().id);
     return fmt::format("a complete observation by {}", look.provider.name.value);
   }
@@ -245,7 +250,8 @@ Clearance clear_others(const VolumeLook& look, const Candidate& candidate, const
   const bool read_only = attaches_read_only(look.volume(), candidate.claim);
   for (const Attachment& one : look.entry.attachments) {
     if (one.host == candidate.host || !excludes(look.volume().access, one.read_only, read_only)) continue;
-    const bool released = is_released(look.look, look.entry, look.provider, one, result.evidence);
+    const bool released = EXTVOLD_PERMITS(
+        attach_released, is_released(look.look, look.entry, look.provider, one, result.evidence));
     const PlannedOperation* detach = out.detach_of(one.host);
     // What is proven needs no detach, but one that can be had comes first; and a provider that refuses a
     // second host by itself would refuse this one, whatever is proven.
@@ -268,7 +274,7 @@ void plan_single_writer(const VolumeLook& look, const std::vector<Candidate>& ca
   for (const Attachment& one : look.entry.attachments) {
     if (one.state != AttachmentState::attached) continue;
     const auto holder = candidate_on(one.host);
-    if (holder == candidates.end()) continue;
+    if (EXTVOLD_PERMITS(attach_holder_keeps, holder == candidates.end())) continue;
     for (const Candidate& other : candidates) {
       if (other.host != one.host) block_second_host(look, other, one.host, out);
     }

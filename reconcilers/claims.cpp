@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "reconcilers/engine.h"
+#include "reconcilers/rule.h"
 
 namespace extvold::reconcilers {
 namespace {
@@ -34,7 +35,7 @@ void Engine::move_claim(const Claim& claim, TaskState state, const Verdict& verd
                         const ContainerId& container, Now) {
   const bool alive = verdict.liveness == Liveness::live;
   if (claim.liveness == Liveness::dead && !alive) return;
-  if (alive && !claim.wanted && claim.volume && claim.host) {
+  if (EXTVOLD_FORBIDS(evidence_voided_by_life, alive && !claim.wanted && claim.volume && claim.host)) {
     void_evidence(*snapshot_.volume(claim.volume), claim.host, /*keep_fenced=*/true,
                   "its task is alive again");
   }
@@ -150,7 +151,8 @@ void Engine::void_evidence(const VolumeEntry& entry, HostId host, bool keep_fenc
 void Engine::end_evidence(Evidence evidence, const std::string& why) {
   std::vector<ClaimStateChange> reopened;
   for (const Claim* claim : snapshot_.volume(evidence.volume)->claims) {
-    if (claim->liveness == Liveness::dead && claim->evidence == evidence.id)
+    if (EXTVOLD_FORBIDS(void_reopens_claims,
+                        claim->liveness == Liveness::dead && claim->evidence == evidence.id))
       reopened.push_back({claim->id, claim->task_state, false, Liveness::unknown, why, {}, claim->container});
   }
   for (ClaimStateChange& row : reopened) change(std::move(row));
@@ -189,7 +191,7 @@ void Engine::judge_agent_read(const AgentApiRead& read, Now now) {
     const bool there = listed(*claim) || among(read.executors, *claim) != nullptr;
     const bool later = read.first_sent_at > claim->last_event_at.value;
     if (claim->liveness == Liveness::dead) {
-      if (there && claim->volume && later)
+      if (EXTVOLD_FORBIDS(evidence_voided_by_life, there && claim->volume && later))
         void_evidence(*snapshot_.volume(claim->volume), claim->host, /*keep_fenced=*/true,
                       "its agent lists it again");
       continue;
@@ -199,16 +201,17 @@ void Engine::judge_agent_read(const AgentApiRead& read, Now now) {
     const bool mesos = claim->containerizer == Containerizer::mesos &&
                        (completed == nullptr || completed->containerizer == Containerizer::mesos);
     Saying saying{.said = Said::agent_read, .state = claim->task_state};
-    saying.facts.put(Fact::listed, there);
-    saying.facts.put(Fact::completed, completed != nullptr);
-    saying.facts.put(Fact::asked_later, later);
+    saying.facts.put(Fact::listed, EXTVOLD_FORBIDS(gone_listed, there));
+    saying.facts.put(Fact::completed, EXTVOLD_PERMITS(gone_completed, completed != nullptr));
+    saying.facts.put(Fact::asked_later, EXTVOLD_PERMITS(gone_asked_later, later));
     saying.facts.put(Fact::open_question, !claim->wanted || claim->liveness == Liveness::unknown ||
                                               claim->kind == ClaimKind::executor);
     saying.facts.put(Fact::of_executor, claim->kind == ClaimKind::executor);
-    saying.facts.put(Fact::mesos_containerizer, mesos);
-    saying.facts.put(Fact::linux_launcher, policy_.agents_use_linux_launcher);
-    saying.facts.put(Fact::unfiltered, policy_.agents_api_unfiltered);
-    saying.facts.put(Fact::no_destroy_errors, read.container_destroy_errors.value_or(0) == 0);
+    saying.facts.put(Fact::mesos_containerizer, EXTVOLD_PERMITS(gone_mesos, mesos));
+    saying.facts.put(Fact::linux_launcher, EXTVOLD_PERMITS(gone_trusted, policy_.agents_use_linux_launcher));
+    saying.facts.put(Fact::unfiltered, EXTVOLD_PERMITS(gone_trusted, policy_.agents_api_unfiltered));
+    saying.facts.put(Fact::no_destroy_errors,
+                     EXTVOLD_PERMITS(gone_no_destroy_errors, read.container_destroy_errors.value_or(0) == 0));
     const Verdict verdict = judge(*claim, saying);
     if (!verdict.evidence) {
       // No other event tells that an executor ended.
@@ -249,8 +252,8 @@ void Engine::drop_idle_claims(VolumeId volume) {
   for (ClaimId id : idle) {
     std::vector<Evidence> spent;
     for (const Evidence* one : entry->evidence) {
-      if (one->claim == id &&
-          (one->kind == EvidenceKind::agent_clean || one->kind == EvidenceKind::agent_gone))
+      if (EXTVOLD_FORBIDS(evidence_spent, one->claim == id && (one->kind == EvidenceKind::agent_clean ||
+                                                               one->kind == EvidenceKind::agent_gone)))
         spent.push_back(*one);
     }
     for (Evidence& one : spent) {
@@ -271,7 +274,7 @@ void Engine::ensure_synthetic(const Attachment& attachment, Now now) {
                         snapshot_.evidence(claim->evidence) != nullptr;
     return claim->host == attachment.host && counts;
   });
-  if (explained) return;
+  if (EXTVOLD_PERMITS(synthetic_claim, explained)) return;
   Claim claim;
   claim.id = {snapshot_.counters.next_claim++};
   counters_used_ = true;
@@ -303,9 +306,11 @@ void Engine::replace_synthetic(const AgentId& agent) {
     if (!known->volume || !is_of_mesos(known->kind) || known->liveness != Liveness::live) continue;
     for (const Claim* claim : snapshot_.volume(known->volume)->claims) {
       const bool may_be_older =
-          known->listed_in_view.value != 0 || known->first_seen_sequence <= claim->first_seen_sequence;
+          EXTVOLD_PERMITS(synthetic_older, known->listed_in_view.value != 0 ||
+                                               known->first_seen_sequence <= claim->first_seen_sequence);
       // What an agent left behind on this host no other agent explains.
-      const bool left_by_other = !claim->agent.empty() && claim->agent != agent;
+      const bool left_by_other =
+          EXTVOLD_FORBIDS(synthetic_of_agent, !claim->agent.empty() && claim->agent != agent);
       if (claim->kind == ClaimKind::synthetic && claim->host == known->host && may_be_older && !left_by_other)
         replaced.push_back(claim->id);
     }

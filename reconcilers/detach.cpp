@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "reconcilers/reconcilers.h"
+#include "reconcilers/rule.h"
 
 namespace extvold::reconcilers {
 namespace {
@@ -163,28 +164,31 @@ const Claim* unresolved_on(const VolumeLook& look, HostId host) {
 bool is_permitted(const VolumeLook& look, const Attachment& attachment, const HostClaims& claims,
                   VolumePlan& out) {
   const Volume& volume = look.volume();
-  if (claims.wanted > 0) return false;
-  if (claims.count == 0) return false;  // reconcile_orphan says so
-  if (claims.not_dead != nullptr) {
+  if (EXTVOLD_FORBIDS(detach_wanted, claims.wanted > 0)) return false;
+  if (EXTVOLD_FORBIDS(detach_unclaimed, claims.count == 0)) return false;  // reconcile_orphan says so
+  if (EXTVOLD_FORBIDS(detach_not_dead, claims.not_dead != nullptr)) {
     block_for_evidence(look, attachment, *claims.not_dead, out);
     return false;
   }
   const auto counts = [&](const Evidence& one) { return in_force(look.look, one); };
-  if (!claims.only_withdrawn && evidence_for(look.entry, attachment, counts) == nullptr) {
+  if (EXTVOLD_FORBIDS(detach_evidence,
+                      !claims.only_withdrawn && evidence_for(look.entry, attachment, counts) == nullptr)) {
     out.block(volume.id, attachment.host, "evidence_void", Owner::extvold,
               fmt::format("volume {} stays at {}: what proved its users gone does not count any more",
                           volume.name, host_name(look.look.snapshot, attachment.host)));
     return false;
   }
-  if (!look.look.observed.view_complete) {
+  if (EXTVOLD_FORBIDS(detach_view_complete, !look.look.observed.view_complete)) {
     out.block(
         volume.id, attachment.host, "view_incomplete", Owner::extvold,
         fmt::format("volume {} stays at {} while the Mesos view is incomplete: {}", volume.name,
                     host_name(look.look.snapshot, attachment.host), look.look.observed.view_incomplete_why));
     return false;
   }
-  if (!host_view_complete(look, attachment, out) || leaves_it_to_plugin(look, attachment, out)) return false;
-  if (const Claim* unresolved = unresolved_on(look, attachment.host)) {
+  if (EXTVOLD_FORBIDS(detach_host_view, !host_view_complete(look, attachment, out))) return false;
+  if (EXTVOLD_FORBIDS(detach_plugin, leaves_it_to_plugin(look, attachment, out))) return false;
+  if (const Claim* unresolved = unresolved_on(look, attachment.host);
+      EXTVOLD_FORBIDS(detach_unresolved, unresolved != nullptr)) {
     if (!unresolved->wanted) out.wish_agent(unresolved->agent);  // it alone proves an end
     const std::string how = unresolved->unresolved == Unresolved::not_understood
                                 ? "names a volume in a way that is not understood"
@@ -196,7 +200,7 @@ bool is_permitted(const VolumeLook& look, const Attachment& attachment, const Ho
                           unresolved->reference.name));
     return false;
   }
-  if (!look.freshly_observed()) {
+  if (EXTVOLD_FORBIDS(detach_fresh_look, !look.freshly_observed())) {
     out.wish_volume(volume.id);
     out.block(volume.id, attachment.host, "not_observed", Owner::provider,
               fmt::format("volume {} stays at {} until {} was asked about it again", volume.name,
@@ -229,7 +233,7 @@ void plan_one(const VolumeLook& look, const Attachment& attachment, VolumePlan& 
     planned.waits_for = "the linger: a restarting task does not pay twice";
     out.wake(due);
   }
-  if (planned.waits_for.empty() && look.look.snapshot.detach_storm &&
+  if (planned.waits_for.empty() && EXTVOLD_FORBIDS(detach_storm, look.look.snapshot.detach_storm) &&
       !was_only_formatted(look.entry, attachment.host)) {
     planned.waits_for =
         "a person: too many attachments were to be detached at once; `extvold release --all` if that is "

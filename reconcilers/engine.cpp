@@ -6,6 +6,7 @@
 
 #include "model/check.h"
 #include "reconcilers/reconcilers.h"
+#include "reconcilers/rule.h"
 
 namespace extvold::reconcilers {
 
@@ -39,7 +40,8 @@ std::vector<Effect> Engine::step(Now now, Input input) {
   } else if (auto* command = std::get_if<CommandArrived>(&input)) {
     on_command(std::move(command->command), now);
   } else if (auto* changed = std::get_if<PolicyChanged>(&input)) {
-    if (!policy_.observe_only.empty() && changed->policy.observe_only.empty()) doubt_looks(now);
+    const bool may_act_again = !policy_.observe_only.empty() && changed->policy.observe_only.empty();
+    if (EXTVOLD_FORBIDS(guard_doubts_looks, may_act_again)) doubt_looks(now);
     policy_ = std::move(changed->policy);
     resolve_again({}, now);
     touch_all();
@@ -64,8 +66,9 @@ void Engine::start(Now now) {
     Operation operation = *open;
     const ProviderInfo* provider = policy_.provider(entry.volume.pool.provider);
     const bool can_tell = provider != nullptr && provider->capabilities.shows_running_calls;
-    const Instant ended = can_tell ? now.at : now.at + policy_.operation_deadline;
-    if (operation.state != OperationState::uncertain) {
+    const Instant ended =
+        EXTVOLD_PERMITS(start_deadline, can_tell) ? now.at : now.at + policy_.operation_deadline;
+    if (EXTVOLD_FORBIDS(start_uncertain, operation.state != OperationState::uncertain)) {
       operation.state = OperationState::uncertain;
       operation.error_code = Errc::uncertain;
       operation.error = "extvold was started again while it was under way";
@@ -228,7 +231,7 @@ void Engine::carry_out(const VolumeEntry& entry, VolumePlan& plan, Now now) {
       const Lane lane = lane_of(planned.operation.kind);
       // One that settles an attach takes nothing from anybody.
       if (planned.operation.kind == OperationKind::detach && planned.operation.rule != kSettlesAttach &&
-          detach_storm_guard(entry, planned.operation, now))
+          EXTVOLD_FORBIDS(detach_storm, detach_storm_guard(entry, planned.operation, now)))
         break;
       if (take_lane(*provider, lane, id, planned.operation.host)) record(std::move(planned), now);
       break;  // one open operation a volume
@@ -308,7 +311,8 @@ void Engine::record(PlannedOperation planned, Now now) {
     row.read_only = attaches_read_only(entry.volume, snapshot_.claim(operation.claim));
     row.changed_at = now.wall;
     if (const Attachment* before = entry.attachment(operation.host)) row.read_back = before->read_back;
-    void_evidence(entry, operation.host, /*keep_fenced=*/false, "a new attachment of that host begins");
+    if (EXTVOLD_FORBIDS(evidence_voided_by_attach, true))
+      void_evidence(entry, operation.host, /*keep_fenced=*/false, "a new attachment of that host begins");
     change(row);
   } else if (operation.kind == OperationKind::detach) {
     Attachment row = *entry.attachment(operation.host);
@@ -338,7 +342,7 @@ void Engine::supersede(Operation operation, Now now) {
 }
 
 void Engine::begin_calls(Sequence upto, Now now) {
-  while (!awaiting_.empty() && awaiting_.begin()->first <= upto) {
+  while (!awaiting_.empty() && EXTVOLD_PERMITS(intent_committed, awaiting_.begin()->first <= upto)) {
     AwaitingCommit waiting = std::move(awaiting_.begin()->second);
     awaiting_.erase(awaiting_.begin());
     for (const auto& [operation, volume] : waiting.calls) begin_call(operation, volume, now);
@@ -353,7 +357,7 @@ void Engine::begin_call(const OperationId& id, VolumeId volume, Now now) {
   if (entry.open_operation == nullptr || entry.open_operation->id != id) return;
   Operation operation = *entry.open_operation;
   if (operation.state != OperationState::recorded) return;
-  if (!still_permitted(operation, now)) {
+  if (EXTVOLD_FORBIDS(permitted_at_start, !still_permitted(operation, now))) {
     const Error why{Errc::conflict, "superseded: what permitted it changed before it was started"};
     if (operation.rule == kSettlesAttach) {
       leave_open(operation, why, now);
@@ -387,7 +391,9 @@ void Engine::begin_call(const OperationId& id, VolumeId volume, Now now) {
 bool Engine::still_permitted(const Operation& operation, Now now) const {
   const VolumeEntry& entry = *snapshot_.volume(operation.volume);
   const Look look{snapshot_, observed_, policy_, now.at};
-  if (operation.host && fence_under_way(snapshot_, operation.host) != nullptr) return false;
+  if (EXTVOLD_FORBIDS(fence_holds_volume,
+                      operation.host && fence_under_way(snapshot_, operation.host) != nullptr))
+    return false;
   if (stopping_ || !standing_order(look, entry.volume, operation.host).empty()) return false;
   if (operation.evidence && snapshot_.evidence(operation.evidence) == nullptr) return false;
   switch (operation.kind) {
@@ -400,17 +406,19 @@ bool Engine::still_permitted(const Operation& operation, Now now) const {
     case OperationKind::detach: {
       const VolumeView* view = observed_.volume(operation.volume);
       const ProviderInfo* provider = policy_.provider(entry.volume.pool.provider);
-      if (!observed_.view_complete || view == nullptr || provider == nullptr) return false;
+      if (EXTVOLD_FORBIDS(detach_view_complete, !observed_.view_complete)) return false;
+      if (view == nullptr || provider == nullptr) return false;
       if (operation.rule == kSettlesAttach)  // nobody has it there yet
-        return !may_be_attached_there(snapshot_, entry, *view, operation.host);
+        return EXTVOLD_PERMITS(settling_detach_there,
+                               !may_be_attached_there(snapshot_, entry, *view, operation.host));
       return may_detach({look, entry, *provider, view}, *entry.attachment(operation.host));
     }
     case OperationKind::attach: {
       const Claim* claim = snapshot_.claim(operation.claim);
-      if (claim == nullptr || !claim->wanted || claim->liveness != Liveness::live ||
-          claim->host != operation.host)
+      if (claim == nullptr || !claim->wanted || claim->host != operation.host) return false;
+      if (EXTVOLD_FORBIDS(attach_live_claim, claim->liveness != Liveness::live)) return false;
+      if (EXTVOLD_FORBIDS(attach_view_complete, is_of_mesos(claim->kind) && !observed_.view_complete))
         return false;
-      if (is_of_mesos(claim->kind) && !observed_.view_complete) return false;
       const ProviderInfo* provider = policy_.provider(entry.volume.pool.provider);
       const bool read_only = entry.attachment(operation.host)->read_only;
       return provider != nullptr &&
@@ -418,7 +426,7 @@ bool Engine::still_permitted(const Operation& operation, Now now) const {
                EvidenceId evidence;
                return one.host == operation.host ||
                       !excludes(entry.volume.access, one.read_only, read_only) ||
-                      is_released(look, entry, *provider, one, evidence);
+                      EXTVOLD_PERMITS(attach_released, is_released(look, entry, *provider, one, evidence));
              });
     }
   }

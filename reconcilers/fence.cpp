@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "reconcilers/reconcilers.h"
+#include "reconcilers/rule.h"
 
 namespace extvold::reconcilers {
 namespace {
@@ -104,9 +105,9 @@ std::string why_clock_stands(const Wait& wait, VolumePlan& out) {
   if (!look.policy.has_master) why = "no master is configured, so that nobody says which hosts are lost";
   if (why.empty()) why = standing_order(look, wait.look.volume(), wait.held.host);
   if (why.empty()) why = standing_order(look, wait.look.volume(), wait.claim.host);
-  if (why.empty() && !look.observed.view_complete)
+  if (why.empty() && EXTVOLD_FORBIDS(fence_view_complete, !look.observed.view_complete))
     why = fmt::format("the Mesos view is incomplete: {}", look.observed.view_incomplete_why);
-  if (why.empty()) why = why_host_is_not_lost(wait);
+  if (EXTVOLD_FORBIDS(fence_host_lost, why.empty())) why = why_host_is_not_lost(wait);
   if (why.empty() && !may_be_attached_for(wait.look, wait.claim))
     why = fmt::format("{} could not have it", host_name(wait.snapshot(), wait.claim.host));
   if (!is_back(wait)) out.clocks.push_back({wait.held.host, why.empty()});
@@ -146,16 +147,18 @@ Rung provider_rung(const Wait& wait, FenceRung rung, const FencePolicy& policy) 
   const std::string& name = wait.look.provider.name.value;
   if (!(rung == FenceRung::volume ? can.fence_volume : can.fence_host))
     return {{}, fmt::format("{} has no such fence", name)};
-  if (!can.fence_verifiable) return {{}, fmt::format("{} shows nobody whether a fence holds", name)};
-  if (can.fence_cooperative && !policy.accept_cooperative)
+  if (EXTVOLD_FORBIDS(fence_verifiable, !can.fence_verifiable))
+    return {{}, fmt::format("{} shows nobody whether a fence holds", name)};
+  if (EXTVOLD_FORBIDS(fence_accepted, can.fence_cooperative && !policy.accept_cooperative))
     return {{},
             fmt::format("at {} it needs the help of the host itself, which the policy does not take for "
                         "proof (accept_cooperative)",
                         name)};
   if (wait.held.host_identity.empty()) return {{}, "nobody recorded as whom the host was attached"};
-  if (rung == FenceRung::volume && attach_may_come(wait))
+  if (EXTVOLD_FORBIDS(fence_attach_may_come, rung == FenceRung::volume && attach_may_come(wait)))
     return {{}, "an attach there may still take effect and would undo it"};
-  if (const std::string other = rung == FenceRung::host ? shared_identity(wait) : ""; !other.empty())
+  if (const std::string other = rung == FenceRung::host ? shared_identity(wait) : "";
+      EXTVOLD_FORBIDS(fence_shared_identity, !other.empty()))
     return {{}, fmt::format("host {} has the same identity \"{}\" there", other, wait.held.host_identity)};
   Fence fence;
   fence.rung = rung;
@@ -293,7 +296,7 @@ bool is_never_fenced(const Look& look, HostId host) {
 // The clock has run long enough, and nothing else holds it up: fence. False: it waits for what was blocked.
 bool is_due(const Wait& wait, const FencePolicy& policy, VolumePlan& out) {
   const Look& look = wait.look.look;
-  if (is_never_fenced(look, wait.held.host)) {
+  if (EXTVOLD_FORBIDS(fence_never, is_never_fenced(look, wait.held.host))) {
     wait.block(
         out, "never_fenced", Owner::operator_,
         fmt::format("{} has volume {} and is this machine, a master, or named in [fence] never; see that "
@@ -303,7 +306,7 @@ bool is_due(const Wait& wait, const FencePolicy& policy, VolumePlan& out) {
   }
   const FenceClock* clock = wait.look.view == nullptr ? nullptr : wait.look.view->clock(wait.held.host);
   const Duration ran = clock == nullptr ? Duration{} : clock->elapsed(look.now);
-  if (ran < policy.after) {
+  if (EXTVOLD_FORBIDS(fence_clock, ran < policy.after)) {
     out.wake(look.now + (policy.after - ran));
     wait.block(
         out, "fence_clock", Owner::extvold,
@@ -311,7 +314,7 @@ bool is_due(const Wait& wait, const FencePolicy& policy, VolumePlan& out) {
                     wait.there(), wait.look.volume().name, policy.after.ns / 1'000'000'000));
     return false;
   }
-  if (is_fencing_stopped(look.snapshot, wait.held.host)) {
+  if (EXTVOLD_FORBIDS(fence_stopped, is_fencing_stopped(look.snapshot, wait.held.host))) {
     wait.block(out, "fence_stopped", Owner::operator_,
                fmt::format("{} was to be fenced from volume {}, and a person or the storm guard said that no "
                            "host is; `extvold fence release {}` if that is right",
@@ -340,7 +343,8 @@ void reconcile_wait(const Wait& wait, VolumePlan& out) {
 std::string why_not_fenced(const VolumeLook& look, const Claim& claim, const Attachment& held) {
   if (look.look.policy.fence_policy(look.volume()).when == FenceWhen::never)
     return "its policy fences nobody";
-  if (is_fencing_stopped(look.look.snapshot, held.host)) return "a person said that it is not to be fenced";
+  if (EXTVOLD_FORBIDS(fence_stopped, is_fencing_stopped(look.look.snapshot, held.host)))
+    return "a person said that it is not to be fenced";
   VolumePlan said;
   return why_clock_stands({look, claim, held}, said);
 }

@@ -7,6 +7,7 @@
 
 #include "reconcilers/engine.h"
 #include "reconcilers/reconcilers.h"
+#include "reconcilers/rule.h"
 
 namespace extvold::reconcilers {
 namespace {
@@ -60,7 +61,8 @@ void Engine::carry_out_fences(VolumePlan& plan, Now now) {
   if (stopping_) return;
   for (Fence& fence : plan.fences) {
     if (fence_under_way(snapshot_, fence.host) != nullptr) continue;
-    if (!work_under_way(fence).empty() || fence_storm_guard(fence, now)) continue;
+    if (EXTVOLD_FORBIDS(fence_work_under_way, !work_under_way(fence).empty())) continue;
+    if (EXTVOLD_FORBIDS(fence_storm, fence_storm_guard(fence, now))) continue;
     record(std::move(fence), now);
   }
 }
@@ -84,7 +86,7 @@ void Engine::record(Fence fence, Now now) {
   fence.recorded_at = now.wall;
   recent_fences_[fence.host] = now.at;
   Host host = *snapshot_.host(fence.host);
-  if (!host.quarantined) {
+  if (EXTVOLD_FORBIDS(fence_quarantines, !host.quarantined)) {
     host.quarantined = true;
     host.quarantine_fence = fence.id;
     host.quarantine_reason = fmt::format("fence {}: {}", fence.id.value, fence.cause);
@@ -149,7 +151,7 @@ std::string Engine::why_not_fence(const Fence& fence) const {
   const VolumeEntry* entry = claim == nullptr ? nullptr : snapshot_.volume(claim->volume);
   if (entry == nullptr || !claim->wanted || claim->liveness != Liveness::live)
     return "what waited for it does not any more";
-  if (const std::string work = work_under_way(fence); !work.empty())
+  if (const std::string work = work_under_way(fence); EXTVOLD_FORBIDS(fence_work_under_way, !work.empty()))
     return fmt::format("{} is at work", work);
   const ProviderInfo* provider = policy_.provider(entry->volume.pool.provider);
   const Attachment* held = entry->attachment(fence.host);
@@ -243,29 +245,24 @@ void Engine::wait_longer(FenceWork& work, Now now) const {
 
 void Engine::on_check(Fence fence, const FenceResult& result, Now now) {
   FenceWork& work = fence_work_[fence.id];
-  if (result.sent_at <= work.call_ended_at) {  // it says nothing of what the call did
+  // It says nothing of what the call did.
+  if (EXTVOLD_FORBIDS(fence_look_later, result.sent_at <= work.call_ended_at)) {
     work.due = now.at;
     return;
   }
   wait_longer(work, now);
-  const bool run_out = result.expires_at.ns != 0 && result.expires_at <= now.wall;
-  const TriState held = result.state == FenceCallState::done
-                            ? (result.held == TriState::yes && run_out ? TriState::no : result.held)
-                            : TriState::unknown;
-  switch (held) {
-    case TriState::yes:
-      if (fence.state == FenceState::lifting) {
-        if (work.lifted && !leaves_a_bar(fence))
-          return end_fence(std::move(fence), FenceState::lifted, {}, now);
-        work.lifted = false;
-        return;
-      }
-      return hold_fence(std::move(fence), result, now);
-    case TriState::no:
-      return on_not_held(std::move(fence), result, now);
-    case TriState::unknown:
-      return on_untold(std::move(fence), result, now);
+  const bool run_out =
+      EXTVOLD_FORBIDS(fence_run_out, result.expires_at.ns != 0 && result.expires_at <= now.wall);
+  const bool told = result.state == FenceCallState::done && result.held != TriState::unknown;
+  const bool holds = told && result.held == TriState::yes && !run_out;
+  if (!EXTVOLD_PERMITS(fence_read_back, holds)) {
+    if (!told) return on_untold(std::move(fence), result, now);
+    return on_not_held(std::move(fence), result, now);
   }
+  if (fence.state != FenceState::lifting) return hold_fence(std::move(fence), result, now);
+  if (work.lifted && !EXTVOLD_FORBIDS(lift_read_back, leaves_a_bar(fence)))
+    return end_fence(std::move(fence), FenceState::lifted, {}, now);
+  work.lifted = false;
 }
 
 // Else it took an access away, and that is all: the host has none, and may have it back by an attach.
@@ -298,7 +295,7 @@ void Engine::on_not_held(Fence fence, const FenceResult& result, Now now) {
       touch_host(fence.host);
       return doubt(fence, fence.error);
     case FenceState::uncertain:
-      if (now.at < work.call_ended_at + settle_time_of(fence)) return;
+      if (EXTVOLD_FORBIDS(fence_settle_time, now.at < work.call_ended_at + settle_time_of(fence))) return;
       return end_fence(
           fence, FenceState::failed,
           {Errc::unavailable, fmt::format("a look shows that it does not hold: {}", result.seen)}, now);
@@ -461,7 +458,7 @@ void Engine::settle_by_fence(const Fence& fence, Attachment attachment, Now now)
 void Engine::void_fence_evidence(const Fence& fence, const std::string& why) {
   std::vector<Evidence> ended;
   for (const auto& [id, one] : snapshot_.evidence()) {
-    if (one.fence == fence.id) ended.push_back(one);
+    if (EXTVOLD_FORBIDS(fence_loss_voids, one.fence == fence.id)) ended.push_back(one);
   }
   for (Evidence& one : ended) end_evidence(std::move(one), why);
 }
@@ -527,7 +524,7 @@ void Engine::end_fence(Fence fence, FenceState state, Error error, Now now) {
   const bool was_taken =
       fence.held_at.ns != 0 && fence.rung != FenceRung::power && state == FenceState::failed;
   change(std::move(fence));
-  if (was_taken) {
+  if (EXTVOLD_FORBIDS(fence_lost_quarantine, was_taken)) {
     keep_quarantine(host);
   } else {
     end_quarantine(host,
@@ -627,7 +624,8 @@ void Engine::lift_where_clean(const ProviderObservation& observation, Now now) {
     for (const Fence* fence : snapshot_.fences_of_host(host->id)) {
       const FenceView* view = observed_.fence(fence->id);
       sent_later = sent_later && fence->state == FenceState::held && view != nullptr &&
-                   observation.sent_at > view->checked_at && fence->provider == observation.provider;
+                   EXTVOLD_PERMITS(lift_looked_later, observation.sent_at > view->checked_at) &&
+                   fence->provider == observation.provider;
     }
     for (const auto& [id, entry] : snapshot_.volumes()) {
       const Attachment* attachment = entry.attachment(host->id);
@@ -637,7 +635,8 @@ void Engine::lift_where_clean(const ProviderObservation& observation, Now now) {
     }
     another_boot = another_boot && !same_boot;
     const bool unused = seen.in_use == TriState::no;
-    if (!sent_later || !(another_boot || unused) || !why_not_clean(host->id).empty()) continue;
+    if (!sent_later || EXTVOLD_FORBIDS(clean_by_report, !(another_boot || unused))) continue;
+    if (EXTVOLD_FORBIDS(lift_clean, !why_not_clean(host->id).empty())) continue;
     clean.emplace_back(host->id, another_boot ? fmt::format("it runs another boot ({})", seen.boot_id)
                                               : "it says that nothing of what it had is in use");
   }

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "reconcilers/reconcilers.h"
+#include "reconcilers/rule.h"
 
 namespace extvold::reconcilers {
 
@@ -17,7 +18,7 @@ void reconcile_format(const VolumeLook& look, VolumePlan& out) {
     return;
   }
   if (volume.format != FormatState::wanted && volume.format != FormatState::intended) return;
-  if (volume.origin != VolumeOrigin::created) {
+  if (EXTVOLD_FORBIDS(format_of_created, volume.origin != VolumeOrigin::created)) {
     out.block(volume.id, {}, "never_formatted", Owner::operator_,
               fmt::format("volume {} was not created by this ledger ({}) and is never formatted", volume.name,
                           to_text(volume.origin)));

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "reconcilers/engine.h"
+#include "reconcilers/rule.h"
 
 namespace extvold::reconcilers {
 namespace {
@@ -80,7 +81,7 @@ void Engine::interrupt_view(const std::string& why, Now now) {
     agent.registry_asked_at = {};
   }
   for (const auto& [id, entry] : snapshot_.volumes()) {
-    if (entry.evidence.empty() && entry.claims.empty()) continue;
+    if (EXTVOLD_PERMITS(evidence_voided_by_view, entry.evidence.empty() && entry.claims.empty())) continue;
     for (const Attachment& attachment : entry.attachments)
       void_evidence(entry, attachment.host, /*keep_fenced=*/true, "the Mesos view was interrupted");
     touch(id);
@@ -225,7 +226,7 @@ void Engine::on(AgentSeen& event, Now now) {
   }
   for (const Claim* claim : snapshot_.claims_of_agent(record.agent)) {
     if (!claim->volume) continue;
-    if (host_is_new && claim->liveness == Liveness::live) {
+    if (EXTVOLD_FORBIDS(evidence_voided_by_claim, host_is_new && claim->liveness == Liveness::live)) {
       void_evidence(*snapshot_.volume(claim->volume), host, /*keep_fenced=*/true,
                     "a newer claim was seen there");
     }
@@ -467,7 +468,7 @@ void Engine::on(MasterSeen& event, Now now) {
   MesosView view = snapshot_.view;
   const bool another = !view.master_id.empty() &&
                        (view.master_id != event.master_id || view.elected_time != event.elected_time);
-  if (subscribed_ && another) {
+  if (EXTVOLD_FORBIDS(view_same_master, subscribed_ && another)) {
     const std::string why = fmt::format(
         "another master answers there ({}, elected {}) than when the stream "
         "was opened ({}, elected {})",
@@ -514,7 +515,8 @@ void Engine::on(MasterMetricsSeen& event, Now now) {
 // cannot be made has not been passed.
 void Engine::judge_self_check(const std::string& problem) {
   authorisation_misses_ = problem.empty() ? 0 : authorisation_misses_ + 1;
-  const std::string standing = authorisation_misses_ < 2 ? std::string() : problem;
+  const std::string standing =
+      EXTVOLD_PERMITS(view_self_check, authorisation_misses_ < 2) ? std::string() : problem;
   if (standing == authorisation_problem_) return;
   const bool news = standing.empty() != authorisation_problem_.empty();
   authorisation_problem_ = standing;
@@ -530,8 +532,10 @@ void Engine::judge_self_check(const std::string& problem) {
 void Engine::on(AgentApiRead& event, Now now) {
   end_agent_read(event.expected, now);
   // A round of a view that is gone, or that began before this one, proves nothing in it.
-  if (!subscribed_ || !snapshot_whole_ || event.first_sent_at <= view_opened_at_) return;
-  const bool itself = event.first_answer == event.expected && event.second_answer == event.expected;
+  if (!subscribed_ || !snapshot_whole_) return;
+  if (EXTVOLD_FORBIDS(gone_of_this_view, event.first_sent_at <= view_opened_at_)) return;
+  const bool itself = EXTVOLD_PERMITS(
+      gone_itself, event.first_answer == event.expected && event.second_answer == event.expected);
   AgentView& view = observed_.agents[event.expected];
   view.api_error =
       itself ? std::string()

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "model/check.h"
+#include "reconcilers/rule.h"
 
 namespace extvold::reconcilers {
 namespace {
@@ -487,7 +488,7 @@ bool is_of(StateClass wanted, TaskState state) {
 
 bool holds(const LivenessRow& row, const Saying& saying) {
   return row.said == saying.said && is_of(row.state, saying.state) &&
-         (!row.source || *row.source == saying.source) &&
+         EXTVOLD_PERMITS(clean_source, !row.source || *row.source == saying.source) &&
          (row.reason == ReasonClass::any || row.reason == saying.reason) && saying.facts.has_all(row.with) &&
          saying.facts.has_none(row.without);
 }
@@ -538,10 +539,12 @@ Saying saying_of(TaskState state, const TaskStatus& status, const Claim& claim, 
              .source = status.source,
              .reason = reason_class(status.reason),
              .facts = {}};
-  out.facts.put(Fact::same_state, status.state == state);
-  out.facts.put(Fact::of_its_agent, status.agent == claim.agent);
-  out.facts.put(Fact::mesos_containerizer, under_mesos);
-  out.facts.put(Fact::normal_message, !std::string_view(status.message).starts_with(kAbnormal));
+  out.facts.put(Fact::same_state, EXTVOLD_PERMITS(clean_same_state, status.state == state));
+  out.facts.put(Fact::of_its_agent, EXTVOLD_PERMITS(clean_of_its_agent, status.agent == claim.agent));
+  out.facts.put(Fact::mesos_containerizer, EXTVOLD_PERMITS(clean_mesos, under_mesos));
+  out.facts.put(
+      Fact::normal_message,
+      EXTVOLD_PERMITS(clean_normal_message, !std::string_view(status.message).starts_with(kAbnormal)));
   out.facts.put(Fact::unreachable_time, status.unreachable_time_set);
   return out;
 }

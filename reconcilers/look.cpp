@@ -1,4 +1,5 @@
 #include "reconcilers/look.h"
+#include "reconcilers/rule.h"
 
 #include <fmt/format.h>
 
@@ -59,18 +60,19 @@ bool VolumeLook::freshly_observed() const {
 }
 
 std::string standing_order(const Look& look, HostId host) {
-  if (!look.policy.observe_only.empty()) return look.policy.observe_only;
+  if (EXTVOLD_FORBIDS(order_guard, !look.policy.observe_only.empty())) return look.policy.observe_only;
   const Host* row = look.snapshot.host(host);
   const HoldState hold = row == nullptr ? HoldState::inherit : row->hold;
-  if (hold == HoldState::held)
+  if (EXTVOLD_FORBIDS(order_held, hold == HoldState::held))
     return fmt::format("a release: host {} is held (`extvold release {}`)", row->name, row->name);
-  if (look.snapshot.mode == Mode::active || hold == HoldState::released) return {};
+  if (EXTVOLD_PERMITS(order_mode, look.snapshot.mode == Mode::active || hold == HoldState::released))
+    return {};
   return "a release: the ledger is in observe mode (`extvold release --all`)";
 }
 
 std::string standing_order(const Look& look, const Volume& volume, HostId host) {
-  if (!look.policy.observe_only.empty()) return look.policy.observe_only;
-  if (volume.hold == HoldState::held)
+  if (EXTVOLD_FORBIDS(order_guard, !look.policy.observe_only.empty())) return look.policy.observe_only;
+  if (EXTVOLD_FORBIDS(order_held, volume.hold == HoldState::held))
     return fmt::format("a release: volume {} is held (`extvold release {}`)", volume.name, volume.name);
   const Host* row = look.snapshot.host(host);
   const bool host_held = row != nullptr && row->hold == HoldState::held;
@@ -190,21 +192,24 @@ bool in_force(const Look& look, const Evidence& evidence) {
   const Fence* fence = look.snapshot.fence(evidence.fence);
   const FenceView* view = look.observed.fence(evidence.fence);
   const VolumeEntry* entry = look.snapshot.volume(evidence.volume);
-  if (fence == nullptr || fence->state != FenceState::held || view == nullptr || entry == nullptr)
-    return false;
-  if (view->checked_at.ns == 0 || view->good_until <= look.now) return false;
+  if (fence == nullptr || entry == nullptr) return false;
+  if (EXTVOLD_FORBIDS(fence_held, fence->state != FenceState::held)) return false;
+  if (EXTVOLD_FORBIDS(fence_checked, view == nullptr || view->checked_at.ns == 0)) return false;
+  if (EXTVOLD_FORBIDS(fence_margin, view != nullptr && view->good_until <= look.now)) return false;
   // Switched on between a look and the detach it may have begun to write: what was off after the detach comes
   // back without the volume.
   const Attachment* attachment = entry->attachment(evidence.host);
   const bool gone = attachment != nullptr && attachment->state == AttachmentState::detached;
-  if (fence->rung == FenceRung::power && gone && view->checked_at <= attachment->gone_at.value) return false;
-  return evidence.grade != EvidenceGrade::cooperative ||
-         look.policy.fence_policy(entry->volume).accept_cooperative;
+  if (EXTVOLD_FORBIDS(fence_power_later, fence->rung == FenceRung::power && gone && view != nullptr &&
+                                             view->checked_at <= attachment->gone_at.value))
+    return false;
+  return EXTVOLD_PERMITS(fence_accepted, evidence.grade != EvidenceGrade::cooperative ||
+                                             look.policy.fence_policy(entry->volume).accept_cooperative);
 }
 
 const Evidence* strong_evidence(const Look& look, const VolumeEntry& entry, const Attachment& attachment) {
   return evidence_for(entry, attachment, [&](const Evidence& one) {
-    return permits_attach_elsewhere(one.kind) && in_force(look, one);
+    return EXTVOLD_PERMITS(strong_evidence, permits_attach_elsewhere(one.kind)) && in_force(look, one);
   });
 }
 
@@ -213,7 +218,7 @@ bool is_released_by_itself(const Look& look, const VolumeEntry& entry, const Att
   const Evidence* proof = evidence_for(entry, attachment, [&](const Evidence& one) {
     if (one.kind == EvidenceKind::operator_) return true;
     return one.kind == EvidenceKind::fenced && in_force(look, one) &&
-           look.snapshot.fence(one.fence)->rung != FenceRung::power;
+           EXTVOLD_PERMITS(power_needs_detach, look.snapshot.fence(one.fence)->rung != FenceRung::power);
   });
   if (proof != nullptr) evidence = proof->id;
   return proof != nullptr;
@@ -222,8 +227,9 @@ bool is_released_by_itself(const Look& look, const VolumeEntry& entry, const Att
 bool is_released(const Look& look, const VolumeEntry& entry, const ProviderInfo& provider,
                  const Attachment& attachment, EvidenceId& evidence) {
   if (is_released_by_itself(look, entry, attachment, evidence)) return true;
-  if (attachment.state != AttachmentState::detached || !attachment.read_back) return false;
-  if (provider.capabilities.detach_enforced) return true;
+  if (EXTVOLD_FORBIDS(released_detached, attachment.state != AttachmentState::detached)) return false;
+  if (EXTVOLD_FORBIDS(released_read_back, !attachment.read_back)) return false;
+  if (EXTVOLD_PERMITS(released_enforced, provider.capabilities.detach_enforced)) return true;
   if (const Evidence* strong = strong_evidence(look, entry, attachment)) {
     evidence = strong->id;
     return true;
@@ -253,7 +259,7 @@ bool covers(const Fence& fence, const VolumeEntry& entry, const Attachment& atta
   switch (fence.rung) {
     case FenceRung::volume:
       return entry.volume.id == fence.volume && attachment.host_identity == fence.target &&
-             attachment.generation < fence.generation;
+             EXTVOLD_PERMITS(fence_covers_older, attachment.generation < fence.generation);
     case FenceRung::host:
       return entry.volume.pool.provider == fence.provider && attachment.host_identity == fence.target;
     case FenceRung::power:

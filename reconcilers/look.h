@@ -13,6 +13,7 @@
 #include "model/plan.h"
 #include "model/policy.h"
 #include "model/snapshot.h"
+#include "reconcilers/rule.h"
 
 namespace extvold::reconcilers {
 
@@ -76,8 +77,9 @@ std::string claim_text(const Snapshot& snapshot, const Claim& claim);
 template <typename Accept>
 const Evidence* evidence_for(const VolumeEntry& entry, const Attachment& attachment, Accept accept) {
   for (const Evidence* one : entry.evidence) {
-    if (one->host == attachment.host && one->attachment_generation == attachment.generation && accept(*one))
-      return one;
+    const bool of_this =
+        EXTVOLD_PERMITS(evidence_generation, one->attachment_generation == attachment.generation);
+    if (one->host == attachment.host && of_this && accept(*one)) return one;
   }
   return nullptr;
 }

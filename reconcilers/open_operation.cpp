@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "reconcilers/reconcilers.h"
+#include "reconcilers/rule.h"
 
 namespace extvold::reconcilers {
 namespace {
@@ -16,9 +17,10 @@ void plan_settling_detach(const VolumeLook& look, const Operation& open, VolumeP
   if (!asks || shows_attach_not_made(look.provider.capabilities) ||
       !look.provider.capabilities.attach_to_named_host)
     return;
-  if (look.look.now < due) return out.wake(due);
-  if (!look.freshly_observed() || look.view->sent_at < due ||
-      may_be_attached_there(look.look.snapshot, look.entry, *look.view, open.host))
+  if (EXTVOLD_FORBIDS(settling_detach_time, look.look.now < due)) return out.wake(due);
+  if (!look.freshly_observed() || EXTVOLD_FORBIDS(settling_detach_time, look.view->sent_at < due) ||
+      EXTVOLD_FORBIDS(settling_detach_there,
+                      may_be_attached_there(look.look.snapshot, look.entry, *look.view, open.host)))
     return;
   PlannedOperation planned;
   planned.operation.kind = OperationKind::detach;

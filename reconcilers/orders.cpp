@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "reconcilers/engine.h"
+#include "reconcilers/rule.h"
 
 namespace extvold::reconcilers {
 namespace {
@@ -141,7 +142,7 @@ Result<std::string> Engine::obey(const RemoveVolume& order, const Command& comma
     return fail(Errc::invalid, "volume {} is not removed: its name was not typed again", order.name);
   if (entry->volume.state == VolumeState::trashed)
     return fmt::format("volume {} is in the trash already", order.name);
-  if (const std::string why = in_use(snapshot_, *entry); !why.empty()) {
+  if (const std::string why = in_use(snapshot_, *entry); EXTVOLD_FORBIDS(remove_in_use, !why.empty())) {
     return fail(Errc::conflict, "volume {} is not removed: {}", order.name, why);
   }
   Volume row = entry->volume;
@@ -197,7 +198,7 @@ Result<std::string> Engine::obey(const PurgeVolume& order, const Command& comman
     return fail(Errc::conflict, "volume {} was adopted, not made by this ledger: delete it at {} by hand",
                 order.name, entry->volume.pool.provider.value);
   }
-  if (const std::string why = in_use(snapshot_, *entry); !why.empty())
+  if (const std::string why = in_use(snapshot_, *entry); EXTVOLD_FORBIDS(remove_in_use, !why.empty()))
     return fail(Errc::conflict, "volume {} is not purged: {}", order.name, why);
   Volume row = entry->volume;
   row.state = VolumeState::removing;
@@ -339,7 +340,8 @@ Result<std::string> Engine::obey(const ForceFormat& order, const Command& comman
     return fail(Errc::invalid, "volume {} is not formatted: its name must be typed again and a reason given",
                 order.name);
   }
-  if (entry->volume.origin != VolumeOrigin::created || entry->volume.format != FormatState::refused) {
+  if (EXTVOLD_FORBIDS(format_again_refused, entry->volume.origin != VolumeOrigin::created ||
+                                                entry->volume.format != FormatState::refused)) {
     return fail(Errc::conflict,
                 "volume {} ({}, format {}): only a refused format of a volume made here can be tried again",
                 order.name, to_text(entry->volume.origin), to_text(entry->volume.format));
@@ -481,13 +483,15 @@ Result<std::string> Engine::obey(const FenceConfirm& order, const Command& comma
     return fail(Errc::invalid, "host {} is not confirmed: a reason is needed (--reason)", order.host);
   Host host = *found;
   for (const auto& [id, claim] : snapshot_.claims()) {
-    if (claim.host == host.id && claim.wanted && claim.liveness == Liveness::live) {
+    if (EXTVOLD_FORBIDS(confirm_live,
+                        claim.host == host.id && claim.wanted && claim.liveness == Liveness::live)) {
       return fail(Errc::conflict, "host {} is not confirmed: {} is live there ({})", order.host,
                   claim_text(snapshot_, claim), to_text(claim.task_state));
     }
   }
   for (const auto& [id, entry] : snapshot_.volumes()) {
-    if (const std::string attach = attach_under_way(entry, host.id, now); !attach.empty())
+    if (const std::string attach = attach_under_way(entry, host.id, now);
+        EXTVOLD_FORBIDS(confirm_attach_under_way, !attach.empty()))
       return fail(Errc::conflict, "host {} is not confirmed: {}", order.host, attach);
   }
   int covered = 0;
@@ -510,7 +514,7 @@ Result<std::string> Engine::obey(const FenceConfirm& order, const Command& comma
     touch(id);
     ++covered;
   }
-  host.quarantined = true;
+  host.quarantined = EXTVOLD_FORBIDS(confirm_quarantines, true);
   host.quarantine_reason = fmt::format("confirmed dead: {}", order.reason);
   host.quarantine_fence = {};  // no fence ends what a person began
   history({.kind = "host.quarantined",
@@ -534,7 +538,7 @@ Result<std::string> Engine::obey(const FenceRelease& order, const Command& comma
     return fmt::format("host {} is neither quarantined nor held", order.host);
   if (order.reason.empty())
     return fail(Errc::invalid, "host {} is not released: a reason is needed (--reason)", order.host);
-  if (const std::string why = why_not_clean(found->id); !why.empty())
+  if (const std::string why = why_not_clean(found->id); EXTVOLD_FORBIDS(release_clean, !why.empty()))
     return fail(Errc::conflict, "host {} is not released: {}", order.host, why);
   Host row = *found;
   row.fence_held = false;

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "reconcilers/reconcilers.h"
+#include "reconcilers/rule.h"
 
 namespace extvold::reconcilers {
 void plan_volume(const Look& look, const VolumeEntry& entry, VolumePlan& out) {
@@ -19,13 +20,13 @@ void plan_volume(const Look& look, const VolumeEntry& entry, VolumePlan& out) {
     return;
   }
   const VolumeLook volume_look{look, entry, *provider, look.observed.volume(entry.volume.id)};
-  if (reconcile_open_operation(volume_look, out)) {
+  if (EXTVOLD_FORBIDS(one_open_operation, reconcile_open_operation(volume_look, out))) {
     // What nobody can tell about the first host is no reason not to fence it.
     const Operation& open = *entry.open_operation;
     if (is_in_doubt(volume_look, open) && open.host) reconcile_fence(volume_look, out);
     return;
   }
-  if (waits_for_fence(volume_look, out)) return;
+  if (EXTVOLD_FORBIDS(fence_holds_volume, waits_for_fence(volume_look, out))) return;
   if (reconcile_provision(volume_look, out)) return;
   reconcile_detach(volume_look, out);
   reconcile_format(volume_look, out);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "reconcilers/reconcilers.h"
+#include "reconcilers/rule.h"
 
 namespace extvold::reconcilers {
 namespace {
@@ -22,13 +23,13 @@ void add(VolumePlan& out, const VolumeLook& look, OperationKind kind, std::strin
 void plan_removal(const VolumeLook& look, VolumePlan& out) {
   const Volume& volume = look.volume();
   for (const Attachment& one : look.entry.attachments) {
-    if (one.state == AttachmentState::detached) continue;
+    if (EXTVOLD_PERMITS(remove_detached, one.state == AttachmentState::detached)) continue;
     out.block(volume.id, {}, "still_attached", Owner::operator_,
               fmt::format("volume {} is not removed: it is {} at {}", volume.name, to_text(one.state),
                           host_name(look.look.snapshot, one.host)));
     return;
   }
-  if (!look.freshly_observed()) {
+  if (EXTVOLD_FORBIDS(remove_fresh_look, !look.freshly_observed())) {
     out.wish_volume(volume.id);
     out.block(volume.id, {}, "not_observed", Owner::provider,
               fmt::format("volume {} is not removed before {} was asked about it", volume.name,

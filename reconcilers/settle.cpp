@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "reconcilers/engine.h"
+#include "reconcilers/rule.h"
 
 namespace extvold::reconcilers {
 namespace {
@@ -44,7 +45,7 @@ void name_the_nameless(ProviderObservation& observation) {
 
 // An empty or suddenly short list is a failed list (controllers.md, invariant 21).
 bool Engine::plausible(const ProviderObservation& observation, ProviderView& view) const {
-  if (!observation.complete) {
+  if (EXTVOLD_FORBIDS(list_complete, !observation.complete)) {
     view.why_incomplete =
         observation.why_incomplete.empty() ? "the provider's list broke off" : observation.why_incomplete;
     return false;
@@ -58,7 +59,8 @@ bool Engine::plausible(const ProviderObservation& observation, ProviderView& vie
   }
   const int listed = static_cast<int>(observation.volumes.size());
   const int before = std::max(expected, view.listed_at.ns == 0 ? 0 : view.volumes_listed);
-  if ((expected > 0 && listed == 0) || (before >= 10 && listed * 2 < before)) {
+  if (EXTVOLD_FORBIDS(list_plausible,
+                      (expected > 0 && listed == 0) || (before >= 10 && listed * 2 < before))) {
     view.why_incomplete = fmt::format(
         "it lists {} volumes where {} are expected; wrong credentials or a wrong directory?", listed, before);
     return false;
@@ -161,7 +163,7 @@ void Engine::observe_volume(const VolumeEntry& entry, const ObservedVolume* seen
                             const ProviderObservation& observation, Now now) {
   const VolumeId id = entry.volume.id;
   VolumeView& view = observed_.volumes[id];
-  if (observation.sent_at <= view.acted_at) {
+  if (EXTVOLD_FORBIDS(look_sent_later, observation.sent_at <= view.acted_at)) {
     // Older than our newest call: it says nothing. A call that has not ended leaves acted_at alone, and is
     // open.
     if (entry.open_operation != nullptr && entry.open_operation->state == OperationState::issued) return;
@@ -172,7 +174,7 @@ void Engine::observe_volume(const VolumeEntry& entry, const ObservedVolume* seen
   const bool calling = entry.open_operation != nullptr &&
                        entry.open_operation->state == OperationState::issued &&
                        entry.open_operation->call_ended_at.value.ns == 0;
-  if (calling) return;
+  if (EXTVOLD_FORBIDS(look_while_calling, calling)) return;
   const ProviderInfo* provider = policy_.provider(entry.volume.pool.provider);
   const VolumeView before = view;
   view.sent_at = observation.sent_at;
@@ -227,26 +229,27 @@ void Engine::note_mounts(const VolumeEntry& entry, HostId host, const std::vecto
 void Engine::settle_operation(const VolumeEntry& entry, const ObservedVolume* seen,
                               const ProviderObservation& observation, Now now) {
   const Operation operation = *entry.open_operation;
-  if (operation.call_ended_at.value.ns == 0 || observation.sent_at <= operation.call_ended_at.value) return;
+  const Instant ended = operation.call_ended_at.value;
+  if (ended.ns == 0 || EXTVOLD_FORBIDS(settle_sent_later, observation.sent_at <= ended)) return;
   const ProviderInfo* provider = policy_.provider(entry.volume.pool.provider);
   const TriState running = seen == nullptr ? TriState::unknown : seen->call_running;
   // An orphaned child of a dead daemon is still at work: nothing is settled (an orphaned mkfs looks like a
   // blank disk).
-  if (running == TriState::yes) return;
+  if (EXTVOLD_FORBIDS(settle_running, running == TriState::yes)) return;
   const ObservedAttachment* there = attachment_on(seen, snapshot_, entry, operation.host);
   // A list settles what it shows, never what it leaves out, and reads nothing back: an entry may be stale,
   // and a volume that a call is still making or removing is in no list.
   const bool direct = !observation.volume_key.empty();
-  const bool made = seen != nullptr && seen->ledger_id == snapshot_.ledger.id;
+  const bool made = seen != nullptr && EXTVOLD_PERMITS(create_ours, seen->ledger_id == snapshot_.ledger.id);
   const bool shown = (operation.kind == OperationKind::create && made) ||
                      (operation.kind == OperationKind::attach && there != nullptr);
-  if (!direct && !shown) {
+  if (EXTVOLD_FORBIDS(settle_list_absence, !direct && !shown)) {
     inspect_not_before_.try_emplace(entry.volume.id, now.at);
     return;
   }
   const bool over = provider->capabilities.shows_running_calls
-                        ? (running == TriState::no || seen == nullptr)
-                        : now.at >= operation.call_ended_at.value + provider->settle_time;
+                        ? EXTVOLD_PERMITS(settle_running, running == TriState::no || seen == nullptr)
+                        : EXTVOLD_PERMITS(settle_time, now.at >= ended + provider->settle_time);
   switch (operation.kind) {
     case OperationKind::create:
       if (made) {
@@ -267,15 +270,17 @@ void Engine::settle_operation(const VolumeEntry& entry, const ObservedVolume* se
       }
       // Elsewhere "not there" settles it only by a person's word; or a detach does
       // (reconcile_open_operation).
-      if (operation.state == OperationState::uncertain && !shows_attach_not_made(provider->capabilities) &&
-          !confirmed(entry, operation.host))
+      if (EXTVOLD_FORBIDS(settle_attach_untold, operation.state == OperationState::uncertain &&
+                                                    !shows_attach_not_made(provider->capabilities) &&
+                                                    !confirmed(entry, operation.host)))
         return;
       return settle_not_shown(entry, operation, over, now);
     case OperationKind::detach:
       if (there == nullptr) {
         // Nothing was there before it either: whether it was carried out is what it was to settle.
-        if (operation.rule == kSettlesAttach && operation.state == OperationState::uncertain &&
-            !confirmed(entry, operation.host))
+        if (EXTVOLD_FORBIDS(settle_detach_untold, operation.rule == kSettlesAttach &&
+                                                      operation.state == OperationState::uncertain &&
+                                                      !confirmed(entry, operation.host)))
           return;
         return end_operation(operation, OperationState::done, Outcome::changed, {}, now);
       }
@@ -351,18 +356,18 @@ void Engine::settle_attachments(const VolumeEntry& entry, const ObservedVolume* 
     }
     Attachment row;
     if (known != nullptr) row = *known;
-    const bool returned =
-        known != nullptr &&
-        known->state != AttachmentState::detached;  // uncertain since a restore, or a broken-off change
+    // Uncertain since a restore, or a broken-off change.
+    const bool returned = known != nullptr && known->state != AttachmentState::detached;
     row.volume = id;
     row.host = there.host;
     row.state = AttachmentState::attached;
-    if (!returned) {
+    if (EXTVOLD_FORBIDS(found_is_new, !returned)) {
       row.origin = AttachmentOrigin::found;
       row.generation = {snapshot_.ledger.incarnation, snapshot_.counters.next_generation++};
       row.boot_id.clear();
       counters_used_ = true;
-      void_evidence(entry, there.host, /*keep_fenced=*/false, "the volume was found attached there again");
+      if (EXTVOLD_FORBIDS(evidence_voided_by_attach, true))
+        void_evidence(entry, there.host, /*keep_fenced=*/false, "the volume was found attached there again");
       for (const Fence* fence : snapshot_.fences_of_host(there.host)) fence_work_[fence->id].due = now.at;
     }
     row.read_back = false;
@@ -387,7 +392,7 @@ void Engine::settle_attachments(const VolumeEntry& entry, const ObservedVolume* 
       vanished.push_back(row);
   }
   if (vanished.empty()) return;
-  if (observation.volume_key.empty()) {  // a list may be stale; a direct look decides
+  if (EXTVOLD_FORBIDS(vanished_direct, observation.volume_key.empty())) {  // a list may be stale
     inspect_not_before_.try_emplace(id, now.at);
     return;
   }
@@ -424,16 +429,18 @@ void Engine::host_evidence(const VolumeEntry& entry, const ObservedVolume& seen,
     for (const Evidence* one : entry.evidence) {
       const bool of_host =
           one->kind == EvidenceKind::host_unmounted || one->kind == EvidenceKind::host_rebooted;
-      if (used && of_host && one->host == row.host) refuted.push_back(*one);
+      if (EXTVOLD_FORBIDS(host_takes_back, used && of_host && one->host == row.host)) refuted.push_back(*one);
     }
-    if (!observed_.view_complete) continue;
+    if (EXTVOLD_FORBIDS(host_view_complete, !observed_.view_complete)) continue;
     const auto host =
         std::find_if(observation.hosts.begin(), observation.hosts.end(),
                      [&](const ObservedHost& one) { return one.host_identity == row.host_identity; });
     if (host == observation.hosts.end()) continue;
     Saying saying{.said = Said::host_reported};
-    saying.facts.put(Fact::boot_known, !row.boot_id.empty() && !host->boot_id.empty());
-    saying.facts.put(Fact::unused, there->mounted == TriState::no && there->open == TriState::no);
+    saying.facts.put(Fact::boot_known,
+                     EXTVOLD_PERMITS(host_boot_known, !row.boot_id.empty() && !host->boot_id.empty()));
+    saying.facts.put(Fact::unused, EXTVOLD_PERMITS(host_unused, there->mounted == TriState::no &&
+                                                                    there->open == TriState::no));
     saying.facts.put(Fact::same_boot, host->boot_id == row.boot_id);
     const LivenessRow& rule = liveness_row(saying);
     if (!rule.evidence) continue;
@@ -443,7 +450,8 @@ void Engine::host_evidence(const VolumeEntry& entry, const ObservedVolume& seen,
     });
     const bool question = std::any_of(entry.claims.begin(), entry.claims.end(), [&](const Claim* claim) {
       return claim->host == row.host && claim->liveness != Liveness::dead && !claim->wanted &&
-             !is_withdrawn(*claim) && claim->last_event_at.value < observation.sent_at;
+             !is_withdrawn(*claim) &&
+             EXTVOLD_PERMITS(host_asked_later, claim->last_event_at.value < observation.sent_at);
     });
     // It speaks of all who may use it there, or of nobody: whoever was heard of after it was asked may have
     // come after it looked.
@@ -452,7 +460,7 @@ void Engine::host_evidence(const VolumeEntry& entry, const ObservedVolume& seen,
                          claim->last_event_at.value >= observation.sent_at;
       return claim->host == row.host && (claim->wanted || newer);
     });
-    if (!known && question && !in_use) proven.emplace_back(row, &rule);
+    if (!known && question && !EXTVOLD_FORBIDS(host_in_use, in_use)) proven.emplace_back(row, &rule);
   }
   for (Evidence& one : refuted) end_evidence(std::move(one), "its host has it mounted or open again");
   for (const auto& [row, rule] : proven) {
@@ -594,9 +602,9 @@ void Engine::apply_outcome(const Operation& operation, const VolumeEntry& entry,
       volume.state = VolumeState::available;
       // Formatted is only what an operation of this incarnation made. "It exists" is the answer to a call
       // before which every other was settled as not happened: who made it, and what is on it, nobody knows.
-      if (volume.format == FormatState::wanted &&
-          (operation.outcome == Outcome::unchanged ||
-           operation.generation.incarnation != snapshot_.ledger.incarnation)) {
+      if (const bool was_there = operation.outcome == Outcome::unchanged ||
+                                 operation.generation.incarnation != snapshot_.ledger.incarnation;
+          volume.format == FormatState::wanted && EXTVOLD_FORBIDS(create_not_there, was_there)) {
         volume.format = FormatState::refused;
         history({.kind = "volume.format_refused",
                  .volume = volume.id,

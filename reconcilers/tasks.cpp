@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "reconcilers/engine.h"
+#include "reconcilers/rule.h"
 
 namespace extvold::reconcilers {
 namespace {
@@ -106,7 +107,7 @@ void Engine::hear_of_executor(const TaskRecord& task, Now now) {
     const bool its = claim->kind == ClaimKind::executor && claim->executor == task.executor;
     if (!its || claim->agent != task.agent) continue;
     snapshot_.note_claim_event(claim->id, now.at);
-    if (claim->liveness == Liveness::dead && claim->volume)
+    if (EXTVOLD_FORBIDS(evidence_voided_by_claim, claim->liveness == Liveness::dead && claim->volume))
       void_evidence(*snapshot_.volume(claim->volume), claim->host, /*keep_fenced=*/true,
                     "its executor was started again");
   }
@@ -242,7 +243,7 @@ const Claim* Engine::new_claim(Claim claim, const Verdict& verdict, bool heard_o
            .rule = "claim.seen",
            .text = fmt::format("{} {} names volume {} \"{}\"", claim_text(snapshot_, *known),
                                to_text(known->task_state), known->reference.driver, known->reference.name)});
-  if (known->host && heard_of)
+  if (EXTVOLD_FORBIDS(evidence_voided_by_claim, known->host && heard_of))
     void_evidence(*snapshot_.volume(known->volume), known->host, /*keep_fenced=*/true,
                   "a newer claim was seen there");
   return known;
