@@ -162,7 +162,7 @@ void Agents::recover(Agent& agent) {
 void Agents::count_leaks(Agent& agent) {
   agent.destroy_errors = 0;
   for (const Container& one : world_.hosts.at(agent.host).containers)
-    agent.destroy_errors += one.listed || one.by_hand ? 0 : 1;
+    agent.destroy_errors += one.listed || one.by_hand || one.escaped ? 0 : 1;
 }
 
 void Agents::restart(int host, bool new_id) {
@@ -323,7 +323,7 @@ void Agents::finish(Agent& agent, const std::string& task, TaskState state) {
   Run& run = agent.runs.at(task);
   if (is_terminal(run.state) || run.ended) return;
   if (Container* there = world_.hosts.at(agent.host).container(run.container.value)) there->leaving = true;
-  say(agent, run, state, StatusSource::source_executor, {}, {});
+  say(agent, run, state, StatusSource::source_executor, word_of_executor(run), {});
   const bool leaks = world_.strikes(Fault::container_leak, random_);
   const Duration after = run.launch.lingers ? random_.between(seconds(30), minutes(10))
                                             : random_.between(milliseconds(500), seconds(60));
@@ -333,9 +333,18 @@ void Agents::finish(Agent& agent, const std::string& task, TaskState state) {
     const auto found = there->runs.find(task);
     if (found == there->runs.end()) return;
     if (leaks) return leak(*there, found->second);
+    if (escapes(found->second)) return escape(*there, found->second);
     destroyed(*there, found->second);
     if (is_terminal(found->second.state)) there->runs.erase(found);
   });
+}
+
+void Agents::fail_executor(const ExecutorId& executor) {
+  for (Agent& agent : agents_) {
+    for (const auto& [task, run] : agent.runs) {
+      if (!run.ended && ExecutorId(executor_of(run.launch)) == executor) return fail(TaskId(task));
+    }
+  }
 }
 
 void Agents::fail(const TaskId& task) {
@@ -348,7 +357,11 @@ void Agents::fail(const TaskId& task) {
     return say(*agent, *run, TaskState::task_failed, StatusSource::source_agent, "REASON_EXECUTOR_TERMINATED",
                "Abnormal executor termination: Failed to kill all processes in the container");
   }
-  destroyed(*agent, *run);
+  if (run->launch.task.containerizer == Containerizer::docker && escapes(*run)) {
+    escape(*agent, *run);
+  } else {
+    destroyed(*agent, *run);
+  }
   say(*agent, *run, TaskState::task_failed, StatusSource::source_agent, "REASON_EXECUTOR_TERMINATED", "");
 }
 
@@ -365,13 +378,39 @@ void Agents::destroyed(Agent& agent, Run& run) {
   if (agent.completed.size() > kCompletedKept) agent.completed.erase(agent.completed.begin());
 }
 
+// An executor may say anything of why its task ended, also what only an agent can know.
+std::string_view Agents::word_of_executor(const Run& run) {
+  const bool boasts = world_.config.faults.has(Fault::escapes) && run.launch.executor && random_.chance(50);
+  return boasts ? "REASON_CONTAINER_LIMITATION_MEMORY" : "";
+}
+
+// A process that is not in a cgroup of its container's lives on when that is over: of Docker's containers and
+// without the linux launcher no agent can tell.
+bool Agents::escapes(const Run& run) {
+  if (!world_.config.faults.has(Fault::escapes)) return false;
+  const bool unseen = run.launch.task.containerizer == Containerizer::docker || !world_.config.agents_trusted;
+  return unseen && world_.strikes(Fault::escapes, random_);
+}
+
+void Agents::escape(Agent& agent, Run& run) {
+  Container* there = world_.hosts.at(agent.host).container(run.container.value);
+  if (there == nullptr) return;
+  world_.probes.hit(Probe::escaped_writer);
+  there->escaped = true;
+  give_up(agent, run, *there);
+}
+
 // Its agent gives it up: no list shows it, and it runs on.
 void Agents::leak(Agent& agent, Run& run) {
   Container* there = world_.hosts.at(agent.host).container(run.container.value);
   if (there == nullptr) return;
   world_.probes.hit(Probe::leaked_writer);
-  there->listed = false;
   ++agent.destroy_errors;
+  give_up(agent, run, *there);
+}
+
+void Agents::give_up(Agent& agent, Run& run, Container& container) {
+  container.listed = false;
   run.ended = true;
   ExecutorRecord record;
   record.framework = run.launch.task.framework;
@@ -379,7 +418,7 @@ void Agents::leak(Agent& agent, Run& run) {
   record.agent = agent.id;
   record.containerizer = run.launch.task.containerizer;
   agent.completed.push_back(std::move(record));
-  world_.note("container.leaks", there->id.value);
+  world_.note("container.leaks", container.id.value);
 }
 
 void Agents::acknowledged(const TaskRecord& task) {

@@ -35,6 +35,7 @@ class Agents {
   void launch(Launch launch);
   void kill(const TaskId& task);  // lost if the agent is not reached
   void fail(const TaskId& task);  // its executor dies
+  void fail_executor(const ExecutorId& executor);
 
   // ---- from the machines
   void link_changed(int host);
@@ -89,6 +90,10 @@ class Agents {
   void finish(Agent& agent, const std::string& task, TaskState state);
   void destroyed(Agent& agent, Run& run);
   void leak(Agent& agent, Run& run);
+  std::string_view word_of_executor(const Run& run);
+  bool escapes(const Run& run);
+  void escape(Agent& agent, Run& run);
+  void give_up(Agent& agent, Run& run, Container& container);
   void shut_down(int host);
   void when_awake(int host, Duration delay, std::function<void()> act);
   void recover(Agent& agent);

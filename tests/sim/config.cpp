@@ -63,9 +63,12 @@ void draw_faults(Random& random, Config& config) {
   // One run in twelve is calm; the others have between a few kinds of faults and most of them.
   if (random.chance(8)) return;
   const int share = static_cast<int>(random.between(10, 70));
-  for (std::size_t i = 0; i < Fault_texts.size(); ++i) {
+  for (std::size_t i = 0; i < static_cast<std::size_t>(Fault::escapes); ++i) {
     if (random.chance(share)) config.faults.put(static_cast<Fault>(i));
   }
+  Random later(config.seed, "later faults");
+  for (const Fault one : {Fault::escapes, Fault::holds, Fault::mistakes, Fault::executor_again})
+    config.faults.put(one, later.chance(share / 2));
   // What makes a run about little else is rarer.
   for (const Fault rare : {Fault::ledger_lost, Fault::ledger_restored, Fault::second_daemon,
                            Fault::first_start, Fault::framework_removed, Fault::clock_jump}) {

@@ -42,6 +42,7 @@ void Daemon::open() {
   auto mirror = ledger_->load();
   if (!mirror) return go_read_only(mirror.error().message);
   mirror_ = std::move(*mirror);
+  world_.oracle.started(number_, mirror_);
   engine_ = std::make_unique<reconcilers::Engine>(std::move(*loaded), policy_now());
   ++life_;
   state_ = DaemonState::running;

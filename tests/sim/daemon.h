@@ -45,6 +45,8 @@ class Daemon {
   void cut_power(Duration away);  // its machine's
   void pause(Duration how_long);  // SIGSTOP
   void order(Order order);
+  // Nothing waits to be taken in: what is ordered now is judged by the engine as it stands.
+  bool idle() const { return state_ == DaemonState::running && queue_.empty(); }
   void set_policy(const Policy& policy);
   // Whether it may act: the guard in ZooKeeper. `why`: empty, it holds it.
   void set_guard(const std::string& why);

@@ -68,7 +68,7 @@ void Daemon::note_committed(const Batch& batch) {
     if (const auto* entry = std::get_if<HistoryEntry>(&change))
       world_.note("  history", entry->kind, entry->text);
   }
-  world_.oracle.committed(batch, mirror_);
+  world_.oracle.committed(number_, batch, mirror_);
 }
 
 void Daemon::check_deeply() {
@@ -92,7 +92,9 @@ void Daemon::check_deeply() {
 void Daemon::carry_out(reconcilers::ObserveProvider& effect) {
   maybe_die(Probe::crash_before_look);
   world_.storage.observe(effect.provider, effect.volume_key, [this, life = life_](ProviderObservation seen) {
-    if (life == life_) post(reconcilers::ObservationArrived{std::move(seen)});
+    if (life != life_) return;
+    world_.oracle.looked(number_, seen);
+    post(reconcilers::ObservationArrived{std::move(seen)});
   });
 }
 
@@ -138,6 +140,7 @@ void Daemon::carry_out(reconcilers::Execute& effect) {
   maybe_die(Probe::crash_before_call);
   if (!holds_guard()) {
     world_.probes.hit(Probe::call_refused_by_guard);
+    if (policy_told_) world_.oracle.fail("call_without_guard", "its engine was told, and calls all the same");
     OperationResult result;
     result.id = effect.call.operation.id;
     result.state = OperationState::failed;
@@ -145,10 +148,13 @@ void Daemon::carry_out(reconcilers::Execute& effect) {
     result.ended_at = world_.time.now();
     return post(reconcilers::OperationEnded{std::move(result)});
   }
-  world_.oracle.call_started(effect.call, mirror_);
+  world_.oracle.call_started(number_, effect.call, mirror_);
+  world_.oracle.check_view(effect.call, mirror_, engine_->observed().view_complete);
   const std::int64_t life = life_;
-  world_.storage.execute(std::move(effect.call), [this, life](OperationResult result) {
+  const VolumeId volume = effect.call.operation.volume;
+  world_.storage.execute(std::move(effect.call), [this, life, volume](OperationResult result) {
     if (life != life_) return world_.probes.hit(Probe::effect_after_restart);
+    world_.oracle.call_ended(number_, volume);
     if (result.state != OperationState::failed) ++calls_made_;
     world_.note("call.ended", number_, result.id.value, to_text(result.state), result.error.message);
     post(reconcilers::OperationEnded{std::move(result)});
@@ -179,7 +185,7 @@ void Daemon::carry_out(reconcilers::ChangeFence& effect) {
       refused.sent_at = refused.ended_at = world_.time.now();
       return post(reconcilers::FenceCallEnded{std::move(refused)});
     }
-    world_.oracle.fence_started(effect.call, mirror_);
+    world_.oracle.fence_started(effect.call, mirror_, engine_->observed().view_complete);
   }
   // What runs out is renewed for as long as it is needed: that is no flapping.
   const bool counts = effect.call.act != FenceAct::check && effect.call.fence.expires_at.ns == 0;

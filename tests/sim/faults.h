@@ -24,7 +24,11 @@ EXTVOLD_ENUM(Fault,
              daemon_crash, power_cut, ledger_error, disk_full, slow_commit, daemon_paused, guard_lost,
              ledger_restored, ledger_lost, second_daemon, clock_jump,
              // People
-             operators, first_start)
+             operators, first_start,
+             // Drawn after everything else, so that what was drawn before these were thought of stays as it
+             // was: processes that outlive their container, people who hold things by name, people who err,
+             // executors that are started again under their name
+             escapes, holds, mistakes, executor_again)
 
 class FaultSet {
  public:

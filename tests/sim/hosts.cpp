@@ -32,6 +32,13 @@ int Hosts::named(std::string_view name) const {
   return -1;
 }
 
+bool Hosts::has_executor(const ExecutorId& executor) const {
+  return std::any_of(machines_.begin(), machines_.end(), [&](const Machine& machine) {
+    return std::any_of(machine.containers.begin(), machine.containers.end(),
+                       [&](const Container& one) { return one.executor == executor; });
+  });
+}
+
 void Hosts::start(int host, Container container) {
   world_.note("container.starts", at(host).name, container.id.value, container.volume);
   container.started_at = world_.time.now();

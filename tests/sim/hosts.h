@@ -26,6 +26,7 @@ struct Container {
   std::vector<VolumeReference> references;  // what its agent lists for its executor
   AgentId agent;                            // that started it; another one knows no executor of it
   bool listed = true;                       // by its agent; a leaked one is not
+  bool escaped = false;                     // ... and it does not know that it could not end it
   bool leaving = false;                     // its executor said that it ended
   bool by_hand = false;                     // a person's own use, of which Mesos knows nothing
   Instant started_at;
@@ -53,7 +54,8 @@ class Hosts {
   int count() const { return static_cast<int>(machines_.size()); }
   Machine& at(int host) { return machines_[static_cast<std::size_t>(host)]; }
   const Machine& at(int host) const { return machines_[static_cast<std::size_t>(host)]; }
-  int named(std::string_view name) const;  // -1: nobody's
+  int named(std::string_view name) const;               // -1: nobody's
+  bool has_executor(const ExecutorId& executor) const;  // one of this name runs somewhere
 
   void start(int host, Container container);
   void end(int host, const ContainerId& container);  // the process is gone, its files are closed

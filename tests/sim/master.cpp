@@ -272,6 +272,7 @@ void Master::agent_lost(const AgentId& agent) {
   world_.probes.hit(Probe::agent_became_unreachable);
   const bool partition_aware = random_.chance(60);
   known.standing = Standing::unreachable;
+  world_.oracle.host_lost(known.host);
   known.since = world_.time.now();
   std::erase_if(executors_, [&](const auto& one) { return one.second.agent == agent; });
   end_tasks_of(agent, partition_aware ? TaskState::task_unreachable : TaskState::task_lost,
@@ -295,6 +296,7 @@ void Master::mark_gone(const AgentId& agent) {
   world_.note("master.gone", agent.value.view());
   world_.probes.hit(Probe::agent_marked_gone_alive);
   found->second.standing = Standing::gone;
+  world_.oracle.host_lost(found->second.host);
   found->second.since = world_.time.now();
   for (auto& [name, task] : tasks_) {
     if (task.list == TaskList::unreachable_tasks && task.record.agent == agent) task.list = TaskList::tasks;

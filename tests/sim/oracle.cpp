@@ -83,11 +83,12 @@ namespace {
 
 // Written anew from DESIGN.md section 4, so that the engine is not judged by its own code.
 bool stands_in_the_way(const Snapshot& committed, const VolumeEntry& entry, const Attachment& other,
-                       const Capabilities& can) {
+                       const Capabilities& can, const FencePolicy& policy) {
   bool covered = false;
   bool unmounted = false;
   for (const Evidence* one : entry.evidence) {
     if (one->host != other.host || one->attachment_generation != other.generation) continue;
+    if (one->grade == EvidenceGrade::cooperative && !policy.accept_cooperative) continue;
     const Fence* fence = one->kind == EvidenceKind::fenced ? committed.fence(one->fence) : nullptr;
     const bool cut_off = fence != nullptr && fence->state == FenceState::held;
     // One that is only switched off comes back with whatever it had.
@@ -102,16 +103,19 @@ bool stands_in_the_way(const Snapshot& committed, const VolumeEntry& entry, cons
 
 }  // namespace
 
-void Oracle::call_started(const OperationCall& call, const Snapshot& committed) {
+void Oracle::call_started(int daemon, const OperationCall& call, const Snapshot& committed) {
   const VolumeEntry* entry = committed.volume(call.operation.volume);
   const std::string name =
       fmt::format("{} {} {}", to_text(call.operation.kind), call.volume.name, call.host_name);
   if (entry == nullptr || entry->open_operation == nullptr || entry->open_operation->id != call.operation.id)
     return fail("call_without_intent", name + ": the ledger holds no such intent");
+  check_held(name, committed, &entry->volume, call.operation.host);
   const Disk* disk = world_.storage.find(call.volume.pool.provider, call.volume.key);
   const bool ours = disk == nullptr || disk->adopted || disk->ledger_id == call.ledger_id;
   if (!ours && call.operation.kind != OperationKind::create)
     return fail("call_on_foreign", name + ": the volume does not carry this ledger's tag");
+  if (call.operation.kind != OperationKind::create && call.operation.kind != OperationKind::format)
+    check_looked(name, memory_[daemon], call, committed);
   switch (call.operation.kind) {
     case OperationKind::create:
       return world_.probes.hit(Probe::create_called);
@@ -122,22 +126,35 @@ void Oracle::call_started(const OperationCall& call, const Snapshot& committed) 
       if (entry->volume.format != FormatState::intended || entry->volume.origin != VolumeOrigin::created)
         fail("format_not_wanted", fmt::format("{}: it is {}, {}", name, to_text(entry->volume.origin),
                                               to_text(entry->volume.format)));
+      if (formatted_.contains(entry->volume.key)) fail("formatted_again", name + ": it was formatted before");
       return;
     case OperationKind::detach:
-      return world_.probes.hit(Probe::detach_called);
+      world_.probes.hit(Probe::detach_called);
+      return check_detach(name, call, *entry);
     case OperationKind::remove:
       world_.probes.hit(Probe::remove_called);
       if (disk != nullptr && !disk->sessions.empty()) fail("remove_of_used", name + ": it is open somewhere");
+      if (disk != nullptr && std::any_of(disk->grants.begin(), disk->grants.end(),
+                                         [](const auto& one) { return !one.second.by_hand; }))
+        fail("remove_of_attached", name + ": it is attached somewhere");
       return;
     case OperationKind::attach:
       break;
   }
   world_.probes.hit(Probe::attach_called);
+  if (const Host* host = committed.host(call.operation.host); host != nullptr && host->quarantined)
+    return fail("attach_to_quarantined", name + ": " + host->quarantine_reason);
+  const Claim* claim = committed.claim(call.operation.claim);
+  const bool to_be_formatted = entry->volume.format != FormatState::formatted &&  // else a provider lied
+                               entry->volume.format != FormatState::not_wanted;   // else somebody adopted it
+  if (claim != nullptr && is_of_mesos(claim->kind) && disk != nullptr && disk->to_be_formatted &&
+      disk->blank && to_be_formatted)
+    return fail("attach_unformatted", name + ": for a task, and there is no filesystem on it");
   if (!is_single_writer(call.volume.access)) return;
   const ProviderInfo* provider = world_.policy.provider(call.volume.pool.provider);
   for (const Attachment& other : entry->attachments) {
     if (other.host == call.operation.host) continue;
-    if (stands_in_the_way(committed, *entry, other, provider->capabilities))
+    if (stands_in_the_way(committed, *entry, other, provider->capabilities, world_.config.fence))
       return fail(
           "attach_not_released",
           fmt::format("{} while it is {} at host {} and nothing that counts says that it cannot write", name,
@@ -145,7 +162,9 @@ void Oracle::call_started(const OperationCall& call, const Snapshot& committed) 
   }
 }
 
-void Oracle::fence_started(const FenceCall& call, const Snapshot& committed) {
+void Oracle::host_lost(int host) { lost_at_.try_emplace(host, world_.time.now()); }
+
+void Oracle::fence_started(const FenceCall& call, const Snapshot& committed, bool view_complete) {
   const Host* host = committed.host(call.fence.host);
   if (host == nullptr) return fail("fence_without_host", "a fence of a host that the ledger does not know");
   const Fence* fence = committed.fence(call.fence.id);
@@ -154,6 +173,18 @@ void Oracle::fence_started(const FenceCall& call, const Snapshot& committed) {
   const int machine = world_.hosts.named(host->name);
   if (call.act == FenceAct::set && machine >= 0 && machine == world_.config.unfenced)
     fail("fenced_what_never_is", host->name + " must never be fenced");
+  if (call.act == FenceAct::check) return;
+  check_held("a fence of " + host->name, committed, nullptr, host->id);
+  const bool first = call.act == FenceAct::set && fence->held_at.ns == 0;  // what held once is set again
+  if (first && (committed.fence_stop || host->fence_held))
+    fail("fenced_though_stopped", host->name + ": it was ordered, or the guard said, that it is not fenced");
+  if (first && !view_complete) fail("call_without_view", "a fence of " + host->name);
+  if (first && !host->quarantined) fail("fence_without_quarantine", host->name + " is fenced");
+  // Later it may have come back, and have been lost again; never less than the policy's time after the first.
+  const auto lost = lost_at_.find(machine);
+  const bool early = lost == lost_at_.end() || world_.time.now() < lost->second + world_.config.fence.after;
+  if (call.act == FenceAct::set && machine >= 0 && early)
+    fail("fenced_too_soon", host->name + " has not been unreachable or gone for as long as the policy says");
 }
 
 // ---- what is recorded
@@ -163,16 +194,24 @@ void Oracle::check_evidence(const Evidence& evidence, const Snapshot& committed)
   const VolumeEntry* entry = committed.volume(evidence.volume);
   const int machine = host == nullptr ? -1 : world_.hosts.named(host->name);
   if (machine < 0 || entry == nullptr) return;
+  if (evidence.kind == EvidenceKind::operator_ && !host->quarantined)
+    fail("confirmed_without_quarantine", host->name + " was confirmed dead, and may have volumes");
   if (evidence.kind == EvidenceKind::agent_clean || evidence.kind == EvidenceKind::agent_gone) {
     const Claim* claim = committed.claim(evidence.claim);
     if (claim == nullptr || evidence.grade == EvidenceGrade::assumed) return;
     const std::string& executor = claim->executor.empty() ? claim->task.value : claim->executor.value;
     for (const Container& one : world_.hosts.at(machine).containers) {
-      if (one.framework == claim->framework && one.executor.value == executor)
+      // One that was started again under that name since is not the one of which it speaks.
+      const bool this_one = claim->container.empty()
+                                ? one.executor.value != "e-" + one.volume || has_been_known(one.started_at)
+                                : one.id == claim->container;
+      if (one.framework == claim->framework && one.executor.value == executor && this_one)
         fail("false_evidence", fmt::format("{} of {} on {}: its container {} runs", to_text(evidence.kind),
                                            executor, host->name, one.id.value));
     }
   }
+  if (evidence.kind == EvidenceKind::host_unmounted || evidence.kind == EvidenceKind::host_rebooted)
+    check_host_evidence(evidence, *entry, machine);
   if (evidence.kind == EvidenceKind::fenced) {
     const Disk* disk = world_.storage.find(entry->volume.pool.provider, entry->volume.key);
     const bool writes = disk != nullptr && world_.storage.lets_through(*disk, machine) &&
@@ -240,9 +279,25 @@ void probe_change(const Change& change, Probes& probes) {
 
 }  // namespace
 
-void Oracle::committed(const Batch& batch, const Snapshot& committed) {
+void Oracle::committed(int daemon, const Batch& batch, const Snapshot& committed) {
+  Memory& memory = memory_[daemon];
   for (const Change& change : batch.changes) {
     probe_change(change, world_.probes);
+    if (const auto* operation = std::get_if<Operation>(&change)) {
+      if (operation->kind == OperationKind::detach && operation->state == OperationState::recorded)
+        count_detach(memory, *operation, committed);
+    } else if (const auto* fence = std::get_if<Fence>(&change)) {
+      if (fence->state == FenceState::recorded) count_fence(memory, *fence, committed);
+      check_fence(*fence, committed);
+    } else if (const auto* stop = std::get_if<SetFenceStop>(&change)) {
+      if (!stop->stopped) memory.fencing_released = world_.time.now();
+    } else if (const auto* mode = std::get_if<SetMode>(&change)) {
+      if (mode->mode == Mode::active) memory.detaches.clear();  // a person said that so many are right
+    } else if (const auto* claim = std::get_if<Claim>(&change)) {
+      memory.claims.try_emplace(claim->id, world_.time.now());
+    } else if (const auto* volume = std::get_if<Volume>(&change)) {
+      if (volume->format == FormatState::formatted) formatted_.insert(volume->key);
+    }
     const auto* evidence = std::get_if<Evidence>(&change);
     if (evidence == nullptr) continue;
     probe_evidence(*evidence, world_.probes);

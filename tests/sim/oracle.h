@@ -7,10 +7,14 @@
 // that gets through again after a newer one of another host has written is an older writer coming back.
 #pragma once
 
+#include <map>
+#include <set>
 #include <string>
+#include <utility>
 
 #include "model/call.h"
 #include "model/change.h"
+#include "model/observation.h"
 #include "model/snapshot.h"
 #include "tests/sim/storage.h"
 
@@ -32,16 +36,49 @@ class Oracle {
   void host_changed(int host);
   // The storage lets a host through from now on.
   void granted(const Disk& disk, int host, bool by_hand);
+  // The master calls an agent of this host unreachable or gone.
+  void host_lost(int host);
   // A daemon is about to have this done.
-  void call_started(const OperationCall& call, const Snapshot& committed);
-  void fence_started(const FenceCall& call, const Snapshot& committed);
+  void call_started(int daemon, const OperationCall& call, const Snapshot& committed);
+  void fence_started(const FenceCall& call, const Snapshot& committed, bool view_complete);
+  // ... by what it calls a whole view of Mesos, or not: nothing destructive follows from what is incomplete.
+  void check_view(const OperationCall& call, const Snapshot& committed, bool view_complete);
   // A daemon's ledger says so for good.
-  void committed(const Batch& batch, const Snapshot& committed);
+  void committed(int daemon, const Batch& batch, const Snapshot& committed);
+  // A daemon gets the answer of a look, and of a call.
+  void looked(int daemon, const ProviderObservation& seen);
+  void call_ended(int daemon, const VolumeId& volume);
+  // A daemon was started with this ledger: what it memory in memory it counts anew.
+  void started(int daemon, const Snapshot& committed);
 
  private:
+  // What a daemon may have done so often in a window, by what its ledger recorded as intended; and what it
+  // could know.
+  struct Memory {
+    std::map<std::pair<VolumeId, HostId>, Instant> detaches;
+    std::map<HostId, Instant> fences;
+    Instant fencing_released = Instant{-1};  // by a person; -1: never
+    // When the newest whole looks were asked for, when calls ended, when claims were recorded; of this life.
+    std::map<std::string, Instant> looks;  // by the volume's key, or its provider
+    std::map<VolumeId, Instant> ended;
+    std::map<ClaimId, Instant> claims;
+  };
+
+  bool has_been_known(Instant since) const;  // for as long as news take
   void check_evidence(const Evidence& evidence, const Snapshot& committed);
+  void check_host_evidence(const Evidence& evidence, const VolumeEntry& entry, int machine);
+  void check_held(const std::string& what, const Snapshot& committed, const Volume* volume, HostId host);
+  void check_detach(const std::string& what, const OperationCall& call, const VolumeEntry& entry);
+  void check_looked(const std::string& what, const Memory& memory, const OperationCall& call,
+                    const Snapshot& committed);
+  void count_detach(Memory& memory, const Operation& detach, const Snapshot& committed);
+  void count_fence(Memory& memory, const Fence& fence, const Snapshot& committed);
+  void check_fence(const Fence& fence, const Snapshot& committed);
 
   World& world_;
+  std::map<int, Instant> lost_at_;   // by host: the first time
+  std::map<int, Memory> memory_;     // by daemon
+  std::set<std::string> formatted_;  // keys of volumes whose format some ledger has recorded
   std::string rule_;
   std::string what_;
 };

@@ -8,7 +8,8 @@
 
 namespace extvold::sim {
 
-People::People(World& world) : world_(world), random_(world.config.seed, "people") {}
+People::People(World& world)
+    : world_(world), random_(world.config.seed, "people"), whims_(world.config.seed, "whims") {}
 
 void People::start() {
   world_.time.after(random_.between(seconds(2), seconds(20)), [this] { look(); });
@@ -27,6 +28,8 @@ void People::look() {
   look_after_fencing(*daemon);
   stop_what_is_old(*daemon);
   lift_forgotten_fences(*daemon);
+  hold_by_name(*daemon);
+  if (world_.faults_on && world_.config.faults.has(Fault::mistakes)) err(*daemon);
   if (world_.faults_on) retry_formats(*daemon);
   if (world_.faults_on && world_.config.faults.has(Fault::operators) && random_.chance(10))
     order_spare(*daemon);
@@ -185,10 +188,11 @@ void People::stop_what_is_old(Daemon& daemon) {
       world_.probes.hit(Probe::kept_from_old_process);
       for (const Claim* one : entry.claims) {
         if (one->host != row.host || one->liveness == Liveness::dead) continue;
-        std::string task = one->task.value;
-        if (task.empty()) task = one->executor.value;
-        if (task.starts_with("e-")) task.erase(0, 2);
-        world_.agents.fail(TaskId(task));
+        if (one->task.value.empty()) {
+          world_.agents.fail_executor(one->executor);
+        } else {
+          world_.agents.fail(one->task);
+        }
       }
     }
   }

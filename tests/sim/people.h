@@ -1,6 +1,7 @@
-// People: operators, who never lie. They order volumes, release what waits for them, look after what extvold
-// says waits for a person, and confirm only hosts that really cannot write; whoever was confirmed dead stays
-// so until it was cleaned. Some also act by hand in between, which extvold is not told.
+// People: operators, who never lie, and err only where extvold can know better. They order volumes, release
+// what waits for them, look after what extvold says waits for a person, and confirm only hosts that really
+// cannot write; whoever was confirmed dead stays so until it was cleaned. Some also act by hand in between,
+// which extvold is not told.
 #pragma once
 
 #include <set>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "model/cluster.h"
+#include "model/snapshot.h"
 #include "tests/sim/random.h"
 #include "tests/sim/storage.h"
 
@@ -44,9 +46,14 @@ class People {
   void lift_forgotten_fences(Daemon& daemon);
   void retry_formats(Daemon& daemon);
   void order_spare(Daemon& daemon);
+  void hold_by_name(Daemon& daemon);
+  void err(Daemon& daemon);
+  void err_about_host(Daemon& daemon, const Host& host);
+  void err_about_volume(Daemon& daemon, const VolumeEntry& entry);
 
   World& world_;
   Random random_;
+  Random whims_;  // what they do besides
   int spares_ = 0;
 };
 

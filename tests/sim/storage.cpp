@@ -77,7 +77,7 @@ void Storage::open(Disk& disk, int host, const std::string& container) {
     if (one.host == host && one.container == container) return;
   }
   world_.note("disk.opened", disk.name, host, container);
-  disk.sessions.push_back({next_session_++, host, container});
+  disk.sessions.push_back({next_session_++, host, container, world_.time.now()});
   world_.oracle.access_changed(disk);
 }
 

@@ -37,6 +37,7 @@ struct Session {
   std::int64_t id = 0;  // in the order in which they were opened
   int host = 0;
   std::string container;
+  Instant opened_at;
 };
 
 struct Disk {
@@ -74,6 +75,8 @@ class Storage {
   void observe(const ProviderName& provider, const std::string& key, Seen seen);
   void change_fence(FenceCall call, Fenced done);
 
+  // Whether a fence keeps this host from having this volume (empty: from having any) at all.
+  bool bars(const ProviderName& provider, const std::string& key, int host) const;
   // Whether a write of this host would be taken.
   bool lets_through(const Disk& disk, int host) const;
   Disk* find(const ProviderName& provider, std::string_view key);

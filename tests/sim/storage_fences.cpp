@@ -47,6 +47,13 @@ void Storage::lift_fence(Provider& at, const FenceCall& call) {
   if (found != at.disks.end()) found->second.barred.erase(host);
 }
 
+bool Storage::bars(const ProviderName& name, const std::string& key, int host) const {
+  const Provider& at = provider(name);
+  if (key.empty()) return cutting_off(at, host) != nullptr;
+  const auto found = at.disks.find(key);
+  return found != at.disks.end() && found->second.barred.contains(host);
+}
+
 FenceResult Storage::look_at_fence(const Provider& at, const FenceCall& call) const {
   FenceResult out;
   out.state = FenceCallState::done;

@@ -60,6 +60,8 @@ Launch Workload::make(const Service& service, const AgentId& agent) {
   const std::int64_t how = random_.below(10);
   if (how < 2) {  // a custom executor, whose own container has it
     task.executor = ExecutorId("e-" + task.task.value);
+    const ExecutorId again("e-" + out.volume);
+    if (odd(Fault::executor_again) && !world_.hosts.has_executor(again)) task.executor = again;
     ExecutorRecord executor;
     executor.framework = task.framework;
     executor.executor = task.executor;

@@ -1,0 +1,202 @@
+// What the oracle holds against single calls and rows, beside the one promise: what people said, what stands
+// in the ledger, what is open in truth.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "tests/sim/oracle.h"
+#include "tests/sim/world.h"
+
+namespace extvold::sim {
+namespace {
+
+// For as long a process may have a volume open, or be over, without anybody's having been able to hear of it:
+// news that come late, a look that takes long, a slow commit.
+constexpr Duration kNewsTakes = minutes(3);
+// Between an intent and its commit.
+constexpr Duration kCommitTakes = seconds(60);
+
+}  // namespace
+
+bool Oracle::has_been_known(Instant since) const { return since + kNewsTakes < world_.time.now(); }
+
+// ---- what people said
+
+// Nothing is done in observe mode, or to what is held, save what a person released by name.
+void Oracle::check_held(const std::string& what, const Snapshot& committed, const Volume* volume,
+                        HostId host) {
+  const Host* at = committed.host(host);
+  const HoldState of_host = at == nullptr ? HoldState::inherit : at->hold;
+  const HoldState of_volume = volume == nullptr ? HoldState::inherit : volume->hold;
+  if (of_host == HoldState::held || of_volume == HoldState::held)
+    return fail("call_on_held", what + ": a person holds it by name");
+  const bool released = of_host == HoldState::released || of_volume == HoldState::released;
+  if (committed.mode == Mode::observe && !released) fail("call_in_observe_mode", what);
+}
+
+void Oracle::check_view(const OperationCall& call, const Snapshot& committed, bool view_complete) {
+  if (view_complete) return;
+  const Claim* claim = committed.claim(call.operation.claim);
+  const bool for_a_task =
+      call.operation.kind == OperationKind::attach && claim != nullptr && is_of_mesos(claim->kind);
+  if (for_a_task || call.operation.kind == OperationKind::detach)
+    fail("call_without_view", fmt::format("{} {} {}: its Mesos view is incomplete",
+                                          to_text(call.operation.kind), call.volume.name, call.host_name));
+}
+
+// ---- what was looked at
+
+void Oracle::looked(int daemon, const ProviderObservation& seen) {
+  if (!seen.complete) return;
+  Instant& newest = memory_[daemon].looks[seen.volume_key.empty() ? seen.provider.value : seen.volume_key];
+  newest = std::max(newest, seen.sent_at);
+}
+
+void Oracle::call_ended(int daemon, const VolumeId& volume) {
+  memory_[daemon].ended[volume] = world_.time.now();
+}
+
+// Where it is, a whole look of this life has shown, which was asked for after the last call for it had ended
+// and is not old; where nobody else keeps a second host away, also after the wish had come up.
+void Oracle::check_looked(const std::string& what, const Memory& memory, const OperationCall& call,
+                          const Snapshot& committed) {
+  const auto at = [](const auto& map, const auto& key) {
+    const auto found = map.find(key);
+    return found == map.end() ? Instant{-1} : found->second;
+  };
+  const Instant look =
+      std::max(at(memory.looks, call.volume.key), at(memory.looks, call.volume.pool.provider.value));
+  if (look.ns < 0 || look <= at(memory.ended, call.operation.volume))
+    return fail("call_without_look", what + ": nobody has looked since the last call for it");
+  const FaultSet& faults = world_.config.faults;
+  if (faults.has(Fault::daemon_paused) || faults.has(Fault::slow_commit)) return;
+  if (look + world_.policy.observation_age_max + kCommitTakes < world_.time.now())
+    return fail("call_without_look", what + ": the last look is old");
+  // Of orders and formats nobody but extvold itself tells when they came up.
+  const Claim* claim = committed.claim(call.operation.claim);
+  if (claim == nullptr || !is_of_mesos(claim->kind)) return;
+  const Instant claimed = at(memory.claims, claim->id);
+  const ProviderInfo* provider = world_.policy.provider(call.volume.pool.provider);
+  if (call.operation.kind == OperationKind::attach && !provider->capabilities.exclusive_attach &&
+      look + seconds(2) < claimed)
+    fail("call_without_look", what + ": nobody has looked since it is wanted there");
+}
+
+// ---- what is open in truth
+
+// The host's own word that nobody there has it open: not while somebody has had it open all along.
+void Oracle::check_host_evidence(const Evidence& evidence, const VolumeEntry& entry, int machine) {
+  const Disk* disk = world_.storage.find(entry.volume.pool.provider, entry.volume.key);
+  if (disk == nullptr || world_.hosts.at(machine).state == MachineState::off) return;
+  for (const Session& one : disk->sessions) {
+    if (one.host == machine && has_been_known(one.opened_at))
+      fail("false_evidence", fmt::format("{} of {} on {}: {} has it open", to_text(evidence.kind),
+                                         entry.volume.name, world_.hosts.at(machine).name, one.container));
+  }
+}
+
+// Nothing is taken from a process that has used it for long enough to be known of, save from one that is cut
+// off anyhow or that a person answers for; and never without anything proven, where Mesos had to do with it.
+void Oracle::check_detach(const std::string& what, const OperationCall& call, const VolumeEntry& entry) {
+  const Attachment* attachment = entry.attachment(call.operation.host);
+  const int machine = world_.hosts.named(call.host_name);
+  if (attachment == nullptr || machine < 0) return;
+  bool proven = false;
+  bool answered_for = false;
+  for (const Evidence* one : entry.evidence) {
+    if (one->host != attachment->host || one->attachment_generation != attachment->generation) continue;
+    proven = true;
+    answered_for = answered_for || one->kind == EvidenceKind::fenced || one->kind == EvidenceKind::operator_;
+  }
+  const bool of_mesos = std::any_of(entry.claims.begin(), entry.claims.end(), [&](const Claim* claim) {
+    return claim->host == attachment->host && is_of_mesos(claim->kind);
+  });
+  if (of_mesos && !proven && call.operation.rule != "detach.settles_attach")
+    return fail("detach_without_evidence", what + ": nothing proves that it is not used there");
+  const Disk* disk = world_.storage.find(call.volume.pool.provider, call.volume.key);
+  if (disk == nullptr || answered_for || world_.hosts.at(machine).state == MachineState::off) return;
+  for (const Session& one : disk->sessions) {
+    if (one.host == machine && has_been_known(one.opened_at))
+      return fail("detach_of_used", what + ": " + one.container + " has it open");
+  }
+}
+
+// A fence that is called lifted does not bar its host any more; and by a report alone it is taken back only
+// from a host where nothing of that time has a volume open.
+void Oracle::check_fence(const Fence& fence, const Snapshot& committed) {
+  if (fence.state == FenceState::lifting && fence.user_uid < 0) {
+    const Host* host = committed.host(fence.host);
+    const int machine = host == nullptr ? -1 : world_.hosts.named(host->name);
+    world_.storage.for_each([&](const Disk& disk) {
+      if (world_.storage.personality(disk).info.name != fence.provider) return;
+      for (const Session& one : disk.sessions) {
+        if (one.host == machine && has_been_known(one.opened_at))
+          fail("false_clean", fmt::format("fence {} of {} is lifted, and {} has {} open", fence.id.value,
+                                          host->name, one.container, disk.name));
+      }
+    });
+  }
+  if (fence.state != FenceState::lifted || fence.rung == FenceRung::power) return;
+  const VolumeEntry* entry = committed.volume(fence.volume);
+  const Host* host = committed.host(fence.host);
+  const int machine = host == nullptr ? -1 : world_.hosts.named(host->name);
+  if (machine < 0) return;
+  if (world_.storage.bars(fence.provider, entry == nullptr ? std::string() : entry->volume.key, machine))
+    fail("false_lift",
+         fmt::format("fence {} of {} is called lifted, and bars it", fence.id.value, host->name));
+}
+
+// ---- how much at once
+
+// Not counted is what only extvold itself had to do with.
+void Oracle::count_detach(Memory& memory, const Operation& detach, const Snapshot& committed) {
+  const VolumeEntry* entry = committed.volume(detach.volume);
+  if (entry == nullptr || detach.rule == "detach.settles_attach") return;
+  const bool of_mesos = std::any_of(entry->claims.begin(), entry->claims.end(), [&](const Claim* claim) {
+    return claim->host == detach.host && is_of_mesos(claim->kind);
+  });
+  if (!of_mesos) return;
+  const Instant now = world_.time.now();
+  const Duration window{world_.policy.detach_storm_window.ns - kCommitTakes.ns};
+  std::erase_if(memory.detaches, [&](const auto& one) { return one.second + window <= now; });
+  memory.detaches[{detach.volume, detach.host}] = now;
+  const auto share =
+      static_cast<std::int64_t>(committed.volumes().size()) * world_.policy.detach_storm_percent / 100;
+  const std::int64_t limit = std::max<std::int64_t>(world_.policy.detach_storm_max, share + 1);
+  if (static_cast<std::int64_t>(memory.detaches.size()) > limit)
+    fail("too_many_detached",
+         fmt::format("{} attachments in a window of which {} are allowed", memory.detaches.size(), limit));
+}
+
+void Oracle::count_fence(Memory& memory, const Fence& fence, const Snapshot& committed) {
+  const Instant now = world_.time.now();
+  const Duration window{world_.policy.fence_storm_window.ns - kCommitTakes.ns};
+  // Who said that so many are right is not asked again for as long.
+  const Duration quiet{world_.policy.fence_storm_window.ns + kCommitTakes.ns};
+  if (memory.fencing_released.ns >= 0 && now < memory.fencing_released + quiet) return memory.fences.clear();
+  std::erase_if(memory.fences, [&](const auto& one) { return one.second + window <= now; });
+  memory.fences[fence.host] = now;
+  const auto share =
+      static_cast<std::int64_t>(committed.hosts().size()) * world_.policy.fence_storm_percent / 100;
+  const std::int64_t limit =
+      std::max<std::int64_t>(1, std::min<std::int64_t>(world_.policy.fence_storm_max, share + 1));
+  if (static_cast<std::int64_t>(memory.fences.size()) > limit)
+    fail("too_many_fenced",
+         fmt::format("{} hosts in a window in which {} are allowed", memory.fences.size(), limit));
+}
+
+// Of the fences before it knows what stands, by the times that were recorded; of the detaches nothing.
+void Oracle::started(int daemon, const Snapshot& committed) {
+  Memory& memory = memory_[daemon];
+  memory.detaches.clear();
+  memory.looks.clear();
+  memory.ended.clear();
+  memory.claims.clear();
+  if (world_.config.faults.has(Fault::clock_jump)) return memory.fences.clear();
+  std::erase_if(memory.fences, [&](const auto& one) {
+    return std::none_of(committed.fences().begin(), committed.fences().end(),
+                        [&](const auto& fence) { return fence.second.host == one.first; });
+  });
+}
+
+}  // namespace extvold::sim
