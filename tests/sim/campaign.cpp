@@ -82,6 +82,7 @@ class Campaign {
       ::close(ends[0]);
       for (const std::uint64_t seed : worker.seeds) {
         write_all(ends[1], fmt::format("begin\t{}\n", seed));
+        ::alarm(options_.seconds_max);
         write_all(ends[1], line_of(seed, run_seed(seed, options_.overrides), seed % 5 == 0));
       }
       ::_exit(0);

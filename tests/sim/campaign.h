@@ -31,7 +31,8 @@ struct CampaignOptions {
   std::vector<std::uint64_t> seeds;
   Overrides overrides;
   int jobs = 1;
-  bool keep_going = true;  // else the first finding ends it
+  bool keep_going = true;    // else the first finding ends it
+  unsigned seconds_max = 0;  // of a run, on a real clock; 0: as long as it takes
 };
 
 CampaignResult run_campaign(const CampaignOptions& options, const std::function<void(const Finding&)>& found);

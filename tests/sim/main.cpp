@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "tests/sim/campaign.h"
+#include "tests/sim/mutants.h"
 #include "tests/sim/shrink.h"
 
 namespace sim = extvold::sim;
@@ -31,6 +32,12 @@ struct Arguments {
   bool keep_going = false;
   bool no_shrink = false;
   bool list_probes = false;
+  std::string without_rule;
+  bool list_rules = false;
+  bool mutants = false;
+  std::string mutant;
+  int seconds = 0;
+  bool anew = false;
 };
 
 sim::Overrides overrides_of(const Arguments& arguments) {
@@ -121,6 +128,41 @@ int campaign(const Arguments& arguments, const sim::Overrides& overrides) {
   return result.findings.empty() ? 0 : 1;
 }
 
+int mutants(const Arguments& arguments, const sim::Overrides& overrides, bool seeds_given) {
+  sim::MutantOptions options;
+  options.only = arguments.mutant;
+  options.overrides = overrides;
+  options.jobs = arguments.jobs;
+  options.anew = arguments.anew;
+  options.time_max = extvold::seconds(arguments.seconds);
+  if (seeds_given) options.seeds_max = static_cast<std::int64_t>(arguments.seeds);
+  if (!options.overrides.safety) options.overrides.safety = extvold::minutes(30);
+  const extvold::Result<bool> as_listed = sim::hunt_mutants(options);
+  if (!as_listed) throw CLI::ValidationError("--mutants", as_listed.error().message);
+  return *as_listed ? 0 : 1;
+}
+
+// Set before anything runs: it is for the whole process.
+void take_rules_away(const std::string& names) {
+  if (names.empty()) return;
+  if (const extvold::Status removed = sim::remove_rules(names); !removed)
+    throw CLI::ValidationError("--without-rule", removed.error().message);
+}
+
+int list_rules() {
+  const extvold::Result<std::string> rules = sim::describe_rules();
+  if (!rules) throw CLI::ValidationError("--list-rules", rules.error().message);
+  fmt::print("{}", *rules);
+  return 0;
+}
+
+int dispatch(const Arguments& arguments, const sim::Overrides& overrides, bool seeds_given) {
+  if (arguments.list_rules) return list_rules();
+  if (arguments.mutants) return mutants(arguments, overrides, seeds_given);
+  take_rules_away(arguments.without_rule);
+  return arguments.seed != 0 ? show(arguments, overrides) : campaign(arguments, overrides);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -131,7 +173,7 @@ int main(int argc, char** argv) {
       "Hunts for a run in which a single-writer volume gets a second writer before the first is proven gone"};
   Arguments arguments;
   app.add_option("--seed", arguments.seed, "one run of this seed, with the end of its trace if it fails");
-  app.add_option("--seeds", arguments.seeds, "so many seeds (default 200)");
+  const CLI::Option* seeds = app.add_option("--seeds", arguments.seeds, "so many seeds (default 200)");
   app.add_option("--from", arguments.from, "the first of them (default 1)");
   app.add_option("--seeds-file", arguments.seeds_file, "the seeds of a file instead");
   app.add_option("--minutes", arguments.minutes, "virtual minutes with faults, a seed (default 60)");
@@ -145,10 +187,17 @@ int main(int argc, char** argv) {
   app.add_option("--shrink-runs", arguments.shrink_runs, "at most so many runs for that (default 150)");
   app.add_flag("--trace", arguments.trace, "with --seed: all that happens, as it happens");
   app.add_flag("--probes", arguments.list_probes, "how often each probe was hit");
+  app.add_option("--without-rule", arguments.without_rule,
+                 "safety rules to remove, with commas between (only in the mutants' build)");
+  app.add_flag("--list-rules", arguments.list_rules, "the rules that can be removed");
+  app.add_flag("--mutants", arguments.mutants, "look for a finding without each rule, or without --mutant");
+  app.add_option("--mutant", arguments.mutant, "with --mutants: only this rule, or these, all removed");
+  app.add_flag("--anew", arguments.anew, "with --mutants: seeds from 1, not first where it was found before");
+  app.add_option("--seconds", arguments.seconds, "with --mutants: at most so long for each");
   try {
     app.parse(argc, argv);
     const sim::Overrides overrides = overrides_of(arguments);
-    return arguments.seed != 0 ? show(arguments, overrides) : campaign(arguments, overrides);
+    return dispatch(arguments, overrides, seeds->count() > 0);
   } catch (const CLI::ParseError& error) {
     return app.exit(error);
   }
