@@ -1,9 +1,10 @@
 #include "reconcilers/look.h"
-#include "reconcilers/rule.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+
+#include "reconcilers/rule.h"
 
 namespace extvold::reconcilers {
 namespace {
