@@ -123,7 +123,7 @@ class Hunter {
 };
 
 // Whether this test fails without the rule, and passes with all of them. "program name-of-the-test": a
-// program that lies beside this one, and reads EXTVOLD_WITHOUT_RULE.
+// program of the same build, which reads EXTVOLD_WITHOUT_RULE.
 bool fails(const std::string& program, const std::string& test, std::string_view without) {
   const pid_t child = ::fork();
   EXTVOLD_CHECK(child >= 0);
@@ -145,7 +145,8 @@ bool fails(const std::string& program, const std::string& test, std::string_view
 bool test_notices(const Mutant& mutant) {
   const std::size_t space = mutant.test.find(' ');
   const std::string beside = std::filesystem::read_symlink("/proc/self/exe").parent_path();
-  const std::string program = fmt::format("{}/{}", beside, mutant.test.substr(0, space));
+  const std::string name(mutant.test.substr(0, space));
+  const std::string program = fmt::format("{0}/tests/{1}/test_{1}", beside, name.substr(sizeof "test_" - 1));
   const std::string test(space == std::string_view::npos ? "" : mutant.test.substr(space + 1));
   return fails(program, test, to_text(mutant.rule)) && !fails(program, test, "");
 }
