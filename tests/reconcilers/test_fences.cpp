@@ -1,82 +1,17 @@
 // Fences: the clock, the ladder, the read-back, the evidence, and the way back (DESIGN.md section 10).
 #include <catch2/catch.hpp>
 
-#include "tests/reconcilers/held.h"
+#include "tests/reconcilers/split.h"
 
 using extvold::testing::EngineWorld;
+using extvold::testing::fencing;
 using extvold::testing::has;
 using extvold::testing::Held;
+using extvold::testing::kAfter;
 using extvold::testing::Mishap;
+using extvold::testing::only_fences;
+using extvold::testing::Split;
 namespace ev = extvold;
-
-namespace {
-
-constexpr ev::Duration kAfter = ev::minutes(10);
-
-// A storage that cuts hosts off by itself, and tells nobody of its hosts' mounts.
-ev::Policy fencing(std::vector<ev::FenceRung> ladder = {ev::FenceRung::volume, ev::FenceRung::host,
-                                                        ev::FenceRung::power, ev::FenceRung::operator_}) {
-  ev::Policy policy = EngineWorld::default_policy();
-  ev::Capabilities& can = policy.providers[0].capabilities;
-  can.host_reports = false;
-  can.exclusive_attach = false;
-  can.shows_running_calls = false;
-  can.fence_volume = can.fence_host = can.fence_verifiable = true;
-  policy.power_hosts = {"a1"};
-  policy.fences = {{{}, {}, {.when = ev::FenceWhen::after, .after = kAfter, .ladder = std::move(ladder)}}};
-  return policy;
-}
-
-// Nor does a detach keep anybody from writing: only the fence does.
-ev::Policy only_fences(std::vector<ev::FenceRung> ladder) {
-  ev::Policy policy = fencing(std::move(ladder));
-  policy.providers[0].capabilities.detach_enforced = false;
-  return policy;
-}
-
-// pg.1 has pgdata on a1, whose agent is unreachable; pg.2 waits for it on a2.
-class Split : public Held {
- public:
-  explicit Split(ev::Policy policy = fencing()) : Held(std::move(policy)) {
-    silent_agents.insert("A1");
-    task_updated("pg.1", "A1", ev::TaskState::task_unreachable, ev::StatusSource::source_master,
-                 "REASON_AGENT_REMOVED");
-    run_task("pg.2", "A2", "pgdata");
-    advance(ev::seconds(10));
-  }
-  // The master's next snapshot: A2 with pg.2. A1 is where the registry says.
-  void rejoin() {
-    subscribe();
-    agent_added("A2", "a2");
-    ev::TaskRecord record = task("pg.2", "A2", "pgdata", ev::TaskState::task_running);
-    task_added(record);
-  }
-  // The answer of a call that was made before.
-  void answer(const ev::Fence& fence, ev::FenceAct act, ev::FenceCallState state) {
-    ev::FenceResult result;
-    result.id = fence.id;
-    result.act = act;
-    result.state = state;
-    result.error = {ev::Errc::uncertain, "no answer in time"};
-    result.sent_at = result.ended_at = now().at;
-    post(ev::reconcilers::FenceCallEnded{std::move(result)});
-    settle();
-  }
-  std::vector<std::string> sets() const {
-    std::vector<std::string> out;
-    for (const std::string& call : fence_calls) {
-      if (call.starts_with("set")) out.push_back(call);
-    }
-    return out;
-  }
-  const ev::Host& a1() const { return *engine().snapshot().host_by_name("a1"); }
-  const ev::Fence* fence() const {
-    const auto& fences = engine().snapshot().fences();
-    return fences.empty() ? nullptr : &fences.begin()->second;
-  }
-};
-
-}  // namespace
 
 TEST_CASE("a policy that fences nobody leaves it to a person") {
   ev::Policy policy = fencing();
