@@ -235,8 +235,9 @@ void Master::register_agent(const Report& report) {
   // What the agent does not know was lost on the way.
   for (auto& [name, task] : tasks_) {
     if (task.record.agent != report.agent.agent || task.list == TaskList::completed_tasks) continue;
+    const TaskId& lost = task.record.task;
     const bool reported = std::any_of(report.tasks.begin(), report.tasks.end(),
-                                      [&](const TaskRecord& one) { return one.task == task.record.task; });
+                                      [&lost](const TaskRecord& one) { return one.task == lost; });
     if (reported || is_terminal(task.record.state)) continue;
     set_state(task, by_master(task.record, TaskState::task_lost, "REASON_RECONCILIATION", false), false);
   }
