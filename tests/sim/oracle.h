@@ -65,6 +65,8 @@ class Oracle {
   };
 
   bool has_been_known(Instant since) const;  // for as long as news take
+  // Who has it open there, and has had it for as long. nullptr: nobody.
+  const Session* known_user(const Disk& disk, int machine) const;
   void check_evidence(const Evidence& evidence, const Snapshot& committed);
   void check_host_evidence(const Evidence& evidence, const VolumeEntry& entry, int machine);
   void check_held(const std::string& what, const Snapshot& committed, const Volume* volume, HostId host);

@@ -20,6 +20,13 @@ constexpr Duration kCommitTakes = seconds(60);
 
 bool Oracle::has_been_known(Instant since) const { return since + kNewsTakes < world_.time.now(); }
 
+const Session* Oracle::known_user(const Disk& disk, int machine) const {
+  for (const Session& one : disk.sessions) {
+    if (one.host == machine && has_been_known(one.opened_at)) return &one;
+  }
+  return nullptr;
+}
+
 // ---- what people said
 
 // Nothing is done in observe mode, or to what is held, save what a person released by name.
@@ -88,11 +95,9 @@ void Oracle::check_looked(const std::string& what, const Memory& memory, const O
 void Oracle::check_host_evidence(const Evidence& evidence, const VolumeEntry& entry, int machine) {
   const Disk* disk = world_.storage.find(entry.volume.pool.provider, entry.volume.key);
   if (disk == nullptr || world_.hosts.at(machine).state == MachineState::off) return;
-  for (const Session& one : disk->sessions) {
-    if (one.host == machine && has_been_known(one.opened_at))
-      fail("false_evidence", fmt::format("{} of {} on {}: {} has it open", to_text(evidence.kind),
-                                         entry.volume.name, world_.hosts.at(machine).name, one.container));
-  }
+  if (const Session* user = known_user(*disk, machine))
+    fail("false_evidence", fmt::format("{} of {} on {}: {} has it open", to_text(evidence.kind),
+                                       entry.volume.name, world_.hosts.at(machine).name, user->container));
 }
 
 // Nothing is taken from a process that has used it for long enough to be known of, save from one that is cut
@@ -115,10 +120,8 @@ void Oracle::check_detach(const std::string& what, const OperationCall& call, co
     return fail("detach_without_evidence", what + ": nothing proves that it is not used there");
   const Disk* disk = world_.storage.find(call.volume.pool.provider, call.volume.key);
   if (disk == nullptr || answered_for || world_.hosts.at(machine).state == MachineState::off) return;
-  for (const Session& one : disk->sessions) {
-    if (one.host == machine && has_been_known(one.opened_at))
-      return fail("detach_of_used", what + ": " + one.container + " has it open");
-  }
+  if (const Session* user = known_user(*disk, machine))
+    fail("detach_of_used", what + ": " + user->container + " has it open");
 }
 
 // A fence that is called lifted does not bar its host any more; and by a report alone it is taken back only
@@ -129,11 +132,9 @@ void Oracle::check_fence(const Fence& fence, const Snapshot& committed) {
     const int machine = host == nullptr ? -1 : world_.hosts.named(host->name);
     world_.storage.for_each([&](const Disk& disk) {
       if (world_.storage.personality(disk).info.name != fence.provider) return;
-      for (const Session& one : disk.sessions) {
-        if (one.host == machine && has_been_known(one.opened_at))
-          fail("false_clean", fmt::format("fence {} of {} is lifted, and {} has {} open", fence.id.value,
-                                          host->name, one.container, disk.name));
-      }
+      if (const Session* user = known_user(disk, machine))
+        fail("false_clean", fmt::format("fence {} of {} is lifted, and {} has {} open", fence.id.value,
+                                        host->name, user->container, disk.name));
     });
   }
   if (fence.state != FenceState::lifted || fence.rung == FenceRung::power) return;

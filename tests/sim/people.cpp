@@ -93,17 +93,12 @@ bool People::cannot_write(const Daemon& daemon, int host) const {
   return !used;
 }
 
-namespace {
-
-// Mesos says so of something: nobody confirms such a host.
-bool lives_there(const Snapshot& snapshot, HostId host) {
+bool People::lives_there(const Snapshot& snapshot, HostId host) {
   const auto lives = [&](const auto& one) {
     return one.second.host == host && one.second.wanted && one.second.liveness == Liveness::live;
   };
   return std::any_of(snapshot.claims().begin(), snapshot.claims().end(), lives);
 }
-
-}  // namespace
 
 bool People::may_confirm(const Daemon& daemon, const Host& host) const {
   const int number = world_.hosts.named(host.name);

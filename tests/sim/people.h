@@ -47,6 +47,8 @@ class People {
   void retry_formats(Daemon& daemon);
   void order_spare(Daemon& daemon);
   void hold_by_name(Daemon& daemon);
+  // Mesos says so of something: nobody confirms such a host who does not err.
+  static bool lives_there(const Snapshot& snapshot, HostId host);
   void err(Daemon& daemon);
   void err_about_host(Daemon& daemon, const Host& host);
   void err_about_volume(Daemon& daemon, const VolumeEntry& entry);

@@ -48,9 +48,6 @@ void People::err(Daemon& daemon) {
 
 void People::err_about_host(Daemon& daemon, const Host& host) {
   const Snapshot& snapshot = daemon.engine()->snapshot();
-  const bool lives = std::any_of(snapshot.claims().begin(), snapshot.claims().end(), [&](const auto& one) {
-    return one.second.host == host.id && one.second.wanted && one.second.liveness == Liveness::live;
-  });
   const bool taken = std::any_of(snapshot.volumes().begin(), snapshot.volumes().end(), [&](const auto& one) {
     const Attachment* attachment = one.second.attachment(host.id);
     return attachment != nullptr && attachment->state != AttachmentState::detached &&
@@ -62,7 +59,7 @@ void People::err_about_host(Daemon& daemon, const Host& host) {
   if (taken) {
     world_.probes.hit(Probe::operator_erred);
     daemon.order(FenceRelease{host.name, "it looks clean"});
-  } else if (lives && !host.quarantined) {
+  } else if (lives_there(snapshot, host.id) && !host.quarantined) {
     world_.probes.hit(Probe::operator_erred);
     daemon.order(FenceConfirm{host.name, host.name, "it does not answer me"});
   }
