@@ -141,7 +141,8 @@ Status read_fence(Query& q, Fence& r) {
 Status read_evidence(Query& q, Evidence& r) {
   return q.read(r.id, r.kind, r.volume, r.host, r.attachment_generation.incarnation,
                 r.attachment_generation.counter, r.agent, r.claim, r.container, r.view_epoch,
-                r.request_sent_at, r.user_uid, r.detail, r.grade, r.fence, r.void_reason);
+                r.recorded_sequence, r.request_sent_at, r.user_uid, r.detail, r.grade, r.fence,
+                r.void_reason);
 }
 
 Status read_claim(Query& q, Claim& r) {

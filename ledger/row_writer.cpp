@@ -83,10 +83,11 @@ Result<RowWriter::Cluster> RowWriter::prepare_cluster(Database& db) {
   ASSIGN(out.delete_framework, db.prepare("queries/delete_framework", {"id"}));
   ASSIGN(out.delete_claim, db.prepare("queries/delete_claim", {"id"}));
   ASSIGN(out.delete_tasks, db.prepare("queries/delete_tasks_of_older_views", {"view_epoch"}));
-  ASSIGN(out.put_evidence, db.prepare("queries/put_evidence",
-                                      {"id", "kind", "volume", "host", "incarnation", "counter", "agent",
-                                       "claim", "container", "view_epoch", "request_sent_at", "user_uid",
-                                       "detail", "grade", "fence", "void_reason", "sequence"}));
+  ASSIGN(out.put_evidence,
+         db.prepare("queries/put_evidence",
+                    {"id", "kind", "volume", "host", "incarnation", "counter", "agent", "claim", "container",
+                     "view_epoch", "recorded_sequence", "request_sent_at", "user_uid", "detail", "grade",
+                     "fence", "void_reason", "sequence"}));
   ASSIGN(out.put_fence,
          db.prepare(
              "queries/put_fence",
@@ -321,10 +322,11 @@ Status RowWriter::write(const MesosOperation& row, WriteContext&) {
 }
 
 Status RowWriter::write(const Evidence& row, WriteContext& context) {
-  return cluster_.put_evidence.run(
-      row.id, row.kind, row.volume, row.host, row.attachment_generation.incarnation,
-      row.attachment_generation.counter, row.agent, row.claim, row.container, row.view_epoch,
-      row.request_sent_at, row.user_uid, row.detail, row.grade, row.fence, row.void_reason, context.sequence);
+  return cluster_.put_evidence.run(row.id, row.kind, row.volume, row.host,
+                                   row.attachment_generation.incarnation, row.attachment_generation.counter,
+                                   row.agent, row.claim, row.container, row.view_epoch, row.recorded_sequence,
+                                   row.request_sent_at, row.user_uid, row.detail, row.grade, row.fence,
+                                   row.void_reason, context.sequence);
 }
 
 Status RowWriter::write(const Fence& row, WriteContext&) {

@@ -40,8 +40,8 @@ struct ObservedVolume {
 struct ObservedHost {  // from a node side
   std::string host_identity;
   std::string boot_id;  // empty: this host does not tell
-  // Something there has a volume of this provider mounted or open and could write to it, if only the storage
-  // let it: also one that is not attached there any more. Only in a list of everything.
+  // Something there has a volume of this provider (a direct inspect: that volume) mounted or open and could
+  // write to it, if only the storage let it: also one that is not attached there any more.
   TriState in_use = TriState::unknown;
   bool operator==(const ObservedHost&) const = default;
 };

@@ -96,19 +96,9 @@ void Engine::leave_host(const AgentId& agent, HostId from, HostId to, Now now) {
              claim->liveness == Liveness::unknown;
     });
     if (stands) continue;
-    Claim claim;
-    claim.id = {snapshot_.counters.next_claim++};
-    counters_used_ = true;
-    claim.kind = ClaimKind::synthetic;
-    claim.volume = id;
-    claim.host = from;
-    claim.agent = agent;  // no other one explains it
-    claim.liveness = Liveness::unknown;
-    claim.liveness_why = fmt::format("agent {} was there and says that it is on another host", agent.value);
-    // Older than every task that was told of: none of them, of whatever agent, explains what this one left.
-    claim.first_seen_sequence = 0;
-    claim.last_event_at = now.at;
-    left.push_back(std::move(claim));
+    const std::string why =
+        fmt::format("agent {} was there and says that it is on another host", agent.value);
+    left.push_back(new_synthetic(*attachment, agent, why, now));
   }
   history(
       {.kind = "agent.moved",

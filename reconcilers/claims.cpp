@@ -75,6 +75,7 @@ Evidence Engine::new_evidence(EvidenceKind kind, const Attachment& attachment, W
   row.host = attachment.host;
   row.attachment_generation = attachment.generation;
   row.view_epoch = snapshot_.view.epoch;
+  row.recorded_sequence = snapshot_.sequence.value + 1;
   row.request_sent_at = sent_at;
   return row;
 }
@@ -275,26 +276,65 @@ void Engine::ensure_synthetic(const Attachment& attachment, Now now) {
     return claim->host == attachment.host && counts;
   });
   if (EXTVOLD_PERMITS(synthetic_claim, explained)) return;
+  Claim claim = new_synthetic(attachment, now);
+  const Verdict verdict = judge(claim, {.said = Said::attachment_found});
+  claim.wanted = verdict.wanted;
+  claim.liveness = verdict.liveness;
+  claim.liveness_why = verdict.why;
+  add_synthetic(std::move(claim),
+                fmt::format("attached to {} without a claim", host_name(snapshot_, attachment.host)));
+}
+
+Claim Engine::new_synthetic(const Attachment& attachment, Now now) {
   Claim claim;
   claim.id = {snapshot_.counters.next_claim++};
   counters_used_ = true;
   claim.kind = ClaimKind::synthetic;
   claim.volume = attachment.volume;
   claim.host = attachment.host;
-  const Verdict verdict = judge(claim, {.said = Said::attachment_found});
-  claim.wanted = verdict.wanted;
-  claim.liveness = verdict.liveness;
-  claim.liveness_why = verdict.why;
+  claim.liveness = Liveness::unknown;
   claim.first_seen_sequence = snapshot_.sequence.value + 1;
   claim.last_event_at = now.at;
+  return claim;
+}
+
+// Of who used it there and left with his agent, or because of it. No other agent explains that, and no task
+// that was told of, of whatever agent.
+Claim Engine::new_synthetic(const Attachment& attachment, const AgentId& left_by, std::string why, Now now) {
+  Claim claim = new_synthetic(attachment, now);
+  claim.agent = left_by;
+  claim.liveness_why = std::move(why);
+  claim.first_seen_sequence = 0;
+  return claim;
+}
+
+void Engine::add_synthetic(Claim claim, std::string text) {
   history({.kind = "claim.synthetic",
            .volume = claim.volume,
            .host = claim.host,
            .claim = claim.id,
            .rule = "synthetic",
-           .text = fmt::format("attached to {} without a claim", host_name(snapshot_, claim.host))});
+           .text = std::move(text)});
+  touch(claim.volume);
   change(std::move(claim));
-  touch(attachment.volume);
+}
+
+// It left while nobody watched. What it had started there meanwhile, on a volume that was there by our own
+// order or for its format, nobody ever tells.
+void Engine::doubt_orders_on(const Agent& agent, Now now) {
+  std::vector<Attachment> unexplained;
+  for (const auto& [id, entry] : snapshot_.volumes()) {
+    const Attachment* attachment = entry.attachment(agent.host);
+    if (attachment == nullptr || attachment->state == AttachmentState::detached) continue;
+    const bool only_orders = std::all_of(entry.claims.begin(), entry.claims.end(), [&](const Claim* claim) {
+      return claim->host != agent.host || claim->kind == ClaimKind::format ||
+             claim->kind == ClaimKind::operator_;
+    });
+    if (EXTVOLD_FORBIDS(view_watched, only_orders)) unexplained.push_back(*attachment);
+  }
+  const std::string why = fmt::format("agent {} left {} while nobody watched what it ran there",
+                                      agent.id.value, host_name(snapshot_, agent.host));
+  for (const Attachment& one : unexplained) add_synthetic(new_synthetic(one, agent.id, why, now), why);
 }
 
 // A task that was resolved explains an attachment only after its agent's own API was read, if it lives, and

@@ -160,6 +160,24 @@ const Claim* unresolved_on(const VolumeLook& look, HostId host) {
   return nullptr;
 }
 
+// Whatever is proven of those who are known: the host's own word that somebody has it mounted (orphan.cpp
+// says so) or open. Our own mount goes with the detach.
+bool is_used_there(const VolumeLook& look, const Attachment& attachment, VolumePlan& out) {
+  const AttachmentView* there = look.view->attachment(attachment.host);
+  const bool used = there != nullptr && (there->mounted == TriState::yes || there->open == TriState::yes);
+  EvidenceId evidence;
+  if (!used || attachment.mounted || is_released_by_itself(look.look, look.entry, attachment, evidence))
+    return false;
+  if (there->mounted == TriState::yes) return true;
+  const std::string host = host_name(look.look.snapshot, attachment.host);
+  out.block(
+      look.volume().id, attachment.host, "used_there", Owner::operator_,
+      fmt::format("volume {} stays at {}: {} itself says that somebody has it open; find out who and end "
+                  "that, or see that {} cannot write to it any more, then `extvold fence confirm {}`",
+                  look.volume().name, host, host, host, host));
+  return true;
+}
+
 // Whether nothing stands against a detach there; else `out` says what does, and what would settle it.
 bool is_permitted(const VolumeLook& look, const Attachment& attachment, const HostClaims& claims,
                   VolumePlan& out) {
@@ -207,7 +225,7 @@ bool is_permitted(const VolumeLook& look, const Attachment& attachment, const Ho
                           host_name(look.look.snapshot, attachment.host), look.provider.name.value));
     return false;
   }
-  return true;
+  return EXTVOLD_PERMITS(detach_used_there, !is_used_there(look, attachment, out));
 }
 
 void plan_one(const VolumeLook& look, const Attachment& attachment, VolumePlan& out) {

@@ -272,6 +272,10 @@ class Engine {
   void judge_agent_read(const AgentApiRead& read, Now now);
   void drop_idle_claims(VolumeId volume);
   void ensure_synthetic(const Attachment& attachment, Now now);
+  Claim new_synthetic(const Attachment& attachment, Now now);
+  Claim new_synthetic(const Attachment& attachment, const AgentId& left_by, std::string why, Now now);
+  void add_synthetic(Claim claim, std::string text);
+  void doubt_orders_on(const Agent& agent, Now now);
   void replace_synthetic(const AgentId& agent);
   void apply_assumptions(Now now);
 
@@ -346,6 +350,7 @@ class Engine {
                           const ProviderObservation& observation, Now now);
   void host_evidence(const VolumeEntry& entry, const ObservedVolume& seen,
                      const ProviderObservation& observation, Now now);
+  void host_evidence_after_detach(const VolumeEntry& entry, const ProviderObservation& observation, Now now);
   void see_lost_volume(const ObservedVolume& seen, const ProviderObservation& observation, Now now);
   void end_operation(Operation operation, OperationState state, Outcome outcome, Error error, Now now);
   void leave_open(Operation operation, Error error, Now now);

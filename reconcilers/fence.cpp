@@ -55,10 +55,14 @@ void block_waiting(const Wait& wait, const std::string& stands, VolumePlan& out)
             and_no_fence));
   }
   if (wait.held.state == AttachmentState::detached) {
-    return wait.block(out, "detach_not_enforced", Owner::operator_,
-                      fmt::format("volume {} was detached from {}, but at {} that does not keep the host "
-                                  "from writing; see that it cannot, then `extvold fence confirm {}`{}",
-                                  look.volume().name, there, look.provider.name.value, there, and_no_fence));
+    const bool tells = look.provider.capabilities.host_reports && !wait.held.boot_id.empty();
+    return wait.block(
+        out, "detach_not_enforced", Owner::operator_,
+        fmt::format("volume {} was detached from {}, but at {} that does not keep the host "
+                    "from writing; {}see that it cannot, then `extvold fence confirm {}`{}",
+                    look.volume().name, there, look.provider.name.value,
+                    tells ? "it moves by itself when that host says that nothing there uses it; or " : "",
+                    there, and_no_fence));
   }
   wait.block(out, "waits_for_detach", Owner::extvold,
              fmt::format("volume {} is {} at {}{}", look.volume().name, to_text(wait.held.state), there,

@@ -108,6 +108,7 @@ void Engine::on(SnapshotEnded&, Now now) {
     agent.state = AgentState::absent;
     agent.state_fact = {AgentSource::snapshot, now.wall};
     change(agent);
+    doubt_orders_on(agent, now);
   }
   std::vector<const Claim*> missing;
   for (const auto& [id, claim] : snapshot_.claims()) {

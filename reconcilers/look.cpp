@@ -125,6 +125,19 @@ std::string_view ip_of(std::string_view address) {
   return ip;
 }
 
+const ObservedAttachment* observed_on(const ObservedVolume* seen, const Snapshot& snapshot,
+                                      const VolumeEntry& entry, HostId host) {
+  if (seen == nullptr) return nullptr;
+  const Attachment* known = entry.attachment(host);
+  for (const ObservedAttachment& one : seen->attachments) {
+    if (known != nullptr && !known->host_identity.empty() ? one.host_identity == known->host_identity
+                                                          : one.host_identity == host_name(snapshot, host)) {
+      return &one;
+    }
+  }
+  return nullptr;
+}
+
 bool may_be_attached_there(const Snapshot& snapshot, const VolumeEntry& entry, const VolumeView& view,
                            HostId host) {
   return std::any_of(view.attachments.begin(), view.attachments.end(), [&](const AttachmentView& one) {
@@ -147,6 +160,15 @@ bool permits_attach_elsewhere(EvidenceKind kind) {
       return false;
   }
   return false;
+}
+
+bool is_word_of_host(EvidenceKind kind) {
+  return kind == EvidenceKind::host_unmounted || kind == EvidenceKind::host_rebooted;
+}
+
+bool is_after_detach(const Evidence& evidence, const Attachment& attachment) {
+  return attachment.state == AttachmentState::detached &&
+         evidence.recorded_sequence >= attachment.detached_sequence;
 }
 
 bool was_only_formatted(const VolumeEntry& entry, HostId host) {
@@ -208,10 +230,17 @@ bool in_force(const Look& look, const Evidence& evidence) {
                                              look.policy.fence_policy(entry->volume).accept_cooperative);
 }
 
+namespace {
+
+bool is_strong(const Look& look, const Evidence& evidence) {
+  return EXTVOLD_PERMITS(strong_evidence, permits_attach_elsewhere(evidence.kind)) &&
+         in_force(look, evidence);
+}
+
+}  // namespace
+
 const Evidence* strong_evidence(const Look& look, const VolumeEntry& entry, const Attachment& attachment) {
-  return evidence_for(entry, attachment, [&](const Evidence& one) {
-    return EXTVOLD_PERMITS(strong_evidence, permits_attach_elsewhere(one.kind)) && in_force(look, one);
-  });
+  return evidence_for(entry, attachment, [&](const Evidence& one) { return is_strong(look, one); });
 }
 
 bool is_released_by_itself(const Look& look, const VolumeEntry& entry, const Attachment& attachment,
@@ -231,11 +260,13 @@ bool is_released(const Look& look, const VolumeEntry& entry, const ProviderInfo&
   if (EXTVOLD_FORBIDS(released_detached, attachment.state != AttachmentState::detached)) return false;
   if (EXTVOLD_FORBIDS(released_read_back, !attachment.read_back)) return false;
   if (EXTVOLD_PERMITS(released_enforced, provider.capabilities.detach_enforced)) return true;
-  if (const Evidence* strong = strong_evidence(look, entry, attachment)) {
-    evidence = strong->id;
-    return true;
-  }
-  return false;
+  const Evidence* proof = evidence_for(entry, attachment, [&](const Evidence& one) {
+    return is_strong(look, one) &&
+           EXTVOLD_PERMITS(released_asked_again,
+                           !is_word_of_host(one.kind) || is_after_detach(one, attachment));
+  });
+  if (proof != nullptr) evidence = proof->id;
+  return proof != nullptr;
 }
 
 bool is_fencing_stopped(const Snapshot& snapshot, HostId host) {

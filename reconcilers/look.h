@@ -86,6 +86,9 @@ const Evidence* evidence_for(const VolumeEntry& entry, const Attachment& attachm
 // The kinds that permit an attach elsewhere once the detach was read back (fenced and operator: even
 // without).
 bool permits_attach_elsewhere(EvidenceKind kind);
+bool is_word_of_host(EvidenceKind kind);
+// Recorded when the detach had been read back, or later.
+bool is_after_detach(const Evidence& evidence, const Attachment& attachment);
 
 // Every claim on it there was our own format: nobody else had to do with it.
 bool was_only_formatted(const VolumeEntry& entry, HostId host);
@@ -97,6 +100,9 @@ bool attaches_read_only(const Volume& volume, const Claim* claim);
 bool excludes(AccessMode access, bool read_only, bool other_read_only);
 // The rule of a detach that is made only because nobody can tell whether an attach happened.
 inline constexpr std::string_view kSettlesAttach = "detach.settles_attach";
+// What a look shows of its attachment to that host; null: none.
+const ObservedAttachment* observed_on(const ObservedVolume* seen, const Snapshot& snapshot,
+                                      const VolumeEntry& entry, HostId host);
 // Whether the provider shows it attached there, or at somebody of whom nobody recorded which host that is,
 // and whose name no agent's host bears.
 bool may_be_attached_there(const Snapshot& snapshot, const VolumeEntry& entry, const VolumeView& view,

@@ -19,6 +19,7 @@ void plan_settling_detach(const VolumeLook& look, const Operation& open, VolumeP
     return;
   if (EXTVOLD_FORBIDS(settling_detach_time, look.look.now < due)) return out.wake(due);
   if (!look.freshly_observed() || EXTVOLD_FORBIDS(settling_detach_time, look.view->sent_at < due) ||
+      EXTVOLD_FORBIDS(settling_detach_direct, !look.view->direct) ||  // a list may be stale, or leave it out
       EXTVOLD_FORBIDS(settling_detach_there,
                       may_be_attached_there(look.look.snapshot, look.entry, *look.view, open.host)))
     return;

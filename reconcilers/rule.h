@@ -22,7 +22,8 @@ EXTVOLD_ENUM(Rule,
              attach_former_calls, attach_view_complete, attach_fresh_look, attach_look_after_claim,
              attach_live_claim, attach_holder_keeps, attach_unlisted, attach_released,
              // What releases a volume on another host
-             released_detached, released_read_back, released_enforced, power_needs_detach, strong_evidence,
+             released_detached, released_read_back, released_enforced, released_asked_again,
+             power_needs_detach, strong_evidence,
              // Evidence
              evidence_generation, evidence_voided_by_view, evidence_voided_by_claim, evidence_voided_by_life,
              evidence_voided_by_attach, void_reopens_claims, evidence_spent, clean_same_state,
@@ -37,7 +38,8 @@ EXTVOLD_ENUM(Rule,
              // What a look settles
              look_sent_later, look_while_calling, settle_sent_later, settle_running, settle_list_absence,
              settle_time, settle_attach_untold, settle_detach_untold, settling_detach_time,
-             settling_detach_there, found_is_new, vanished_direct, list_complete, list_plausible,
+             settling_detach_there, settling_detach_direct, detach_used_there, view_watched, found_is_new,
+             vanished_direct, list_complete, list_plausible,
              // The engine
              intent_committed, start_uncertain, start_deadline, guard_doubts_looks, permitted_at_start,
              one_open_operation, fence_holds_volume, order_guard, order_held, order_mode,

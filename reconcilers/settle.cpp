@@ -11,19 +11,6 @@
 namespace extvold::reconcilers {
 namespace {
 
-const ObservedAttachment* attachment_on(const ObservedVolume* seen, const Snapshot& snapshot,
-                                        const VolumeEntry& entry, HostId host) {
-  if (seen == nullptr) return nullptr;
-  const Attachment* known = entry.attachment(host);
-  for (const ObservedAttachment& one : seen->attachments) {
-    if (known != nullptr && !known->host_identity.empty() ? one.host_identity == known->host_identity
-                                                          : one.host_identity == host_name(snapshot, host)) {
-      return &one;
-    }
-  }
-  return nullptr;
-}
-
 bool confirmed(const VolumeEntry& entry, HostId host) {
   const auto word = [](const Evidence& one) { return one.kind == EvidenceKind::operator_; };
   const Attachment* attachment = entry.attachment(host);
@@ -178,6 +165,7 @@ void Engine::observe_volume(const VolumeEntry& entry, const ObservedVolume* seen
   const ProviderInfo* provider = policy_.provider(entry.volume.pool.provider);
   const VolumeView before = view;
   view.sent_at = observation.sent_at;
+  view.direct = !observation.volume_key.empty();
   view.present = seen != nullptr;
   view.call_running = seen == nullptr ? TriState::no : seen->call_running;
   view.attachments.clear();
@@ -205,25 +193,12 @@ void Engine::observe_volume(const VolumeEntry& entry, const ObservedVolume* seen
   if (entry.open_operation == nullptr) {
     settle_attachments(entry, seen, observation, now);
     if (seen != nullptr) host_evidence(entry, *seen, observation, now);
+    if (seen != nullptr) host_evidence_after_detach(entry, observation, now);
   }
   const bool was_fresh = before.sent_at.ns != 0 && before.sent_at > before.acted_at;
   const bool news = !was_fresh || before.present != view.present || before.attachments != view.attachments ||
                     before.call_running != view.call_running;
   if (news || !observation.volume_key.empty()) touch(id);  // somebody waits for a direct look
-}
-
-// Where this host, by its own word, has the volume mounted.
-void Engine::note_mounts(const VolumeEntry& entry, HostId host, const std::vector<std::string>& paths) {
-  std::vector<std::string> gone;
-  for (const Mount& one : entry.mounts) {
-    if (one.host == host && std::find(paths.begin(), paths.end(), one.path) == paths.end())
-      gone.push_back(one.path);
-  }
-  for (std::string& path : gone) change(DropMount{entry.volume.id, host, std::move(path)});
-  for (const std::string& path : paths) {
-    const Mount row{entry.volume.id, host, path};
-    if (std::find(entry.mounts.begin(), entry.mounts.end(), row) == entry.mounts.end()) change(row);
-  }
 }
 
 void Engine::settle_operation(const VolumeEntry& entry, const ObservedVolume* seen,
@@ -236,7 +211,7 @@ void Engine::settle_operation(const VolumeEntry& entry, const ObservedVolume* se
   // An orphaned child of a dead daemon is still at work: nothing is settled (an orphaned mkfs looks like a
   // blank disk).
   if (EXTVOLD_FORBIDS(settle_running, running == TriState::yes)) return;
-  const ObservedAttachment* there = attachment_on(seen, snapshot_, entry, operation.host);
+  const ObservedAttachment* there = observed_on(seen, snapshot_, entry, operation.host);
   // A list settles what it shows, never what it leaves out, and reads nothing back: an entry may be stale,
   // and a volume that a call is still making or removing is in no list.
   const bool direct = !observation.volume_key.empty();
@@ -348,7 +323,7 @@ void Engine::settle_attachments(const VolumeEntry& entry, const ObservedVolume* 
   const VolumeId id = entry.volume.id;
   const VolumeView& view = observed_.volumes[id];
   for (const AttachmentView& there : view.attachments) {
-    const ObservedAttachment* one = attachment_on(seen, snapshot_, entry, there.host);
+    const ObservedAttachment* one = observed_on(seen, snapshot_, entry, there.host);
     const Attachment* known = entry.attachment(there.host);
     if (known != nullptr && known->state == AttachmentState::attached) {
       ensure_synthetic(Attachment(*known), now);
@@ -411,68 +386,6 @@ void Engine::settle_attachments(const VolumeEntry& entry, const ObservedVolume* 
                                  host_name(snapshot_, row.host))});
     change(std::move(row));
     touch(id);
-  }
-}
-
-// host_unmounted and host_rebooted: only from a host whose node side tells its boot id, and only against one
-// that was recorded. What the host uses again it does not leave alone any more, whatever it said before.
-void Engine::host_evidence(const VolumeEntry& entry, const ObservedVolume& seen,
-                           const ProviderObservation& observation, Now now) {
-  const ProviderInfo* provider = policy_.provider(entry.volume.pool.provider);
-  if (!provider->capabilities.host_reports) return;
-  std::vector<Evidence> refuted;
-  std::vector<std::pair<Attachment, const LivenessRow*>> proven;
-  for (const Attachment& row : entry.attachments) {
-    const ObservedAttachment* there = attachment_on(&seen, snapshot_, entry, row.host);
-    if (row.state != AttachmentState::attached || there == nullptr) continue;
-    const bool used = there->mounted == TriState::yes || there->open == TriState::yes;
-    for (const Evidence* one : entry.evidence) {
-      const bool of_host =
-          one->kind == EvidenceKind::host_unmounted || one->kind == EvidenceKind::host_rebooted;
-      if (EXTVOLD_FORBIDS(host_takes_back, used && of_host && one->host == row.host)) refuted.push_back(*one);
-    }
-    if (EXTVOLD_FORBIDS(host_view_complete, !observed_.view_complete)) continue;
-    const auto host =
-        std::find_if(observation.hosts.begin(), observation.hosts.end(),
-                     [&](const ObservedHost& one) { return one.host_identity == row.host_identity; });
-    if (host == observation.hosts.end()) continue;
-    Saying saying{.said = Said::host_reported};
-    saying.facts.put(Fact::boot_known,
-                     EXTVOLD_PERMITS(host_boot_known, !row.boot_id.empty() && !host->boot_id.empty()));
-    saying.facts.put(Fact::unused, EXTVOLD_PERMITS(host_unused, there->mounted == TriState::no &&
-                                                                    there->open == TriState::no));
-    saying.facts.put(Fact::same_boot, host->boot_id == row.boot_id);
-    const LivenessRow& rule = liveness_row(saying);
-    if (!rule.evidence) continue;
-    const bool known = std::any_of(entry.evidence.begin(), entry.evidence.end(), [&](const Evidence* one) {
-      return one->host == row.host && one->attachment_generation == row.generation &&
-             one->kind == *rule.evidence;
-    });
-    const bool question = std::any_of(entry.claims.begin(), entry.claims.end(), [&](const Claim* claim) {
-      return claim->host == row.host && claim->liveness != Liveness::dead && !claim->wanted &&
-             !is_withdrawn(*claim) &&
-             EXTVOLD_PERMITS(host_asked_later, claim->last_event_at.value < observation.sent_at);
-    });
-    // It speaks of all who may use it there, or of nobody: whoever was heard of after it was asked may have
-    // come after it looked.
-    const bool in_use = std::any_of(entry.claims.begin(), entry.claims.end(), [&](const Claim* claim) {
-      const bool newer = claim->liveness != Liveness::dead && !is_withdrawn(*claim) &&
-                         claim->last_event_at.value >= observation.sent_at;
-      return claim->host == row.host && (claim->wanted || newer);
-    });
-    if (!known && question && !EXTVOLD_FORBIDS(host_in_use, in_use)) proven.emplace_back(row, &rule);
-  }
-  for (Evidence& one : refuted) end_evidence(std::move(one), "its host has it mounted or open again");
-  for (const auto& [row, rule] : proven) {
-    std::vector<Claim> ended;
-    for (const Claim* claim : entry.claims) {
-      if (claim->host == row.host && claim->liveness != Liveness::dead && !is_withdrawn(*claim))
-        ended.push_back(*claim);
-    }
-    const WallTime sent{now.wall.ns - (now.at - observation.sent_at).ns};
-    for (const Claim& claim : ended) {
-      prove_dead(claim, *rule->evidence, std::string(rule->text), /*assumption=*/false, sent, now);
-    }
   }
 }
 

@@ -6,7 +6,7 @@
 namespace extvold::daemon::api {
 namespace {
 
-constexpr std::array<Reason, 49> kReasons = {{
+constexpr std::array<Reason, 50> kReasons = {{
     {"agent_not_registered",
      "Bring the agent back, or see that its host cannot write to the volume and run `extvold fence confirm "
      "HOST`."},
@@ -75,8 +75,7 @@ constexpr std::array<Reason, 49> kReasons = {{
     {"not_read_back",
      "Nothing: the provider is asked again. If it stays, see the provider's line in `extvold status`."},
     {"not_understood", "Write that task's volume in a way that extvold understands, or stop the task."},
-    {"open_from_before",
-     "Stop that task, or let its scheduler start it anew: the new one gets the volume."},
+    {"open_from_before", "Stop that task, or let its scheduler start it anew: the new one gets the volume."},
     {"orphan_attachment", "Find out who uses it there; detach it at the provider if nobody does."},
     {"orphan_mount", "Find out who mounted it there, and unmount it."},
     {"planned_waits",
@@ -93,6 +92,8 @@ constexpr std::array<Reason, 49> kReasons = {{
      "Find out who uses it there. If nobody can any more: `extvold fence confirm HOST`."},
     {"unresolved_reference",
      "Write that task's volume in a way that extvold understands, map its driver, or stop the task."},
+    {"used_there",
+     "Find out who uses it there and end that, or see that the host cannot write and confirm it."},
     {"view_incomplete",
      "Nothing while the daemon (re)subscribes; else see the Mesos lines of `extvold status`."},
     {"waits_for_agent",

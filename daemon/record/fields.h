@@ -111,7 +111,7 @@ EXTVOLD_FIELDS(Claim, id, volume, host, agent, framework, task, executor, contai
                evidence, first_seen_sequence, user_uid, last_event_at, listed_in_view, listed_alive, kind,
                unresolved, containerizer, task_state, wanted, liveness);
 EXTVOLD_FIELDS(Evidence, id, kind, volume, host, attachment_generation, agent, claim, container, view_epoch,
-               request_sent_at, user_uid, detail, grade, fence, void_reason);
+               recorded_sequence, request_sent_at, user_uid, detail, grade, fence, void_reason);
 EXTVOLD_FIELDS(Operation, id, kind, state, outcome, volume, host, generation, attempt, claim, evidence, rule,
                cause, error_code, error, recorded_at, ended_at, call_ended_at);
 EXTVOLD_FIELDS(MesosRequest, role, resource, amount_milli, principal, labels, persistence_id, container_path,
@@ -128,7 +128,7 @@ EXTVOLD_FIELDS(AgentView, registered, added_at, api_read_sent_at, api_error, reg
 EXTVOLD_FIELDS(AttachmentView, host, mounted, open);
 EXTVOLD_FIELDS(RetryView, kind, host, at, failures);
 EXTVOLD_FIELDS(FenceClock, host, ran, since);
-EXTVOLD_FIELDS(VolumeView, sent_at, acted_at, idle_since, present, call_running, attachments, retries,
+EXTVOLD_FIELDS(VolumeView, sent_at, acted_at, direct, idle_since, present, call_running, attachments, retries,
                clocks);
 EXTVOLD_FIELDS(FenceView, checked_at, good_until, error);
 EXTVOLD_FIELDS(FenceTry, host, rung, provider, volume, at, failures, why);

@@ -368,7 +368,7 @@ ObserveAnswer observe_volumes(const HelperRequest& request) {
     look_at_one(look, request.ref);
   }
   look_at_loops(look);
-  if (request.ref.empty() && look.answer.complete) {
+  if (look.answer.complete) {
     for (ObservedHost& host : look.answer.hosts) host.in_use = use_of(look.answer, host.host_identity);
   }
   put_in_order(look);

@@ -1,10 +1,10 @@
--- recorded_sequence is the first batch that held it, void_sequence the first that held it as void.
+-- void_sequence is the first batch that held it as void.
 INSERT INTO evidence (
   id, kind, volume, host, incarnation, counter, agent, claim, container, view_epoch, request_sent_at,
   user_uid, detail, grade, fence, void_reason, recorded_sequence, void_sequence)
 VALUES (
   :id, :kind, :volume, :host, :incarnation, :counter, :agent, :claim, :container, :view_epoch,
-  :request_sent_at, :user_uid, :detail, :grade, :fence, :void_reason, :sequence,
+  :request_sent_at, :user_uid, :detail, :grade, :fence, :void_reason, :recorded_sequence,
   CASE WHEN :void_reason <> '' THEN :sequence END)
 ON CONFLICT (id) DO UPDATE SET
   kind = excluded.kind, volume = excluded.volume, host = excluded.host, incarnation = excluded.incarnation,

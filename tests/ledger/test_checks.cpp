@@ -83,7 +83,9 @@ std::vector<Violation> violations() {
       {"attach_needs_release",  // evidence that came after the intent
        [](Ledger& l) {
          commit(l, {open_attach(1, 2, 2)});
-         commit(l, {sample_evidence(1, EvidenceKind::operator_, 1, 1, 1)});
+         Evidence e = sample_evidence(1, EvidenceKind::operator_, 1, 1, 1);
+         e.recorded_sequence = 1'000'000;
+         commit(l, {e});
        }},
       {"attach_needs_release",  // switched off, and still attached
        [](Ledger& l) {

@@ -538,10 +538,10 @@ void EngineWorld::answer_observation(const reconcilers::ObserveProvider& wish) {
       out.volumes.push_back(observed(key, volume));
   }
   for (const auto& [host, boot] : boot_ids) {
-    const bool used =
-        still_open.contains(host) || std::any_of(truth.begin(), truth.end(), [&host = host](const auto& one) {
-          return one.second.busy_hosts.contains(host);
-        });
+    const bool used = still_open.contains(host) ||
+                      std::any_of(truth.begin(), truth.end(), [&, &host = host](const auto& one) {
+                        return (list || wish.volume_key == one.first) && one.second.busy_hosts.contains(host);
+                      });
     out.hosts.push_back({host, boot, used ? TriState::yes : TriState::no});
   }
   queue_.emplace_back(reconcilers::ObservationArrived{std::move(out)});
@@ -625,6 +625,7 @@ void EngineWorld::take_effect(const OperationCall& call, OperationResult& result
       return;
     case OperationKind::detach:
       if (truth.at(key).busy_hosts.contains(call.host_name)) return refuse("it is mounted");
+      if (truth.at(key).held_hosts.contains(call.host_name)) return refuse("something holds it");
       truth.at(key).hosts.erase(call.host_name);
       return;
     case OperationKind::remove:

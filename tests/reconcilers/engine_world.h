@@ -26,6 +26,7 @@ struct FakeVolume {
   std::set<std::string> busy_hosts;          // mounted or open there: a detach is refused
   std::map<std::string, std::string> boots;  // host → its boot id when it was attached there
   bool blank = true;
+  std::set<std::string> held_hosts{};  // a detach is refused, and no look shows why
 };
 
 // What the master answers when it is polled. Follows its own events; a new snapshot begins it anew.

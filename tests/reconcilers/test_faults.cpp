@@ -128,6 +128,21 @@ TEST_CASE("a detach that is to settle an attach, and itself fails or is lost, se
   }
 }
 
+TEST_CASE("an attach that nobody can tell about is settled by no list, which may be stale") {
+  Unanswered world;
+  world.truth.begin()->second.hosts.insert("a1");  // it did take effect
+  world.inspects_fail = true;
+  const std::string key = world.truth.begin()->first;
+  world.list_omits.insert(key);
+  world.make_volume("other");  // so that the list is not empty
+  world.advance(ev::minutes(60));
+  CHECK(world.count("detach pgdata a1") == 0);
+  world.inspects_fail = false;
+  world.mishap.clear();
+  world.advance(ev::minutes(5));
+  CHECK(world.attached("pgdata", "a2"));
+}
+
 TEST_CASE("13: a provider that says done and did nothing is not believed") {
   Cluster world;
   world.make_volume("pgdata");
@@ -157,11 +172,12 @@ TEST_CASE("13: a detach that is only said to be done permits no attach elsewhere
 }
 
 TEST_CASE(
-    "a detach that the provider refuses because the volume is mounted is tried again, slower and slower") {
+    "a detach that the provider refuses because something holds the volume is tried again, slower and "
+    "slower") {
   Cluster world;
   world.make_volume("pgdata");
   world.run_task("pg.1", "A1", "pgdata");
-  world.truth.begin()->second.busy_hosts.insert("a1");
+  world.truth.begin()->second.held_hosts.insert("a1");
   world.end_container("pg.1", "A1");
   world.task_updated("pg.1", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
   world.advance(ev::minutes(10));
@@ -171,7 +187,7 @@ TEST_CASE(
   const auto tries = world.count("detach pgdata a1");
   CHECK(tries >= 5);
   CHECK(tries <= 25);
-  world.truth.begin()->second.busy_hosts.clear();
+  world.truth.begin()->second.held_hosts.clear();
   world.advance(ev::minutes(2));
   CHECK_FALSE(world.attached("pgdata", "a1"));
 }
@@ -382,7 +398,7 @@ TEST_CASE("the storm guard counts attachments: neither tries, nor what goes from
   SECTION("tries") {
     world.make_volume("pgdata");
     world.run_task("pg.1", "A1", "pgdata");
-    world.truth.begin()->second.busy_hosts.insert("a1");
+    world.truth.begin()->second.held_hosts.insert("a1");
     world.end_container("pg.1", "A1");
     world.task_updated("pg.1", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
     world.advance(ev::minutes(10));

@@ -176,3 +176,26 @@ TEST_CASE("what ended before its volume was known has its end proven anew when t
   CHECK(has(world, "evidence.recorded/agent_gone"));
   CHECK(world.attached("data", "a1"));  // who else had it before nobody knows
 }
+
+TEST_CASE(
+    "what an agent that left unwatched may have started on what was there by an order is not taken away") {
+  EngineWorld world;
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  world.make_volume("pgdata");
+  REQUIRE(world.order(ev::AttachVolume{"pgdata", "a1"}).status);
+  world.advance(ev::seconds(5));
+  REQUIRE(world.attached("pgdata", "a1"));
+  const bool watched = GENERATE(true, false);
+  if (!watched) world.disconnect();
+  world.advance(ev::minutes(3));  // it runs pg.1 on pgdata, and is marked gone
+  if (!watched) world.subscribe();
+  REQUIRE(world.order(ev::DetachVolume{"pgdata", "a1"}).status);
+  world.advance(ev::minutes(10));
+  CHECK(world.attached("pgdata", "a1") == !watched);
+  if (watched) return;
+  CHECK(world.blocked("pgdata", "a1") == "unexplained_attachment");
+  REQUIRE(world.order(ev::FenceConfirm{"a1", "a1", "its power is off"}).status);
+  world.advance(ev::minutes(1));
+  CHECK_FALSE(world.attached("pgdata", "a1"));
+}

@@ -27,6 +27,7 @@ bool is_a_persons(const BlockedRow& row) {
                                                      "detach_not_enforced",
                                                      "host_quarantined",
                                                      "orphan_mount",
+                                                     "used_there",
                                                      "plugin_left_it",
                                                      "lost",
                                                      "no_rung_left",

@@ -56,7 +56,8 @@ void Hosts::end(int host, const ContainerId& container) {
 
 void Hosts::let_open(const Disk& disk, int host) {
   for (const Container& one : at(host).containers) {
-    if (one.volume != disk.name) continue;
+    // What leaked runs on with what it has open; nothing mounts anything into it any more.
+    if (one.volume != disk.name || !one.listed) continue;
     const ProviderName provider = world_.storage.personality(disk).info.name;
     world_.time.after(
         random_.between(milliseconds(20), seconds(4)),

@@ -72,6 +72,11 @@ inline constexpr Mutant kMutants[] = {
     {.rule = Rule::released_enforced,
      .guards = "and the provider enforces a detach, or there is strong evidence",
      .seed = 7},
+    {.rule = Rule::released_asked_again,
+     .guards = "what a host says of itself is asked again after a detach that enforces nothing",
+     .open = "not hunted",
+     .test =
+         "test_reconcilers what a host said before a detach that enforces nothing is asked again after it"},
     {.rule = Rule::power_needs_detach,
      .guards = "a host that is only switched off needs a detach, too",
      .open = "not found in 119 runs",
@@ -277,6 +282,20 @@ inline constexpr Mutant kMutants[] = {
      .open = "not hunted",
      .test = "test_reconcilers an attach that nobody can tell about is settled beside a volume that somebody "
              "mapped elsewhere"},
+    {.rule = Rule::settling_detach_direct,
+     .guards = "nor on the word of a list",
+     .open = "not hunted",
+     .test =
+         "test_reconcilers an attach that nobody can tell about is settled by no list\\, which may be stale"},
+    {.rule = Rule::detach_used_there,
+     .guards = "nothing is taken from where the host itself says that somebody uses it",
+     .open = "not hunted",
+     .test = "test_reconcilers nothing is taken from where the host itself says that somebody uses it"},
+    {.rule = Rule::view_watched,
+     .guards = "what an agent started before it left unwatched may use what was there by our order",
+     .open = "not hunted",
+     .test = "test_reconcilers what an agent that left unwatched may have started on what was there by an "
+             "order is not taken away"},
     {.rule = Rule::found_is_new, .guards = "what is found attached anew is another attachment", .seed = 6},
     {.rule = Rule::vanished_direct,
      .guards = "what a list does not show any more is not gone",

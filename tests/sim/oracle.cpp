@@ -126,7 +126,10 @@ void Oracle::call_started(int daemon, const OperationCall& call, const Snapshot&
       if (entry->volume.format != FormatState::intended || entry->volume.origin != VolumeOrigin::created)
         fail("format_not_wanted", fmt::format("{}: it is {}, {}", name, to_text(entry->volume.origin),
                                               to_text(entry->volume.format)));
-      if (formatted_.contains(entry->volume.key)) fail("formatted_again", name + ": it was formatted before");
+      // A person may have it probed again, whatever the ledger forgot when it was restored.
+      if (const Claim* claim = committed.claim(call.operation.claim);
+          formatted_.contains(entry->volume.key) && (claim == nullptr || claim->user_uid < 0))
+        fail("formatted_again", name + ": it was formatted before");
       return;
     case OperationKind::detach:
       world_.probes.hit(Probe::detach_called);

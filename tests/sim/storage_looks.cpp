@@ -47,7 +47,9 @@ void Storage::describe_all(Provider& at, ProviderObservation& out) {
     const Machine& machine = world_.hosts.at(n);
     if (machine.state != MachineState::up || !machine.daemon_reaches) continue;
     const bool used =
-        std::any_of(at.disks.begin(), at.disks.end(), [n](const auto& one) { return one.second.open_on(n); });
+        std::any_of(at.disks.begin(), at.disks.end(), [n, &key = out.volume_key](const auto& one) {
+          return (key.empty() || key == one.first) && one.second.open_on(n);
+        });
     out.hosts.push_back({machine.name, machine.boot_id(), used ? TriState::yes : TriState::no});
   }
 }

@@ -142,6 +142,7 @@ void put(Fingerprint& print, const Fence& fence) {
 void put(Fingerprint& print, const VolumeView& view) {
   print.flag(view.sent_at.ns != 0);
   print.flag(view.sent_at > view.acted_at);
+  print.flag(view.direct);
   print.flag(view.sent_at <= view.idle_since);
   print.ago(view.acted_at, {});
   print.flag(view.present);

@@ -1,0 +1,155 @@
+// What hosts say of themselves, and what that permits (DESIGN.md section 4, host_unmounted and
+// host_rebooted).
+#include <algorithm>
+
+#include "tests/reconcilers/held.h"
+
+using extvold::testing::EngineWorld;
+using extvold::testing::has;
+using extvold::testing::Held;
+namespace ev = extvold;
+
+TEST_CASE("host_unmounted and host_rebooted come only from a host that tells its boot id") {
+  const auto lose = [](EngineWorld& world) {
+    world.silent_agents.insert("A1");
+    world.task_updated("pg.1", "A1", ev::TaskState::task_lost, ev::StatusSource::source_master,
+                       "REASON_AGENT_REMOVED");
+    world.advance(ev::minutes(5));
+  };
+  SECTION("no node side") {
+    Held world;
+    lose(world);
+    CHECK(world.attached("pgdata", "a1"));
+  }
+  SECTION("a node side that came after the attach: its boot id was never recorded") {
+    Held world;
+    world.boot_ids["a1"] = "boot-1";
+    lose(world);
+    CHECK(world.attached("pgdata", "a1"));
+  }
+  const auto with_node_side = [](EngineWorld& world) {
+    world.subscribe();
+    world.boot_ids["a1"] = "boot-1";
+    world.agent_added("A1", "a1");
+    world.make_volume("pgdata");
+    world.run_task("pg.1", "A1", "pgdata");
+    world.advance(ev::seconds(1));
+    REQUIRE(world.attached("pgdata", "a1"));
+  };
+  SECTION("same boot, not mounted, not open") {
+    EngineWorld world;
+    with_node_side(world);
+    lose(world);
+    CHECK_FALSE(world.attached("pgdata", "a1"));
+    CHECK(has(world, "evidence.recorded/host_unmounted"));
+  }
+  SECTION("another boot") {
+    EngineWorld world;
+    with_node_side(world);
+    world.boot_ids["a1"] = "boot-2";
+    lose(world);
+    CHECK_FALSE(world.attached("pgdata", "a1"));
+    CHECK(has(world, "evidence.recorded/host_rebooted"));
+  }
+  SECTION("still mounted") {
+    EngineWorld world;
+    with_node_side(world);
+    world.truth.begin()->second.busy_hosts.insert("a1");
+    lose(world);
+    CHECK(world.attached("pgdata", "a1"));
+  }
+}
+
+TEST_CASE("a host's report that is older than one of two users ends neither") {
+  EngineWorld world;
+  world.subscribe();
+  world.boot_ids["a1"] = "boot-1";
+  world.agent_added("A1", "a1");
+  world.make_volume("pgdata");
+  world.run_task("pg.1", "A1", "pgdata");
+  world.advance(ev::seconds(1));
+  REQUIRE(world.attached("pgdata", "a1"));
+  world.silent_agents.insert("A1");
+  const auto lose = [&](const std::string& id) {
+    world.task_updated(id, "A1", ev::TaskState::task_lost, ev::StatusSource::source_master,
+                       "REASON_AGENT_REMOVED");
+  };
+  for (const char* boot : {"boot-1", "boot-2"}) {
+    world.provider_silent = true;
+    world.boot_ids["a1"] = boot;
+    lose("pg.1");
+    world.advance(ev::seconds(60));
+    ev::ProviderObservation report;
+    report.provider = ev::ProviderName("local~lab");
+    report.volume_key = world.volume("pgdata").volume.key;
+    report.complete = true;
+    report.sent_at = world.now().at;
+    report.hosts.push_back({"a1", boot, ev::TriState::unknown});
+    ev::ObservedVolume seen;
+    seen.key = report.volume_key;
+    seen.ledger_id = "ledger-of-the-test";
+    ev::ObservedAttachment& there = seen.attachments.emplace_back();
+    there.host_identity = "a1";
+    there.mounted = there.open = ev::TriState::no;
+    report.volumes.push_back(seen);
+    // pg.2 came and went between the question and its answer.
+    world.run_task(std::string("pg.2 ") + boot, "A1", "pgdata");
+    lose(std::string("pg.2 ") + boot);
+    world.observe(report);
+    CHECK(world.claim("pg.1")->liveness == ev::Liveness::unknown);
+    CHECK(world.claim(std::string("pg.2 ") + boot)->liveness == ev::Liveness::unknown);
+  }
+  world.provider_silent = false;
+  world.advance(ev::minutes(2));  // asked after both
+  CHECK_FALSE(world.attached("pgdata", "a1"));
+}
+
+TEST_CASE("what a host said before a detach that enforces nothing is asked again after it") {
+  ev::Policy policy = EngineWorld::default_policy();
+  policy.providers[0].capabilities.detach_enforced = false;
+  policy.providers[0].capabilities.exclusive_attach = false;
+  EngineWorld world(policy);
+  world.subscribe();
+  world.boot_ids["a1"] = "boot-1";
+  world.agent_added("A1", "a1");
+  world.agent_added("A2", "a2");
+  world.make_volume("pgdata");
+  world.run_task("pg.1", "A1", "pgdata");
+  world.advance(ev::seconds(1));
+  REQUIRE(world.attached("pgdata", "a1"));
+  world.silent_agents.insert("A1");
+  world.mishap[ev::OperationKind::detach] = ev::testing::Mishap::hang;
+  world.task_updated("pg.1", "A1", ev::TaskState::task_lost, ev::StatusSource::source_master,
+                     "REASON_AGENT_REMOVED");
+  world.run_task("pg.2", "A2", "pgdata");
+  for (int i = 0; i < 300 && world.calls.back() != "detach pgdata a1"; ++i) world.advance(ev::seconds(1));
+  REQUIRE(has(world, "evidence.recorded/host_unmounted"));
+  world.still_open.insert("a1");  // what was told to be over opened it between the host's word and the detach
+  world.mishap.clear();
+  world.finish_hung();
+  world.advance(ev::minutes(10));
+  CHECK(world.attachment("pgdata", "a1")->state == ev::AttachmentState::detached);
+  CHECK_FALSE(world.attached("pgdata", "a2"));
+  CHECK(world.blocked("pgdata", "a2") == "detach_not_enforced");
+  const auto lists = world.volume("pgdata").evidence.size();
+  world.still_open.clear();
+  world.advance(ev::minutes(2));
+  CHECK(world.volume("pgdata").evidence.size() == lists + 1);  // its word of after the detach is recorded
+  CHECK(world.attached("pgdata", "a2"));
+}
+
+TEST_CASE("nothing is taken from where the host itself says that somebody uses it") {
+  Held world;
+  world.truth.begin()->second.busy_hosts.insert("a1");
+  world.advance(ev::minutes(1));
+  world.end_container("pg.1", "A1");
+  world.task_updated("pg.1", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  world.run_task("pg.2", "A2", "pgdata");
+  world.advance(ev::minutes(10));
+  REQUIRE(has(world, "evidence.recorded/agent_gone"));
+  CHECK(std::count(world.calls.begin(), world.calls.end(), "detach pgdata a1") == 0);
+  CHECK(world.attached("pgdata", "a1"));
+  world.truth.begin()->second.busy_hosts.clear();
+  world.advance(ev::minutes(2));
+  CHECK(world.attached("pgdata", "a2"));
+}
