@@ -254,6 +254,7 @@ class Engine {
   std::vector<const Claim*> claims_following(const FrameworkId& framework, const TaskId& task,
                                              const AgentId& agent) const;
   void forget_ended(const TaskRecord& task);
+  void note_back(const FrameworkId& framework, const TaskId& task, const AgentId& agent);
   bool has_ended(const FrameworkId& framework, const TaskId& task, const AgentId& agent) const;
   void resolve(Claim& claim) const;
   void resolve_again(std::string_view name, Now now);

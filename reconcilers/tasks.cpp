@@ -50,6 +50,14 @@ void Engine::forget_ended(const TaskRecord& task) {
     ended_tasks_.erase({task.framework, id, task.agent});
 }
 
+// TASK_LOST counts as an end, and the task may be there all the same. What its claim was for only a list
+// tells.
+void Engine::note_back(const FrameworkId& framework, const TaskId& task, const AgentId& agent) {
+  if (!has_ended(framework, task, agent)) return;
+  ended_tasks_.erase({framework, task.value, agent});
+  master_polls_[MasterCall::get_tasks].wanted = true;
+}
+
 bool Engine::has_ended(const FrameworkId& framework, const TaskId& task, const AgentId& agent) const {
   return ended_tasks_.contains({framework, task.value, agent});
 }
@@ -265,6 +273,7 @@ void Engine::on(TaskUpdated& event, Now now) {
     const AgentId agent = status.agent.empty() && !claims.empty() ? claims.front()->agent : status.agent;
     if (!agent.empty()) ended_tasks_.insert({event.framework, event.task.value, agent});
   } else {  // that its executor lives says the agent, or nobody
+    note_back(event.framework, event.task, status.agent);
     std::erase_if(claims, [](const Claim* claim) { return claim->kind == ClaimKind::executor; });
   }
   for (const Claim* claim : claims) {

@@ -201,3 +201,23 @@ TEST_CASE("agents and frameworks that Mesos removed are forgotten once no claim 
   CHECK(snapshot.agent(ev::AgentId("A3")) != nullptr);
   CHECK(snapshot.agent(ev::AgentId("A1")) != nullptr);
 }
+
+TEST_CASE("a task that the master lost and its executor brings back is asked for, whose claim was let go") {
+  EngineWorld world;
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  world.make_volume("pgdata");
+  world.mishap[ev::OperationKind::attach] = ev::testing::Mishap::fail_before;
+  world.task_added(world.task("pg.1", "A1", "pgdata"));
+  world.advance(ev::milliseconds(10));
+  world.task_updated("pg.1", "A1", ev::TaskState::task_lost, ev::StatusSource::source_master,
+                     "REASON_RECONCILIATION");
+  world.advance(ev::seconds(1));
+  REQUIRE(world.claim("pg.1") == nullptr);  // nothing of it is there
+  world.mishap.clear();
+  world.task_updated("pg.1", "A1", ev::TaskState::task_running, ev::StatusSource::source_executor);
+  world.advance(ev::seconds(30));
+  REQUIRE(world.claim("pg.1") != nullptr);
+  CHECK(world.claim("pg.1")->liveness == ev::Liveness::live);
+  CHECK(world.attached("pgdata", "a1"));
+}

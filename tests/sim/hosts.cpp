@@ -74,7 +74,10 @@ void Hosts::try_open(int host, const ContainerId& container, const ProviderName&
   if (grant->second.by_hand) return;
   // A mount that cannot read, or finds no filesystem, fails.
   if (!world_.storage.lets_through(*disk, host) || (disk->to_be_formatted && disk->blank)) return;
-  world_.storage.open(*disk, host, container.value);
+  const Container& who = *at(host).container(container.value);
+  const KnownTask* task = world_.master.task(who.task);
+  const bool over = !who.by_hand && (task == nullptr || is_terminal(task->record.state));
+  world_.storage.open(*disk, host, container.value, over);
 }
 
 void Hosts::power_off(int host) {

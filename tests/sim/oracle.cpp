@@ -133,7 +133,7 @@ void Oracle::call_started(int daemon, const OperationCall& call, const Snapshot&
       return;
     case OperationKind::detach:
       world_.probes.hit(Probe::detach_called);
-      return check_detach(name, call, *entry);
+      return check_detach(name, call, *entry, committed);
     case OperationKind::remove:
       world_.probes.hit(Probe::remove_called);
       if (disk != nullptr && !disk->sessions.empty()) fail("remove_of_used", name + ": it is open somewhere");

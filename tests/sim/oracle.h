@@ -67,10 +67,12 @@ class Oracle {
   bool has_been_known(Instant since) const;  // for as long as news take
   // Who has it open there, and has had it for as long. nullptr: nobody.
   const Session* known_user(const Disk& disk, int machine) const;
+  bool could_be_told(const Session& session, const Snapshot& committed) const;
   void check_evidence(const Evidence& evidence, const Snapshot& committed);
   void check_host_evidence(const Evidence& evidence, const VolumeEntry& entry, int machine);
   void check_held(const std::string& what, const Snapshot& committed, const Volume* volume, HostId host);
-  void check_detach(const std::string& what, const OperationCall& call, const VolumeEntry& entry);
+  void check_detach(const std::string& what, const OperationCall& call, const VolumeEntry& entry,
+                    const Snapshot& committed);
   void check_looked(const std::string& what, const Memory& memory, const OperationCall& call,
                     const Snapshot& committed);
   void count_detach(Memory& memory, const Operation& detach, const Snapshot& committed);

@@ -100,9 +100,21 @@ void Oracle::check_host_evidence(const Evidence& evidence, const VolumeEntry& en
                                        entry.volume.name, world_.hosts.at(machine).name, user->container));
 }
 
+// Of a container that its agent lists no more, and of which this ledger (a new one, perhaps) never heard,
+// nobody can tell; and who opens it although he was told to be over does so by what is attached there for
+// another.
+bool Oracle::could_be_told(const Session& session, const Snapshot& committed) const {
+  const Container* one = world_.hosts.at(session.host).container(session.container);
+  if (session.over || one == nullptr) return false;
+  if (one->listed) return true;
+  return std::any_of(committed.claims().begin(), committed.claims().end(),
+                     [&](const auto& claim) { return claim.second.container.value == session.container; });
+}
+
 // Nothing is taken from a process that has used it for long enough to be known of, save from one that is cut
 // off anyhow or that a person answers for; and never without anything proven, where Mesos had to do with it.
-void Oracle::check_detach(const std::string& what, const OperationCall& call, const VolumeEntry& entry) {
+void Oracle::check_detach(const std::string& what, const OperationCall& call, const VolumeEntry& entry,
+                          const Snapshot& committed) {
   const Attachment* attachment = entry.attachment(call.operation.host);
   const int machine = world_.hosts.named(call.host_name);
   if (attachment == nullptr || machine < 0) return;
@@ -120,8 +132,10 @@ void Oracle::check_detach(const std::string& what, const OperationCall& call, co
     return fail("detach_without_evidence", what + ": nothing proves that it is not used there");
   const Disk* disk = world_.storage.find(call.volume.pool.provider, call.volume.key);
   if (disk == nullptr || answered_for || world_.hosts.at(machine).state == MachineState::off) return;
-  if (const Session* user = known_user(*disk, machine))
-    fail("detach_of_used", what + ": " + user->container + " has it open");
+  for (const Session& one : disk->sessions) {
+    if (one.host == machine && has_been_known(one.opened_at) && could_be_told(one, committed))
+      return fail("detach_of_used", what + ": " + one.container + " has it open");
+  }
 }
 
 // A fence that is called lifted does not bar its host any more; and by a report alone it is taken back only

@@ -72,12 +72,12 @@ bool Storage::lets_through(const Disk& disk, int host) const {
 
 // ---- sessions and access
 
-void Storage::open(Disk& disk, int host, const std::string& container) {
+void Storage::open(Disk& disk, int host, const std::string& container, bool over) {
   for (const Session& one : disk.sessions) {
     if (one.host == host && one.container == container) return;
   }
   world_.note("disk.opened", disk.name, host, container);
-  disk.sessions.push_back({next_session_++, host, container, world_.time.now()});
+  disk.sessions.push_back({next_session_++, host, container, world_.time.now(), over});
   world_.oracle.access_changed(disk);
 }
 

@@ -38,6 +38,7 @@ struct Session {
   int host = 0;
   std::string container;
   Instant opened_at;
+  bool over = false;  // its task was told to be over, or forgotten, when it opened it
 };
 
 struct Disk {
@@ -90,7 +91,7 @@ class Storage {
   const Personality& personality(const Disk& disk) const;
 
   // Sessions. `close` of a container that is gone.
-  void open(Disk& disk, int host, const std::string& container);
+  void open(Disk& disk, int host, const std::string& container, bool over);
   void close(int host, const std::string& container);
 
   // By a person's hand, past all daemons.
