@@ -148,6 +148,17 @@ void Engine::void_evidence(const VolumeEntry& entry, HostId host, bool keep_fenc
   for (Evidence& one : ended) end_evidence(std::move(one), why);
 }
 
+// What says that this one is over, by itself or with all the others there; who else is over stays so. A fence
+// holds whoever lives.
+void Engine::void_evidence_of(const Claim& claim, const std::string& why) {
+  std::vector<Evidence> ended;
+  for (const Evidence* one : snapshot_.volume(claim.volume)->evidence) {
+    const bool its = one->claim == claim.id || !one->claim;
+    if (one->host == claim.host && its && one->kind != EvidenceKind::fenced) ended.push_back(*one);
+  }
+  for (Evidence& one : ended) end_evidence(std::move(one), why);
+}
+
 // It stops counting; claims that it had ended are open questions again.
 void Engine::end_evidence(Evidence evidence, const std::string& why) {
   std::vector<ClaimStateChange> reopened;
@@ -193,8 +204,7 @@ void Engine::judge_agent_read(const AgentApiRead& read, Now now) {
     const bool later = read.first_sent_at > claim->last_event_at.value;
     if (claim->liveness == Liveness::dead) {
       if (EXTVOLD_FORBIDS(evidence_voided_by_life, there && claim->volume && later))
-        void_evidence(*snapshot_.volume(claim->volume), claim->host, /*keep_fenced=*/true,
-                      "its agent lists it again");
+        void_evidence_of(*claim, "its agent lists it again");
       continue;
     }
     const ExecutorRecord* completed = among(read.completed_executors, *claim);

@@ -268,6 +268,7 @@ class Engine {
                   WallTime sent_at, Now now);
   Evidence new_evidence(EvidenceKind kind, const Attachment& attachment, WallTime sent_at);
   void end_claims(const Evidence& evidence, Now now);
+  void void_evidence_of(const Claim& claim, const std::string& why);
   void end_evidence(Evidence evidence, const std::string& why);
   void void_evidence(const VolumeEntry& entry, HostId host, bool keep_fenced, const std::string& why);
   void judge_agent_read(const AgentApiRead& read, Now now);

@@ -242,6 +242,27 @@ TEST_CASE("a task that comes back alive voids what proved it dead") {
   CHECK(world.calls == std::vector<std::string>{"create pgdata", "attach pgdata a1"});
 }
 
+TEST_CASE("an agent that lists one container again says nothing of the others that are over") {
+  Held world;
+  REQUIRE(world.order(ev::Hold{"a1"}).status);
+  world.run_task("pg.3", "A1", "pgdata");
+  world.advance(ev::seconds(5));
+  world.containers["A1"].erase("pg.3");
+  for (const char* task : {"pg.3", "pg.1"}) {  // the agent errs about pg.1
+    world.task_updated(task, "A1", ev::TaskState::task_failed, ev::StatusSource::source_agent,
+                       "REASON_EXECUTOR_TERMINATED");
+  }
+  world.advance(ev::seconds(5));
+  REQUIRE(world.claim("pg.1")->liveness == ev::Liveness::dead);
+  world.make_volume("other");  // something asks the agent
+  world.run_task("other.1", "A1", "other");
+  world.end_container("other.1", "A1");
+  world.task_updated("other.1", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  world.advance(ev::minutes(1));
+  CHECK(world.claim("pg.1")->liveness == ev::Liveness::unknown);
+  CHECK(world.claim("pg.3")->liveness == ev::Liveness::dead);
+}
+
 TEST_CASE("a newer claim on the same host keeps the volume there") {
   ev::Policy policy = EngineWorld::default_policy();
   policy.detach_linger = ev::seconds(30);

@@ -106,6 +106,12 @@ void Oracle::check_host_evidence(const Evidence& evidence, const VolumeEntry& en
 bool Oracle::could_be_told(const Session& session, const Snapshot& committed) const {
   const Container* one = world_.hosts.at(session.host).container(session.container);
   if (session.over || one == nullptr) return false;
+  if (one->by_hand) {  // by a person's order, if it came through
+    return std::any_of(committed.claims().begin(), committed.claims().end(), [&](const auto& claim) {
+      return claim.second.kind == ClaimKind::operator_ && claim.second.wanted &&
+             host_name_of(session.host) == committed.host(claim.second.host)->name;
+    });
+  }
   if (one->listed) return true;
   return std::any_of(committed.claims().begin(), committed.claims().end(),
                      [&](const auto& claim) { return claim.second.container.value == session.container; });
@@ -132,8 +138,12 @@ void Oracle::check_detach(const std::string& what, const OperationCall& call, co
     return fail("detach_without_evidence", what + ": nothing proves that it is not used there");
   const Disk* disk = world_.storage.find(call.volume.pool.provider, call.volume.key);
   if (disk == nullptr || answered_for || world_.hosts.at(machine).state == MachineState::off) return;
+  // A process that stands still between its intent and its call hears of nobody who comes meanwhile.
+  Duration stood{};
+  if (world_.config.faults.has(Fault::daemon_paused))
+    stood.ns = world_.time.wall().ns - call.operation.recorded_at.ns;
   for (const Session& one : disk->sessions) {
-    if (one.host == machine && has_been_known(one.opened_at) && could_be_told(one, committed))
+    if (one.host == machine && has_been_known(one.opened_at + stood) && could_be_told(one, committed))
       return fail("detach_of_used", what + ": " + one.container + " has it open");
   }
 }
