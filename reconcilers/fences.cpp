@@ -593,8 +593,13 @@ void Engine::lift_fences(HostId host, std::string why, std::int64_t user_uid, No
     drop_clean_attachments(row);
     void_fence_evidence(row, fmt::format("its fence is taken back: {}", why));
     if (row.state == FenceState::lifting) continue;
+    if (row.state == FenceState::recorded) {  // nothing of it was asked yet
+      end_fence(std::move(row), FenceState::failed,
+                {Errc::conflict, fmt::format("superseded before it was started: {}", why)}, now);
+      continue;
+    }
     row.user_uid = user_uid;
-    if (row.state == FenceState::recorded || row.state == FenceState::issued) {
+    if (row.state == FenceState::issued) {
       row.state = FenceState::uncertain;
       change(row);
     }

@@ -71,8 +71,7 @@ void Engine::host_evidence(const VolumeEntry& entry, const ObservedVolume& seen,
     });
     const bool question = std::any_of(entry.claims.begin(), entry.claims.end(), [&](const Claim* claim) {
       return claim->host == row.host && claim->liveness != Liveness::dead && !claim->wanted &&
-             !is_withdrawn(*claim) &&
-             EXTVOLD_PERMITS(host_asked_later, claim->last_event_at.value < observation.sent_at);
+             !is_withdrawn(*claim);
     });
     // It speaks of all who may use it there, or of nobody: whoever was heard of after it was asked may have
     // come after it looked.

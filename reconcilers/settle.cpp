@@ -161,7 +161,7 @@ void Engine::observe_volume(const VolumeEntry& entry, const ObservedVolume* seen
   const bool calling = entry.open_operation != nullptr &&
                        entry.open_operation->state == OperationState::issued &&
                        entry.open_operation->call_ended_at.value.ns == 0;
-  if (EXTVOLD_FORBIDS(look_while_calling, calling)) return;
+  if (calling) return;
   const ProviderInfo* provider = policy_.provider(entry.volume.pool.provider);
   const VolumeView before = view;
   view.sent_at = observation.sent_at;

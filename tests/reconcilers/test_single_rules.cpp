@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "reconcilers/look.h"
 #include "tests/reconcilers/split.h"
 
 using extvold::testing::EngineWorld;
@@ -255,4 +256,176 @@ TEST_CASE("rule: a node side's word ends a quarantine only if it is newer than t
   world.observe(std::move(list));
   world.advance(ev::minutes(2));
   CHECK_FALSE(world.a1().quarantined);
+}
+
+TEST_CASE("rule: what was under way at a start is settled by no look before its deadline") {
+  ev::Policy policy = EngineWorld::default_policy();
+  policy.providers[0].capabilities.shows_running_calls = false;
+  Held world(policy);
+  world.end_container("pg.1", "A1");
+  world.mishap[ev::OperationKind::detach] = Mishap::hang;
+  world.end(ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  REQUIRE(count(world, "detach pgdata a1") == 1);
+  world.restart();
+  world.truth.begin()->second.hosts.erase("a1");  // by the child of the old daemon, which is still at work
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  world.agent_added("A2", "a2");
+  world.advance(ev::seconds(30));
+  REQUIRE(world.volume("pgdata").open_operation != nullptr);
+  CHECK(world.volume("pgdata").open_operation->state == ev::OperationState::uncertain);
+  world.advance(EngineWorld::default_policy().operation_deadline + ev::minutes(3));
+  CHECK(world.volume("pgdata").open_operation == nullptr);
+}
+
+TEST_CASE("rule: what a host says of itself counts only in a complete view") {
+  EngineWorld world;
+  world.subscribe();
+  world.boot_ids["a1"] = "boot-1";
+  world.agent_added("A1", "a1");
+  world.make_volume("pgdata");
+  world.run_task("pg.1", "A1", "pgdata");
+  world.advance(ev::seconds(1));
+  REQUIRE(world.attached("pgdata", "a1"));
+  world.provider_silent = true;
+  world.silent_agents.insert("A1");
+  world.task_updated("pg.1", "A1", ev::TaskState::task_lost, ev::StatusSource::source_master,
+                     "REASON_AGENT_REMOVED");
+  world.advance(ev::seconds(1));
+  world.disconnect();
+  world.provider_silent = false;
+  world.advance(ev::minutes(5));
+  CHECK_FALSE(has(world, "evidence.recorded/host_unmounted"));
+}
+
+namespace {
+
+// An attach is answered, and no look shows it.
+class SaidToBeDone : public EngineWorld {
+ public:
+  using EngineWorld::EngineWorld;
+
+ protected:
+  void before_call(const ev::OperationCall& call) override {
+    if (call.operation.kind == ev::OperationKind::attach) inspects_fail = true;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("rule: a volume is not fenced while an attach that would undo it may come") {
+  ev::Policy policy = fencing({ev::FenceRung::volume});
+  const bool bars = GENERATE(false, true);
+  policy.providers[0].capabilities.fence_bars_late_calls = bars;
+  SaidToBeDone world(policy);
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  world.agent_added("A2", "a2");
+  world.make_volume("other");
+  world.make_volume("pgdata");
+  world.list_omits.insert(world.volume("pgdata").volume.key);
+  world.run_task("pg.1", "A1", "pgdata");
+  world.advance(ev::seconds(1));
+  REQUIRE(world.volume("pgdata").open_operation != nullptr);
+  REQUIRE_FALSE(world.attachment("pgdata", "a1")->host_identity.empty());
+  world.silent_agents.insert("A1");
+  world.task_updated("pg.1", "A1", ev::TaskState::task_unreachable, ev::StatusSource::source_master,
+                     "REASON_AGENT_REMOVED");
+  world.run_task("pg.2", "A2", "pgdata");
+  world.advance(kAfter + ev::minutes(5));
+  CHECK(world.fence_calls.empty() == !bars);
+}
+
+namespace {
+
+// pgdata was on a1, which fence 1 keeps from it; planned by hand, row by row.
+struct ByHand {
+  ev::Snapshot snapshot;
+  ev::Observed observed;
+  ev::Policy policy = fencing();
+  ev::Fence fence;
+  ev::Attachment attachment;
+  ev::Evidence evidence;
+
+  ByHand() {
+    ev::Host host;
+    host.id = {1};
+    host.name = "a1";
+    snapshot.apply(ev::Change(host));
+    ev::Volume volume;
+    volume.id = {1};
+    volume.name = volume.key = "pgdata";
+    volume.pool = {kLab, "p1"};
+    volume.state = ev::VolumeState::available;
+    snapshot.apply(ev::Change(volume));
+    attachment.volume = {1};
+    attachment.host = {1};
+    attachment.state = ev::AttachmentState::attached;
+    attachment.generation = {1, 7};
+    attachment.host_identity = "a1";
+    fence.id = {1};
+    fence.host = {1};
+    fence.rung = ev::FenceRung::volume;
+    fence.state = ev::FenceState::held;
+    fence.provider = kLab;
+    fence.volume = {1};
+    fence.target = "a1";
+    fence.generation = {1, 9};
+    evidence.id = {1};
+    evidence.kind = ev::EvidenceKind::fenced;
+    evidence.volume = {1};
+    evidence.host = {1};
+    evidence.attachment_generation = attachment.generation;
+    evidence.fence = {1};
+    observed.fences[{1}] = {kNow, ev::kNever, {}};
+  }
+  bool counts() {
+    snapshot.apply(ev::Change(attachment));
+    snapshot.apply(ev::Change(fence));
+    return ev::reconcilers::in_force({snapshot, observed, policy, kNow + ev::seconds(10)}, evidence);
+  }
+  static constexpr ev::Instant kNow{ev::seconds(1000).ns};
+};
+
+}  // namespace
+
+TEST_CASE("rule: a fence counts while it is held, seen in this run and not about to end") {
+  ByHand given;
+  CHECK(given.counts());
+  SECTION("held") {
+    for (const ev::FenceState state :
+         {ev::FenceState::uncertain, ev::FenceState::lifting, ev::FenceState::lifted}) {
+      given.fence.state = state;
+      CHECK_FALSE(given.counts());
+    }
+  }
+  SECTION("seen") {
+    given.observed.fences.clear();
+    CHECK_FALSE(given.counts());
+  }
+  SECTION("not about to end") {
+    given.observed.fences[{1}].good_until = ByHand::kNow;
+    CHECK_FALSE(given.counts());
+  }
+}
+
+TEST_CASE("rule: a host that is off counts by a look that is later than the detach") {
+  ByHand given;
+  given.fence.rung = ev::FenceRung::power;
+  given.fence.volume = {};
+  given.attachment.state = ev::AttachmentState::detached;
+  given.attachment.read_back = true;
+  given.attachment.gone_at = ByHand::kNow + ev::seconds(5);
+  CHECK_FALSE(given.counts());
+  given.observed.fences[{1}].checked_at = ByHand::kNow + ev::seconds(6);
+  CHECK(given.counts());
+}
+
+TEST_CASE("rule: a volume's fence covers what was attached before it") {
+  ByHand given;
+  REQUIRE(given.counts());
+  const ev::VolumeEntry& entry = *given.snapshot.volume({1});
+  CHECK(ev::reconcilers::covers(given.fence, entry, given.attachment));
+  given.attachment.generation = {1, 10};
+  CHECK_FALSE(ev::reconcilers::covers(given.fence, entry, given.attachment));
 }
