@@ -138,8 +138,8 @@ void Oracle::check_detach(const std::string& what, const OperationCall& call, co
     return fail("detach_without_evidence", what + ": nothing proves that it is not used there");
   const Disk* disk = world_.storage.find(call.volume.pool.provider, call.volume.key);
   if (disk == nullptr || answered_for || world_.hosts.at(machine).state == MachineState::off) return;
-  // A process that stands still, for five minutes at most, hears of nobody who comes meanwhile.
-  const Duration stood = world_.config.faults.has(Fault::daemon_paused) ? minutes(5) : Duration{};
+  // A process that stands still, for eight minutes at most, hears of nobody who comes meanwhile.
+  const Duration stood = world_.config.faults.has(Fault::daemon_paused) ? minutes(8) : Duration{};
   for (const Session& one : disk->sessions) {
     if (one.host == machine && has_been_known(one.opened_at + stood) && could_be_told(one, committed))
       return fail("detach_of_used", what + ": " + one.container + " has it open");
