@@ -192,8 +192,10 @@ void Engine::observe_volume(const VolumeEntry& entry, const ObservedVolume* seen
   if (entry.open_operation != nullptr) settle_operation(entry, seen, observation, now);
   if (entry.open_operation == nullptr) {
     settle_attachments(entry, seen, observation, now);
-    if (seen != nullptr) host_evidence(entry, *seen, observation, now);
-    if (seen != nullptr) host_evidence_after_detach(entry, observation, now);
+    if (seen != nullptr) {
+      host_evidence(entry, *seen, observation, now);
+      host_evidence_after_detach(entry, observation, now);
+    }
   }
   const bool was_fresh = before.sent_at.ns != 0 && before.sent_at > before.acted_at;
   const bool news = !was_fresh || before.present != view.present || before.attachments != view.attachments ||

@@ -32,6 +32,23 @@ struct Held : EngineWorld {
   }
 };
 
+// pgdata at a1 by task pg.1 of agent A1, whose node side told in which boot it was attached.
+inline void attach_beside_node_side(EngineWorld& world) {
+  world.subscribe();
+  world.boot_ids["a1"] = "boot-1";
+  world.agent_added("A1", "a1");
+  world.make_volume("pgdata");
+  world.run_task("pg.1", "A1", "pgdata");
+  world.advance(seconds(1));
+  REQUIRE(world.attached("pgdata", "a1"));
+}
+
+// The master lost pg.1, which proves nothing, and its agent does not answer.
+inline void lose_untold(EngineWorld& world) {
+  world.silent_agents.insert("A1");
+  world.task_updated("pg.1", "A1", TaskState::task_lost, StatusSource::source_master, "REASON_AGENT_REMOVED");
+}
+
 inline bool has(const EngineWorld& world, const std::string& kind_and_rule) {
   for (const HistoryEntry& entry : world.history) {
     if (entry.kind + "/" + entry.rule == kind_and_rule) return true;

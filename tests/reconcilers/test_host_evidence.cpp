@@ -4,16 +4,16 @@
 
 #include "tests/reconcilers/held.h"
 
+using extvold::testing::attach_beside_node_side;
 using extvold::testing::EngineWorld;
 using extvold::testing::has;
 using extvold::testing::Held;
+using extvold::testing::lose_untold;
 namespace ev = extvold;
 
 TEST_CASE("host_unmounted and host_rebooted come only from a host that tells its boot id") {
   const auto lose = [](EngineWorld& world) {
-    world.silent_agents.insert("A1");
-    world.task_updated("pg.1", "A1", ev::TaskState::task_lost, ev::StatusSource::source_master,
-                       "REASON_AGENT_REMOVED");
+    lose_untold(world);
     world.advance(ev::minutes(5));
   };
   SECTION("no node side") {
@@ -27,25 +27,16 @@ TEST_CASE("host_unmounted and host_rebooted come only from a host that tells its
     lose(world);
     CHECK(world.attached("pgdata", "a1"));
   }
-  const auto with_node_side = [](EngineWorld& world) {
-    world.subscribe();
-    world.boot_ids["a1"] = "boot-1";
-    world.agent_added("A1", "a1");
-    world.make_volume("pgdata");
-    world.run_task("pg.1", "A1", "pgdata");
-    world.advance(ev::seconds(1));
-    REQUIRE(world.attached("pgdata", "a1"));
-  };
   SECTION("same boot, not mounted, not open") {
     EngineWorld world;
-    with_node_side(world);
+    attach_beside_node_side(world);
     lose(world);
     CHECK_FALSE(world.attached("pgdata", "a1"));
     CHECK(has(world, "evidence.recorded/host_unmounted"));
   }
   SECTION("another boot") {
     EngineWorld world;
-    with_node_side(world);
+    attach_beside_node_side(world);
     world.boot_ids["a1"] = "boot-2";
     lose(world);
     CHECK_FALSE(world.attached("pgdata", "a1"));
@@ -53,7 +44,7 @@ TEST_CASE("host_unmounted and host_rebooted come only from a host that tells its
   }
   SECTION("still mounted") {
     EngineWorld world;
-    with_node_side(world);
+    attach_beside_node_side(world);
     world.truth.begin()->second.busy_hosts.insert("a1");
     lose(world);
     CHECK(world.attached("pgdata", "a1"));
@@ -62,13 +53,7 @@ TEST_CASE("host_unmounted and host_rebooted come only from a host that tells its
 
 TEST_CASE("a host's report that is older than one of two users ends neither") {
   EngineWorld world;
-  world.subscribe();
-  world.boot_ids["a1"] = "boot-1";
-  world.agent_added("A1", "a1");
-  world.make_volume("pgdata");
-  world.run_task("pg.1", "A1", "pgdata");
-  world.advance(ev::seconds(1));
-  REQUIRE(world.attached("pgdata", "a1"));
+  attach_beside_node_side(world);
   world.silent_agents.insert("A1");
   const auto lose = [&](const std::string& id) {
     world.task_updated(id, "A1", ev::TaskState::task_lost, ev::StatusSource::source_master,
@@ -109,18 +94,10 @@ TEST_CASE("what a host said before a detach that enforces nothing is asked again
   policy.providers[0].capabilities.detach_enforced = false;
   policy.providers[0].capabilities.exclusive_attach = false;
   EngineWorld world(policy);
-  world.subscribe();
-  world.boot_ids["a1"] = "boot-1";
-  world.agent_added("A1", "a1");
+  attach_beside_node_side(world);
   world.agent_added("A2", "a2");
-  world.make_volume("pgdata");
-  world.run_task("pg.1", "A1", "pgdata");
-  world.advance(ev::seconds(1));
-  REQUIRE(world.attached("pgdata", "a1"));
-  world.silent_agents.insert("A1");
   world.mishap[ev::OperationKind::detach] = ev::testing::Mishap::hang;
-  world.task_updated("pg.1", "A1", ev::TaskState::task_lost, ev::StatusSource::source_master,
-                     "REASON_AGENT_REMOVED");
+  lose_untold(world);
   world.run_task("pg.2", "A2", "pgdata");
   for (int i = 0; i < 300 && world.calls.back() != "detach pgdata a1"; ++i) world.advance(ev::seconds(1));
   REQUIRE(has(world, "evidence.recorded/host_unmounted"));

@@ -6,12 +6,14 @@
 #include "reconcilers/look.h"
 #include "tests/reconcilers/split.h"
 
+using extvold::testing::attach_beside_node_side;
 using extvold::testing::EngineWorld;
 using extvold::testing::FakeVolume;
 using extvold::testing::fencing;
 using extvold::testing::has;
 using extvold::testing::Held;
 using extvold::testing::kAfter;
+using extvold::testing::lose_untold;
 using extvold::testing::Mishap;
 using extvold::testing::Split;
 namespace ev = extvold;
@@ -61,6 +63,15 @@ std::int64_t count(const EngineWorld& world, const std::string& call) {
   return std::count(world.calls.begin(), world.calls.end(), call);
 }
 
+// Killed while the detach of what pg.1 had is at work.
+void die_in_detach(Held& world) {
+  world.end_container("pg.1", "A1");
+  world.mishap[ev::OperationKind::detach] = Mishap::hang;
+  world.end(ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  REQUIRE(count(world, "detach pgdata a1") == 1);
+  world.restart();
+}
+
 }  // namespace
 
 TEST_CASE("rule: a look that was sent before our last call ended says nothing") {
@@ -96,11 +107,7 @@ TEST_CASE("rule: what was under way at a start may go on until its deadline, whe
   policy.providers[0].capabilities.shows_running_calls = false;
   policy.providers[0].capabilities.exclusive_attach = false;
   Held world(policy);
-  world.end_container("pg.1", "A1");
-  world.mishap[ev::OperationKind::detach] = Mishap::hang;
-  world.end(ev::TaskState::task_killed, ev::StatusSource::source_executor);
-  REQUIRE(count(world, "detach pgdata a1") == 1);
-  world.restart();
+  die_in_detach(world);
   world.subscribe();
   world.agent_added("A1", "a1");
   world.agent_added("A2", "a2");
@@ -262,11 +269,7 @@ TEST_CASE("rule: what was under way at a start is settled by no look before its 
   ev::Policy policy = EngineWorld::default_policy();
   policy.providers[0].capabilities.shows_running_calls = false;
   Held world(policy);
-  world.end_container("pg.1", "A1");
-  world.mishap[ev::OperationKind::detach] = Mishap::hang;
-  world.end(ev::TaskState::task_killed, ev::StatusSource::source_executor);
-  REQUIRE(count(world, "detach pgdata a1") == 1);
-  world.restart();
+  die_in_detach(world);
   world.truth.begin()->second.hosts.erase("a1");  // by the child of the old daemon, which is still at work
   world.subscribe();
   world.agent_added("A1", "a1");
@@ -280,17 +283,9 @@ TEST_CASE("rule: what was under way at a start is settled by no look before its 
 
 TEST_CASE("rule: what a host says of itself counts only in a complete view") {
   EngineWorld world;
-  world.subscribe();
-  world.boot_ids["a1"] = "boot-1";
-  world.agent_added("A1", "a1");
-  world.make_volume("pgdata");
-  world.run_task("pg.1", "A1", "pgdata");
-  world.advance(ev::seconds(1));
-  REQUIRE(world.attached("pgdata", "a1"));
+  attach_beside_node_side(world);
   world.provider_silent = true;
-  world.silent_agents.insert("A1");
-  world.task_updated("pg.1", "A1", ev::TaskState::task_lost, ev::StatusSource::source_master,
-                     "REASON_AGENT_REMOVED");
+  lose_untold(world);
   world.advance(ev::seconds(1));
   world.disconnect();
   world.provider_silent = false;
