@@ -25,12 +25,12 @@ BareUpdates::BareUpdates(const std::string& path, bool tuned) {
       " agent TEXT, framework TEXT, task TEXT, executor TEXT, container TEXT, containerizer TEXT, spelling "
       "TEXT,"
       " driver TEXT, name TEXT, container_path TEXT, read_only INTEGER, task_state TEXT, wanted INTEGER,"
-      " liveness TEXT, liveness_why TEXT, evidence INTEGER, first_seen_sequence INTEGER, user_uid "
-      "INTEGER);");
+      " liveness TEXT, liveness_why TEXT, evidence INTEGER, first_seen_sequence INTEGER, "
+      "began_sequence INTEGER, user_uid INTEGER);");
   begin_ = prepare("BEGIN IMMEDIATE");
   commit_ = prepare("COMMIT");
   task_ = prepare("INSERT INTO tasks VALUES (?,?,?,?,?,?,?,?,?,?)");
-  claim_ = prepare("INSERT INTO claims VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+  claim_ = prepare("INSERT INTO claims VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
   task_state_ =
       prepare("UPDATE tasks SET state=?, source=?, reason=?, container=? WHERE task=? AND framework=?");
   claim_state_ = prepare(
@@ -119,7 +119,8 @@ void BareUpdates::write(const Claim& r) {
   text(claim_, 20, r.liveness_why);
   sqlite3_bind_null(claim_, 21);
   sqlite3_bind_int64(claim_, 22, r.first_seen_sequence);
-  sqlite3_bind_int64(claim_, 23, r.user_uid);
+  sqlite3_bind_int64(claim_, 23, r.began_sequence);
+  sqlite3_bind_int64(claim_, 24, r.user_uid);
   run(claim_);
 }
 

@@ -103,6 +103,7 @@ Claim claim_row(std::size_t n, std::size_t hosts) {
   c.liveness = Liveness::live;
   c.liveness_why = "claim.seen: the task is in the master's list";
   c.first_seen_sequence = 1;
+  c.began_sequence = 1;
   return c;
 }
 

@@ -149,7 +149,7 @@ Status read_claim(Query& q, Claim& r) {
   return q.read(r.id, r.kind, r.volume, r.unresolved, r.host, r.agent, r.framework, r.task, r.executor,
                 r.container, r.containerizer, r.reference.spelling, r.reference.driver, r.reference.name,
                 r.reference.container_path, r.reference.read_only, r.task_state, r.wanted, r.liveness,
-                r.liveness_why, r.evidence, r.first_seen_sequence, r.user_uid);
+                r.liveness_why, r.evidence, r.first_seen_sequence, r.began_sequence, r.user_uid);
 }
 
 Status read_operation(Query& q, Operation& r) {

@@ -31,14 +31,30 @@ Result<RowWriter::Hot> RowWriter::prepare_hot(Database& db) {
   ASSIGN(hot.update_task_state,
          db.prepare("queries/update_task_state",
                     {"state", "source", "reason", "container", "changed_at", "task", "framework", "agent"}));
-  ASSIGN(
-      hot.put_claim,
-      db.prepare(
-          "queries/put_claim",
-          {"id",        "kind",         "volume",         "unresolved",          "host",          "agent",
-           "framework", "task",         "executor",       "container",           "containerizer", "spelling",
-           "driver",    "name",         "container_path", "read_only",           "task_state",    "wanted",
-           "liveness",  "liveness_why", "evidence",       "first_seen_sequence", "user_uid"}));
+  ASSIGN(hot.put_claim, db.prepare("queries/put_claim", {"id",
+                                                         "kind",
+                                                         "volume",
+                                                         "unresolved",
+                                                         "host",
+                                                         "agent",
+                                                         "framework",
+                                                         "task",
+                                                         "executor",
+                                                         "container",
+                                                         "containerizer",
+                                                         "spelling",
+                                                         "driver",
+                                                         "name",
+                                                         "container_path",
+                                                         "read_only",
+                                                         "task_state",
+                                                         "wanted",
+                                                         "liveness",
+                                                         "liveness_why",
+                                                         "evidence",
+                                                         "first_seen_sequence",
+                                                         "began_sequence",
+                                                         "user_uid"}));
   ASSIGN(hot.update_claim_state,
          db.prepare("queries/update_claim_state",
                     {"task_state", "wanted", "liveness", "liveness_why", "evidence", "container", "id"}));
@@ -201,7 +217,8 @@ Status RowWriter::write(const Claim& row, WriteContext&) {
                             row.task, row.executor, row.container, row.containerizer, row.reference.spelling,
                             row.reference.driver, row.reference.name, row.reference.container_path,
                             row.reference.read_only, row.task_state, row.wanted, row.liveness,
-                            row.liveness_why, row.evidence, row.first_seen_sequence, row.user_uid);
+                            row.liveness_why, row.evidence, row.first_seen_sequence, row.began_sequence,
+                            row.user_uid);
 }
 
 Status RowWriter::write(const ClaimStateChange& row, WriteContext&) {

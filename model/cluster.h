@@ -104,6 +104,9 @@ struct Claim {
   std::string liveness_why;  // one sentence for people, with the rule's name
   EvidenceId evidence;       // what made it dead
   std::int64_t first_seen_sequence = 0;
+  // Of a Mesos claim, the commit that told of it as newly launched: nothing of it ran before. 0: only a list
+  // told of it, or it is of a restored ledger, and it may be of any age.
+  std::int64_t began_sequence = 0;
   std::int64_t user_uid = -1;  // kind operator_: who ordered it
   // In memory only: when its newest event was taken in. A poll is evidence only if sent later.
   MemoryOnly<Instant> last_event_at;

@@ -73,21 +73,23 @@ bool may_yet_be_told(const VolumeLook& look, const Claim& claim) {
          (claim.liveness == Liveness::unknown && agent != nullptr && agent->registered);
 }
 
-// Who ran on this host when the volume was taken from it, and may run yet, where another host has had it
-// since: it may have the old device open, with what it read and did not write before the other's writes.
-// None: nobody.
+// Who may have run on this host when the volume was taken from it, and may run yet, where another host has
+// had it since: it may have the old device open, with what it read and did not write before the other's
+// writes. Whoever was not told of as new may be of any age, also where this ledger knows of no attachment,
+// because it did not see them all. None: nobody.
 const Claim* open_from_before(const VolumeLook& look, HostId host) {
   const Attachment* own = look.entry.attachment(host);
-  if (own == nullptr || own->detached_sequence == 0 || !is_single_writer(look.volume().access))
-    return nullptr;
+  if (!is_single_writer(look.volume().access) || (own == nullptr && is_ours_alone(look))) return nullptr;
+  if (own != nullptr && own->detached_sequence == 0) return nullptr;
+  const std::int64_t taken = own == nullptr ? 1 : own->detached_sequence;
   const auto& rows = look.entry.attachments;
   const bool was_elsewhere = std::any_of(rows.begin(), rows.end(), [&](const Attachment& one) {
-    return one.host != host && !one.read_only && one.detached_sequence > own->detached_sequence;
+    return one.host != host && !one.read_only && one.detached_sequence >= taken;
   });
   if (!was_elsewhere) return nullptr;
   const auto& claims = look.entry.claims;
   const auto found = std::find_if(claims.begin(), claims.end(), [&](const Claim* one) {
-    return one->host == host && is_of_mesos(one->kind) && one->first_seen_sequence < own->detached_sequence &&
+    return one->host == host && is_of_mesos(one->kind) && one->began_sequence < taken &&
            may_yet_be_told(look, *one);
   });
   return found == claims.end() ? nullptr : *found;

@@ -207,7 +207,7 @@ class Engine {
   void on(UnknownSkipped& event, Now now);
   void interrupt_view(const std::string& why, Now now);
   void note_master_call(MasterCall call, const std::string& error, Now now);
-  void judge_self_check(const std::string& problem);
+  void judge_self_check(const std::string& problem, Now now);
   Duration interval_of(MasterCall call) const;
   Instant next_master_poll(MasterCall call, Now now) const;
   void end_absent_agents(Instant asked_at, Now now);
@@ -235,6 +235,8 @@ class Engine {
     std::optional<EvidenceKind> evidence{};  // it is dead when this is recorded
   };
 
+  using NameOnAgent = std::tuple<FrameworkId, std::string, AgentId>;  // a task's or an executor's
+
   // tasks.cpp: what Mesos says of tasks and executors
   void on(TaskSeen& event, Now now);
   void on(TaskUpdated& event, Now now);
@@ -247,8 +249,10 @@ class Engine {
   bool runs_under_mesos(const Claim& claim) const;
   void ask_agent_about(const TaskUpdated& event, bool without_claim, Now now);
   void hear_of_executor(const TaskRecord& task, Now now);
+  void note_launched(const TaskRecord& task);
+  std::int64_t executor_began(const NameOnAgent& name) const;
   bool concerns_us(const VolumeReference& reference) const;
-  void see_task_claims(const TaskRecord& task, Now now);
+  void see_task_claims(const TaskRecord& task, bool launched, Now now);
   void see_executor_claims(const ExecutorRecord& executor, Now now);
   bool stale_poll(const Claim& claim, ElementOrigin origin, MasterCall call) const;
   std::vector<const Claim*> claims_following(const FrameworkId& framework, const TaskId& task,
@@ -488,7 +492,6 @@ class Engine {
 
   // Tasks whose end this view was told. What is older than that, the answer to a poll or an executor that is
   // still going down, does not bring their claims back: only TASK_ADDED or a snapshot does.
-  using NameOnAgent = std::tuple<FrameworkId, std::string, AgentId>;  // a task's or an executor's
   Recent<NameOnAgent> ended_tasks_;
   // Executors that a task of the same name asked for: they do not end with it, as those do that agents make
   // for command tasks.
@@ -501,6 +504,9 @@ class Engine {
   Recent<NameOnAgent> mesos_executors_;
   // Executors of which this view has heard: a list shows them, or was asked for them.
   Recent<NameOnAgent> known_executors_;
+  // Executors that were launched for a task of which this process was told as new, each with the commit that
+  // told of it.
+  Recent<NameOnAgent, std::int64_t> launched_executors_;
 };
 
 }  // namespace extvold::reconcilers

@@ -335,8 +335,8 @@ void Engine::on(PollFailed& event, Now now) {
   if (event.call == MasterCall::get_maintenance_schedule)
     master_polls_[MasterCall::get_maintenance_status].not_before = now.at;
   if (event.call == MasterCall::metrics)
-    judge_self_check(
-        fmt::format("whether the principal may see everything cannot be checked: {}", event.why));
+    judge_self_check(fmt::format("whether the principal may see everything cannot be checked: {}", event.why),
+                     now);
 }
 
 // Maintenance is planned by people, and nothing follows from it here.
@@ -506,7 +506,7 @@ void Engine::on(MasterMetricsSeen& event, Now now) {
         "VIEW_FRAMEWORK)",
         told, tasks_running_seen_);
   }
-  judge_self_check(problem);
+  judge_self_check(problem, now);
   if (authorisation_misses_ != 1) return;
   master_polls_[MasterCall::get_tasks].wanted = true;
   poll.not_before = now.at + policy_.master_poll_min + seconds(2);
@@ -514,7 +514,7 @@ void Engine::on(MasterMetricsSeen& event, Now now) {
 
 // Counts differ for a moment in good health too, and a call may fail: one miss is tolerated. A check that
 // cannot be made has not been passed.
-void Engine::judge_self_check(const std::string& problem) {
+void Engine::judge_self_check(const std::string& problem, Now now) {
   authorisation_misses_ = problem.empty() ? 0 : authorisation_misses_ + 1;
   const std::string standing =
       EXTVOLD_PERMITS(view_self_check, authorisation_misses_ < 2) ? std::string() : problem;
@@ -528,6 +528,11 @@ void Engine::judge_self_check(const std::string& problem) {
            .rule = "self_check",
            .text = standing.empty() ? "the self-check is passed again" : standing});
   touch_all();
+  if (!EXTVOLD_FORBIDS(view_had_holes, standing.empty() && subscribed_)) return;
+  // What was launched meanwhile nobody told, and no list is asked for it.
+  const std::string why = "not all of it was shown until now";
+  interrupt_view(why, now);
+  effects_.emplace_back(Resubscribe{why});
 }
 
 void Engine::on(AgentApiRead& event, Now now) {
@@ -553,7 +558,9 @@ void Engine::on(AgentApiRead& event, Now now) {
     view.destroy_errors = event.container_destroy_errors.value_or(0);
     for (ExecutorRecord executor : event.executors) {
       executor.agent = event.expected;
-      gone_executors_.erase({executor.framework, executor.executor.value, executor.agent});
+      const NameOnAgent name{executor.framework, executor.executor.value, executor.agent};
+      known_executors_.insert(name);
+      gone_executors_.erase(name);
       see_executor_claims(executor, now);
     }
     judge_agent_read(event, now);

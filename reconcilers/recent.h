@@ -1,9 +1,11 @@
-// Recent: a set that remembers the newest of what was put in, up to a bound, and forgets the oldest.
+// Recent: a map, or a set, that remembers the newest of what was put in, up to a bound, and forgets the
+// oldest.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <utility>
+#include <variant>
 
 namespace extvold::small_world {
 class EngineMemory;
@@ -11,35 +13,51 @@ class EngineMemory;
 
 namespace extvold::reconcilers {
 
-template <typename Key>
+template <typename Key, typename Value = std::monostate>
 class Recent {
  public:
   // Whether it was not there.
-  bool insert(Key key) {
-    const auto [it, fresh] = stamps_.try_emplace(std::move(key), next_stamp_);
+  bool insert(Key key, Value value = {}) {
+    const auto [it, fresh] = entries_.try_emplace(std::move(key), Entry{next_stamp_, value});
     if (!fresh) return false;
     by_age_.emplace(next_stamp_++, it);
-    if (stamps_.size() > kMax) erase(by_age_.begin()->second->first);
+    if (entries_.size() > kMax) {
+      forgot_any_ = true;
+      erase(by_age_.begin()->second->first);
+    }
     return true;
   }
   void erase(const Key& key) {
-    const auto it = stamps_.find(key);
-    if (it == stamps_.end()) return;
-    by_age_.erase(it->second);
-    stamps_.erase(it);
+    const auto it = entries_.find(key);
+    if (it == entries_.end()) return;
+    by_age_.erase(it->second.stamp);
+    entries_.erase(it);
   }
-  bool contains(const Key& key) const { return !stamps_.empty() && stamps_.contains(key); }
+  bool contains(const Key& key) const { return !entries_.empty() && entries_.contains(key); }
+  // None: it was not put in, or forgotten.
+  const Value* find(const Key& key) const {
+    const auto it = entries_.find(key);
+    return it == entries_.end() ? nullptr : &it->second.value;
+  }
+  // Whether it had to forget something since it was made or cleared.
+  bool forgot_any() const { return forgot_any_; }
   void clear() {
     by_age_.clear();
-    stamps_.clear();
+    entries_.clear();
+    forgot_any_ = false;
   }
 
  private:
   friend class small_world::EngineMemory;
   static constexpr std::size_t kMax = 10'000;
-  std::map<Key, std::uint64_t> stamps_;
-  std::map<std::uint64_t, typename std::map<Key, std::uint64_t>::iterator> by_age_;
+  struct Entry {
+    std::uint64_t stamp = 0;
+    Value value;
+  };
+  std::map<Key, Entry> entries_;
+  std::map<std::uint64_t, typename std::map<Key, Entry>::iterator> by_age_;
   std::uint64_t next_stamp_ = 0;
+  bool forgot_any_ = false;
 };
 
 }  // namespace extvold::reconcilers

@@ -23,6 +23,13 @@ void reopen(Claim& claim) {
   claim.evidence = {};
 }
 
+// Also an agent that registers again makes the master add tasks, in the state that they have; one that just
+// went out is staging, and nobody has said anything of it yet (Mesos 1.11 operator API, reference 2.3).
+bool is_launched(const TaskSeen& event) {
+  return event.origin == ElementOrigin::event && event.task.state == TaskState::task_staging &&
+         !event.task.last_status;
+}
+
 }  // namespace
 
 bool Engine::stale_poll(const Claim& claim, ElementOrigin origin, MasterCall call) const {
@@ -71,6 +78,8 @@ void Engine::on(TaskSeen& event, Now now) {
   if (!over && event.origin == ElementOrigin::poll && has_ended(task.framework, task.task, task.agent))
     return;  // the answer is older than the end
   if (!over && event.origin != ElementOrigin::poll) forget_ended(task);
+  const bool launched = is_launched(event);
+  if (launched) note_launched(task);
   if (event.origin == ElementOrigin::event) {
     if (!over && !task.executor.empty()) hear_of_executor(task, now);
     // An executor or an agent that nobody has heard of; DVDI variables are only in the agent's own answer.
@@ -102,7 +111,7 @@ void Engine::on(TaskSeen& event, Now now) {
       ended_tasks_.insert({task.framework, task.task.value, task.agent});
     move_claim(*claim, task.state, verdict, {}, now);
   }
-  if (!over && !stale && !task.volumes.empty()) see_task_claims(task, now);
+  if (!over && !stale && !task.volumes.empty()) see_task_claims(task, launched, now);
   // What a poll only repeats is written already.
   if (event.origin != ElementOrigin::poll || changes_.size() != changes_before) put_task(task);
 }
@@ -119,6 +128,23 @@ void Engine::hear_of_executor(const TaskRecord& task, Now now) {
       void_evidence(*snapshot_.volume(claim->volume), claim->host, /*keep_fenced=*/true,
                     "its executor was started again");
   }
+}
+
+// Its executor is as new as the task if none of that name can have been there before.
+void Engine::note_launched(const TaskRecord& task) {
+  const NameOnAgent name{task.framework, task.executor.empty() ? task.task.value : task.executor.value,
+                         task.agent};
+  const AgentView* agent = observed_.agent(task.agent);
+  const bool all_known = agent != nullptr && agent->complete() && !known_executors_.forgot_any();
+  if (!gone_executors_.contains(name) && (!all_known || known_executors_.contains(name))) return;
+  launched_executors_.erase(name);
+  launched_executors_.insert(name, snapshot_.sequence.value + 1);
+}
+
+// The commit that told of it as new. 0: it may have run before this view, or nobody knows.
+std::int64_t Engine::executor_began(const NameOnAgent& name) const {
+  const std::int64_t* began = launched_executors_.find(name);
+  return began == nullptr ? 0 : *began;
 }
 
 void Engine::put_task(const TaskRecord& task) {
@@ -151,7 +177,7 @@ bool Engine::concerns_us(const VolumeReference& reference) const {
          reference.driver != kPlainPersistentVolume || policy_.driver(kPlainPersistentVolume) != nullptr;
 }
 
-void Engine::see_task_claims(const TaskRecord& task, Now now) {
+void Engine::see_task_claims(const TaskRecord& task, bool launched, Now now) {
   for (const VolumeReference& reference : task.volumes) {
     if (!concerns_us(reference)) continue;
     // Persistent volumes are mounted in the executor's container, also those of a pod's tasks
@@ -167,6 +193,11 @@ void Engine::see_task_claims(const TaskRecord& task, Now now) {
     claim.containerizer = task.containerizer;
     claim.reference = reference;
     claim.task_state = task.state;
+    if (of_executor) {
+      claim.began_sequence = executor_began({task.framework, task.executor.value, task.agent});
+    } else if (launched) {
+      claim.began_sequence = snapshot_.sequence.value + 1;
+    }
     if (task.last_status) claim.container = root_container(*task.last_status);
     // Its agent may have listed the executor that it generated for this task before the master told of the
     // task.
@@ -368,6 +399,7 @@ void Engine::see_executor_claims(const ExecutorRecord& executor, Now now) {
     claim.containerizer = executor.containerizer;
     claim.reference = reference;
     claim.task_state = TaskState::task_running;
+    claim.began_sequence = executor_began(name);
     if (!leaving) {
       see_claim(std::move(claim), now);
     } else if (known_claim(claim) == nullptr) {

@@ -101,6 +101,7 @@ Json claim_view(const World& world, const Claim& claim) {
             {"read_only", claim.reference.read_only}}},
           {"evidence", evidence == nullptr ? Json(nullptr) : evidence_view(*evidence)},
           {"first_seen_sequence", claim.first_seen_sequence},
+          {"began_sequence", claim.began_sequence == 0 ? Json(nullptr) : Json(claim.began_sequence)},
           {"user_uid", uid_or_null(claim.user_uid)}};
 }
 

@@ -108,8 +108,8 @@ EXTVOLD_FIELDS(Attachment, volume, host, state, origin, generation, read_only, m
 EXTVOLD_FIELDS(Mount, volume, host, path);
 EXTVOLD_FIELDS(VolumeReference, spelling, driver, name, container_path, read_only);
 EXTVOLD_FIELDS(Claim, id, volume, host, agent, framework, task, executor, container, reference, liveness_why,
-               evidence, first_seen_sequence, user_uid, last_event_at, listed_in_view, listed_alive, kind,
-               unresolved, containerizer, task_state, wanted, liveness);
+               evidence, first_seen_sequence, began_sequence, user_uid, last_event_at, listed_in_view,
+               listed_alive, kind, unresolved, containerizer, task_state, wanted, liveness);
 EXTVOLD_FIELDS(Evidence, id, kind, volume, host, attachment_generation, agent, claim, container, view_epoch,
                recorded_sequence, request_sent_at, user_uid, detail, grade, fence, void_reason);
 EXTVOLD_FIELDS(Operation, id, kind, state, outcome, volume, host, generation, attempt, claim, evidence, rule,

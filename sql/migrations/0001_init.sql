@@ -271,6 +271,8 @@ CREATE TABLE claims (
   -- no foreign key: retention of evidence would search all claims; sql/checks looks
   evidence INTEGER,
   first_seen_sequence INTEGER NOT NULL,
+  -- it was told of as new by this commit; 0: by a list, and may be of any age
+  began_sequence INTEGER NOT NULL CHECK (began_sequence >= 0),
   user_uid INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX claims_by_volume ON claims (volume);

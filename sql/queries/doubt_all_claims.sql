@@ -1,1 +1,2 @@
-UPDATE claims SET liveness = 'unknown', liveness_why = :why, evidence = NULL;
+-- What happened to a volume since the copy was made is not in it: for all it knows, everybody may have had it.
+UPDATE claims SET liveness = 'unknown', liveness_why = :why, evidence = NULL, began_sequence = 0;

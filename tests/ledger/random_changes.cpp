@@ -109,6 +109,7 @@ Change claim(Draw& draw, const Snapshot& state) {
   c.liveness_why = draw.text();
   c.evidence = {draw.below(5)};
   c.first_seen_sequence = draw.number();
+  c.began_sequence = draw.below(1000);
   c.user_uid = draw.number();
   return c;
 }

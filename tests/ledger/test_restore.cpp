@@ -24,6 +24,9 @@ std::vector<Change> state_to_doubt() {
   issued.state = OperationState::issued;
   out.emplace_back(issued);
   out.emplace_back(SetMode{Mode::active});
+  Claim told = sample_claim(1, 1, 1);
+  told.began_sequence = 1;
+  out.emplace_back(told);
   Volume released = sample_volume(3);
   released.hold = HoldState::released;
   out.emplace_back(released);
@@ -95,6 +98,7 @@ TEST_CASE("A restored ledger doubts everything that it says about the present") 
   CHECK(s.hosts().size() == 2);
   CHECK(s.evidence().empty());
   CHECK(s.claim({1})->liveness == Liveness::unknown);
+  CHECK(s.claim({1})->began_sequence == 0);
   CHECK(s.volume({1})->attachment({1})->state == AttachmentState::uncertain);
   CHECK(s.volume({2})->attachment({2})->state == AttachmentState::uncertain);
   CHECK(s.volume({1})->open_operation->state == OperationState::uncertain);

@@ -301,6 +301,7 @@ class Maker {
       if (row.liveness == Liveness::dead && !evidence_.empty() && once_in(2))
         row.evidence = one_of(evidence_).id;
       row.first_seen_sequence = random_below(100);
+      row.began_sequence = once_in(3) ? 0 : row.first_seen_sequence;
       row.last_event_at = around_now();
       claim_rows_.emplace_back(row);
     }

@@ -414,7 +414,11 @@ TEST_CASE("weaker grounds that fall due while the view is incomplete count when 
   CHECK(world.attached("pgdata", "a1"));
   world.master.tasks_hidden = 0;
   world.advance(ev::minutes(5));
+  REQUIRE(world.resubscribed.size() == 1);
+  CHECK_FALSE(has(world, "evidence.assumed/agent_clean"));
+  world.subscribe();
   REQUIRE(world.engine().observed().view_complete);
+  world.advance(ev::minutes(1));
   CHECK(has(world, "evidence.assumed/agent_clean"));
 }
 

@@ -572,8 +572,26 @@ TEST_CASE("33: a self-check that cannot be made is not passed") {
   world.master.refused.clear();
   world.master.metrics = ev::MasterMetricsSeen{0, 0};
   world.advance(ev::minutes(2));
-  CHECK(world.engine().observed().view_complete);
   CHECK(count_history(world, "view.authorisation") == 2);
+  CHECK_FALSE(world.engine().observed().view_complete);
+  world.subscribe();
+  CHECK(world.engine().observed().view_complete);
+}
+
+TEST_CASE("33: a view in which something was hidden is made anew when all is shown") {
+  Cluster world;
+  world.master.tasks_hidden = 5;
+  world.advance(ev::minutes(5));
+  REQUIRE_FALSE(world.engine().observed().view_complete);
+  REQUIRE(world.resubscribed.empty());
+  world.master.tasks_hidden = 0;
+  world.advance(ev::minutes(5));
+  CHECK(world.resubscribed.size() == 1);
+  CHECK_FALSE(world.engine().observed().view_complete);
+  world.subscribe();
+  world.advance(ev::minutes(5));
+  CHECK(world.engine().observed().view_complete);
+  CHECK(world.resubscribed.size() == 1);
 }
 
 TEST_CASE("33: one failed self-check between good ones changes nothing") {

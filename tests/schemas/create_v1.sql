@@ -40,7 +40,7 @@ CREATE TABLE migrations (
   hash TEXT NOT NULL,
   applied_at INTEGER NOT NULL
 ) STRICT;
-INSERT INTO migrations VALUES(1,'migrations/0001_init','6dlqwcgnqgbj4dj4ve2t6axdsv',1700000000000000000);
+INSERT INTO migrations VALUES(1,'migrations/0001_init','zdwc7ty5zsfdgd45cowa3m6nut',1700000000000000000);
 CREATE TABLE view_texts (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   hash TEXT NOT NULL
@@ -261,10 +261,12 @@ CREATE TABLE claims (
   -- no foreign key: retention of evidence would search all claims; sql/checks looks
   evidence INTEGER,
   first_seen_sequence INTEGER NOT NULL,
+  -- it was told of as new by this commit; 0: by a list, and may be of any age
+  began_sequence INTEGER NOT NULL CHECK (began_sequence >= 0),
   user_uid INTEGER NOT NULL
 ) STRICT;
 INSERT INTO claims VALUES(1,'task',1,'none',1,'S1','f1','task1','','','mesos','docker_volume','','vol1',
-  '',0,'task_running',1,'live','claim.running: the task runs',NULL,0,-1);
+  '',0,'task_running',1,'live','claim.running: the task runs',NULL,0,0,-1);
 CREATE TABLE operations (
   number INTEGER PRIMARY KEY,
   id TEXT NOT NULL,

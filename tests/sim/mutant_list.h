@@ -191,6 +191,10 @@ inline constexpr Mutant kMutants[] = {
      .open = "not hunted",
      .test = "test_reconcilers weaker grounds that fall due while the view is incomplete count when it is "
              "complete again"},
+    {.rule = Rule::view_had_holes,
+     .guards = "a view in which something was hidden is made anew",
+     .open = "not hunted",
+     .test = "test_reconcilers 33: a view in which something was hidden is made anew when all is shown"},
     {.rule = Rule::view_same_master,
      .guards = "another master's view is another one",
      .open = "not hunted",

@@ -11,8 +11,9 @@ using Order = Fingerprint::Order;
 static_assert(sizeof(Engine) == 3992, "the engine has other members than those that copy() knows");
 #endif
 
-void EngineMemory::copy(const Recent<Name>& from, Recent<Name>& to) {
-  for (const auto& [stamp, name] : from.by_age_) to.insert(name->first);
+template <typename Value>
+void EngineMemory::copy(const Recent<Name, Value>& from, Recent<Name, Value>& to) {
+  for (const auto& [stamp, entry] : from.by_age_) to.insert(entry->first, entry->second.value);
 }
 
 std::unique_ptr<Engine> EngineMemory::copy(const Engine& from) {
@@ -71,12 +72,13 @@ std::unique_ptr<Engine> EngineMemory::copy(const Engine& from) {
   copy(from.gone_executors_, to.gone_executors_);
   copy(from.mesos_executors_, to.mesos_executors_);
   copy(from.known_executors_, to.known_executors_);
+  copy(from.launched_executors_, to.launched_executors_);
   return made;
 }
 
 void EngineMemory::put(Fingerprint& print, const Recent<Name>& names) {
-  print.number(static_cast<std::int64_t>(names.stamps_.size()));
-  for (const auto& [name, stamp] : names.stamps_) {
+  print.number(static_cast<std::int64_t>(names.entries_.size()));
+  for (const auto& [name, entry] : names.entries_) {
     print.text(std::get<1>(name));
     print.text(std::get<2>(name).value);
   }

@@ -35,7 +35,8 @@ class EngineMemory {
 
  private:
   using Name = reconcilers::Engine::NameOnAgent;
-  static void copy(const reconcilers::Recent<Name>& from, reconcilers::Recent<Name>& to);
+  template <typename Value>
+  static void copy(const reconcilers::Recent<Name, Value>& from, reconcilers::Recent<Name, Value>& to);
   static void put(Fingerprint& print, const reconcilers::Recent<Name>& names);
   static void put_polls(Fingerprint& print, const reconcilers::Engine& engine);
   static void put_fence_work(Fingerprint& print, const reconcilers::Engine& engine);

@@ -87,6 +87,7 @@ void put(Fingerprint& print, const Claim& claim, const VolumeView* view) {
   print.value(claim.liveness);
   print.ordered(Order::evidence, volume, claim.evidence.value);
   print.ordered(Order::sequence, volume, claim.first_seen_sequence);
+  print.ordered(Order::sequence, volume, claim.began_sequence);
   print.flag(claim.listed_in_view.value != 0);
   print.flag(view != nullptr && view->sent_at <= claim.last_event_at.value);
 }

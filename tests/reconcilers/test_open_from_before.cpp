@@ -1,0 +1,114 @@
+// Who may have a volume open from before another host had it does not get it back. docs/decisions/0028, 0032.
+#include <catch2/catch.hpp>
+
+#include "tests/reconcilers/held.h"
+
+using extvold::testing::EngineWorld;
+using extvold::testing::Held;
+namespace ev = extvold;
+
+namespace {
+
+// pgdata was at a1, by pg.1, and is at a2 now, by pg.2.
+struct Moved : Held {
+  Moved() {
+    end_container("pg.1", "A1");
+    run_task("pg.2", "A2", "pgdata");
+    task_updated("pg.1", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+    advance(ev::minutes(3));
+    REQUIRE(attached("pgdata", "a2"));
+  }
+  // A process of A1 that the master tells of as one that runs already.
+  void show_running(const std::string& id) {
+    containers["A1"].insert(id);
+    task_added(task(id, "A1", "pgdata", ev::TaskState::task_running));
+  }
+  void end_of_second() {
+    end_container("pg.2", "A2");
+    task_updated("pg.2", "A2", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+    advance(ev::minutes(10));
+    REQUIRE_FALSE(attached("pgdata", "a2"));
+  }
+  // A command task with DVDI variables: only its executor, in its agent's own list, names the volume.
+  void run_dvdi_task(const std::string& id) {
+    executor_volumes[id] = task(id, "A1", "pgdata").volumes;
+    executor_volumes[id][0].spelling = ev::ReferenceSpelling::dvdi_variable;
+    run_task(id, "A1", "");
+  }
+};
+
+}  // namespace
+
+TEST_CASE("open from before: of whom only a list told, he may be older than the detach") {
+  Moved world;
+  world.show_running("pg.9");
+  world.end_of_second();
+  CHECK_FALSE(world.attached("pgdata", "a1"));
+  CHECK(world.blocked("pgdata", "a1") == "open_from_before");
+  // Started anew, it gets the volume.
+  world.end_container("pg.9", "A1");
+  world.task_updated("pg.9", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  world.run_task("pg.10", "A1", "pgdata");
+  world.advance(ev::minutes(3));
+  CHECK(world.attached("pgdata", "a1"));
+}
+
+TEST_CASE("open from before: who is told of as launched after the detach cannot be older") {
+  Moved world;
+  world.run_task("pg.9", "A1", "pgdata");
+  world.end_of_second();
+  CHECK(world.attached("pgdata", "a1"));
+}
+
+TEST_CASE("open from before: an executor is as new as the task that it was launched for") {
+  Moved world;
+  world.run_dvdi_task("d.1");
+  world.end_of_second();
+  CHECK(world.attached("pgdata", "a1"));
+}
+
+TEST_CASE("open from before: not if one of its name may have been there before its agent was asked") {
+  Moved world;
+  world.silent_agents.insert("A1");
+  world.agent_added("A1", "a1");  // it registers again, and has not told yet what runs there
+  world.run_dvdi_task("d.1");
+  world.silent_agents.clear();
+  world.advance(ev::minutes(3));
+  world.end_of_second();
+  CHECK_FALSE(world.attached("pgdata", "a1"));
+  CHECK(world.blocked("pgdata", "a1") == "open_from_before");
+}
+
+TEST_CASE("open from before: a ledger that did not see where the volume was takes nobody for new by a list") {
+  EngineWorld world;
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  world.agent_added("A2", "a2");
+  extvold::testing::FakeVolume found;
+  found.made.name = "pgdata";
+  found.hosts = {"a2"};
+  world.truth["pgdata"] = found;
+  world.advance(ev::minutes(1));
+  REQUIRE(world
+              .order(ev::AdoptVolume{"pgdata",
+                                     {ev::ProviderName("local~lab"), "p1"},
+                                     "pgdata",
+                                     ev::Filesystem::ext4,
+                                     ev::AccessMode::rw})
+              .status);
+  world.run_task("pg.2", "A2", "pgdata");
+  const bool told = GENERATE(false, true);
+  world.containers["A1"].insert("pg.9");
+  world.task_added(world.task("pg.9", "A1", "pgdata",
+                              told ? ev::TaskState::task_staging : ev::TaskState::task_running));
+  world.advance(ev::minutes(3));
+  REQUIRE(world.attached("pgdata", "a2"));
+  world.silent_agents.insert("A2");
+  world.task_updated("pg.2", "A2", ev::TaskState::task_unreachable, ev::StatusSource::source_master,
+                     "REASON_AGENT_REMOVED");
+  world.advance(ev::seconds(10));
+  REQUIRE(world.order(ev::FenceConfirm{"a2", "a2", "power is off"}).status);
+  world.advance(ev::minutes(3));
+  CHECK(world.attached("pgdata", "a1") == told);
+  if (!told) CHECK(world.blocked("pgdata", "a1") == "open_from_before");
+}
