@@ -346,6 +346,10 @@ Result<std::string> Engine::obey(const ForceFormat& order, const Command& comman
                 "volume {} ({}, format {}): only a refused format of a volume made here can be tried again",
                 order.name, to_text(entry->volume.origin), to_text(entry->volume.format));
   }
+  if (entry->volume.state != VolumeState::available) {
+    return fail(Errc::conflict, "volume {} is {}: it can be formatted when it is available", order.name,
+                to_text(entry->volume.state));
+  }
   if (const std::string why = in_use(snapshot_, *entry); !why.empty())
     return fail(Errc::conflict, "volume {} is not formatted: {}", order.name, why);
   const ProviderInfo* provider = policy_.provider(entry->volume.pool.provider);

@@ -225,8 +225,12 @@ void EngineWorld::restore() {
   Batch batch{{mirror_.sequence.value + 1}, now().wall, {SetMode{Mode::observe}}};
   const char* const why = "the ledger was restored";
   for (const auto& [id, claim] : mirror_.claims()) {
-    batch.changes.emplace_back(
-        ClaimStateChange{id, claim.task_state, claim.wanted, Liveness::unknown, why, {}, claim.container});
+    Claim row = claim;
+    row.liveness = Liveness::unknown;
+    row.liveness_why = why;
+    row.evidence = {};
+    row.began_sequence = 0;
+    batch.changes.emplace_back(std::move(row));
   }
   for (const auto& [id, row] : mirror_.evidence()) {
     Evidence evidence = row;
@@ -234,6 +238,11 @@ void EngineWorld::restore() {
     batch.changes.emplace_back(std::move(evidence));
   }
   for (const auto& [id, entry] : mirror_.volumes()) {
+    if (entry.volume.format == FormatState::wanted || entry.volume.format == FormatState::intended) {
+      Volume row = entry.volume;
+      row.format = FormatState::refused;
+      batch.changes.emplace_back(std::move(row));
+    }
     for (Attachment row : entry.attachments) {
       row.state = AttachmentState::uncertain;
       row.read_back = false;

@@ -220,6 +220,27 @@ TEST_CASE("an operator's order that a restored ledger does not trust is given ag
   CHECK(world.order(ev::AttachVolume{"pgdata", "a1"}).text.find("already") != std::string::npos);
 }
 
+TEST_CASE("a volume that is not made yet is not ordered to be formatted again") {
+  EngineWorld world;
+  world.subscribe();
+  world.mishap[ev::OperationKind::create] = extvold::testing::Mishap::fail_before;
+  world.make_volume("pgdata", ev::Filesystem::ext4);
+  world.restore();
+  REQUIRE(world.volume("pgdata").volume.state == ev::VolumeState::planned);
+  REQUIRE(world.volume("pgdata").volume.format == ev::FormatState::refused);
+  const ev::testing::Reply early = world.order(ev::ForceFormat{"pgdata", "pgdata", "nothing is on it"});
+  REQUIRE_FALSE(early.status);
+  CHECK(early.status.error().message.find("planned") != std::string::npos);
+  world.mishap.clear();
+  world.subscribe();
+  REQUIRE(world.order(ev::Release{}).status);
+  world.advance(ev::minutes(10));
+  REQUIRE(world.volume("pgdata").volume.state == ev::VolumeState::available);
+  CHECK(world.order(ev::ForceFormat{"pgdata", "pgdata", "nothing is on it"}).status);
+  world.advance(ev::minutes(10));
+  CHECK(world.volume("pgdata").volume.format == ev::FormatState::formatted);
+}
+
 TEST_CASE("hold --all takes back what was released by name, and leaves what is held") {
   EngineWorld world;
   world.subscribe();

@@ -18,7 +18,11 @@ constexpr Duration kCommitTakes = seconds(60);
 
 }  // namespace
 
-bool Oracle::has_been_known(Instant since) const { return since + kNewsTakes < world_.time.now(); }
+// A daemon that stands still, for eight minutes at most, hears of nobody who comes meanwhile.
+bool Oracle::has_been_known(Instant since) const {
+  const Duration stood = world_.config.faults.has(Fault::daemon_paused) ? minutes(8) : Duration{};
+  return since + kNewsTakes + stood < world_.time.now();
+}
 
 const Session* Oracle::known_user(const Disk& disk, int machine) const {
   for (const Session& one : disk.sessions) {
@@ -138,10 +142,9 @@ void Oracle::check_detach(const std::string& what, const OperationCall& call, co
     return fail("detach_without_evidence", what + ": nothing proves that it is not used there");
   const Disk* disk = world_.storage.find(call.volume.pool.provider, call.volume.key);
   if (disk == nullptr || answered_for || world_.hosts.at(machine).state == MachineState::off) return;
-  // A process that stands still, for eight minutes at most, hears of nobody who comes meanwhile.
-  const Duration stood = world_.config.faults.has(Fault::daemon_paused) ? minutes(8) : Duration{};
+  if (!world_.storage.lets_through(*disk, machine)) return;  // an older call has taken it away
   for (const Session& one : disk->sessions) {
-    if (one.host == machine && has_been_known(one.opened_at + stood) && could_be_told(one, committed))
+    if (one.host == machine && has_been_known(one.opened_at) && could_be_told(one, committed))
       return fail("detach_of_used", what + ": " + one.container + " has it open");
   }
 }
