@@ -41,6 +41,8 @@ struct WallTime {  // nanoseconds since 1970-01-01 UTC
 struct Now {
   Instant at;
   WallTime wall;
+  // What the wall clock of now says that another moment was.
+  constexpr WallTime wall_of(Instant then) const { return {wall.ns - (at - then).ns}; }
 };
 
 // A field that no row of the ledger holds: it is lost at a restart (T{}: "before this run") and does not

@@ -14,6 +14,12 @@ namespace extvold {
 
 EXTVOLD_ENUM(TriState, no, yes, unknown)
 
+// Whether somebody uses it: who has it mounted need not have the device open, and the other way round.
+constexpr TriState use_of(TriState mounted, TriState open) {
+  if (mounted == TriState::yes || open == TriState::yes) return TriState::yes;
+  return mounted == TriState::no && open == TriState::no ? TriState::no : TriState::unknown;
+}
+
 struct ObservedAttachment {
   std::string host_identity;  // as the provider names the host; empty: attached, and nobody can say where
   std::string device;

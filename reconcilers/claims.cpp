@@ -234,13 +234,12 @@ void Engine::judge_agent_read(const AgentApiRead& read, Now now) {
       move_claim(*claim, claim->task_state, verdict, {}, now);
       continue;
     }
-    const WallTime sent{now.wall.ns - (now.at - read.first_sent_at).ns};
     prove_dead(
         *claim, *verdict.evidence,
         fmt::format("agent {} lists neither container {} nor its executor, which it counts as completed",
                     read.expected.value,
                     claim->container.empty() ? std::string("(never named)") : claim->container.value),
-        /*assumption=*/false, sent, now);
+        /*assumption=*/false, now.wall_of(read.first_sent_at), now);
   }
 }
 

@@ -164,7 +164,7 @@ const Claim* unresolved_on(const VolumeLook& look, HostId host) {
 // says so) or open. Our own mount goes with the detach.
 bool is_used_there(const VolumeLook& look, const Attachment& attachment, VolumePlan& out) {
   const AttachmentView* there = look.view->attachment(attachment.host);
-  const bool used = there != nullptr && (there->mounted == TriState::yes || there->open == TriState::yes);
+  const bool used = there != nullptr && use_of(there->mounted, there->open) == TriState::yes;
   EvidenceId evidence;
   if (!used || attachment.mounted || is_released_by_itself(look.look, look.entry, attachment, evidence))
     return false;

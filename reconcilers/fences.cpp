@@ -394,7 +394,7 @@ void Engine::hold_fence(Fence fence, const FenceResult& result, Now now) {
     if (news) history(fence, "held", result.seen);
     change(fence);
   }
-  const WallTime sent{now.wall.ns - (now.at - result.sent_at).ns};
+  const WallTime sent = now.wall_of(result.sent_at);
   if (counts) {
     for (const Attachment& attachment : not_proven_yet(fence, now))
       prove_fenced(fence, attachment, sent, now);

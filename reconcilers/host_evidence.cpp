@@ -49,9 +49,10 @@ void Engine::host_evidence(const VolumeEntry& entry, const ObservedVolume& seen,
   for (const Attachment& row : entry.attachments) {
     const ObservedAttachment* there = observed_on(&seen, snapshot_, entry, row.host);
     if (row.state != AttachmentState::attached || there == nullptr) continue;
-    const bool used = there->mounted == TriState::yes || there->open == TriState::yes;
+    const TriState used = use_of(there->mounted, there->open);
     for (const Evidence* one : entry.evidence) {
-      if (EXTVOLD_FORBIDS(host_takes_back, used && is_word_of_host(one->kind) && one->host == row.host))
+      if (EXTVOLD_FORBIDS(host_takes_back,
+                          used == TriState::yes && is_word_of_host(one->kind) && one->host == row.host))
         refuted.push_back(*one);
     }
     if (EXTVOLD_FORBIDS(host_view_complete, !observed_.view_complete)) continue;
@@ -60,8 +61,7 @@ void Engine::host_evidence(const VolumeEntry& entry, const ObservedVolume& seen,
     Saying saying{.said = Said::host_reported};
     saying.facts.put(Fact::boot_known,
                      EXTVOLD_PERMITS(host_boot_known, !row.boot_id.empty() && !host->boot_id.empty()));
-    saying.facts.put(Fact::unused, EXTVOLD_PERMITS(host_unused, there->mounted == TriState::no &&
-                                                                    there->open == TriState::no));
+    saying.facts.put(Fact::unused, EXTVOLD_PERMITS(host_unused, used == TriState::no));
     saying.facts.put(Fact::same_boot, host->boot_id == row.boot_id);
     const LivenessRow& rule = liveness_row(saying);
     if (!rule.evidence) continue;
@@ -89,7 +89,7 @@ void Engine::host_evidence(const VolumeEntry& entry, const ObservedVolume& seen,
       if (claim->host == row.host && claim->liveness != Liveness::dead && !is_withdrawn(*claim))
         ended.push_back(*claim);
     }
-    const WallTime sent{now.wall.ns - (now.at - observation.sent_at).ns};
+    const WallTime sent = now.wall_of(observation.sent_at);
     for (const Claim& claim : ended) {
       prove_dead(claim, *rule->evidence, std::string(rule->text), /*assumption=*/false, sent, now);
     }
@@ -115,7 +115,7 @@ void Engine::host_evidence_after_detach(const VolumeEntry& entry, const Provider
       inspect_not_before_.try_emplace(entry.volume.id, now.at);
       continue;
     }
-    const WallTime sent{now.wall.ns - (now.at - observation.sent_at).ns};
+    const WallTime sent = now.wall_of(observation.sent_at);
     const bool same_boot = host->boot_id == row.boot_id;
     Evidence evidence =
         new_evidence(same_boot ? EvidenceKind::host_unmounted : EvidenceKind::host_rebooted, row, sent);

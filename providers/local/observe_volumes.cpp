@@ -326,10 +326,9 @@ TriState use_of(const ObserveAnswer& answer, const std::string& host) {
   for (const ObservedVolume& volume : answer.volumes) {
     for (const ObservedAttachment& one : volume.attachments) {
       if (!one.host_identity.empty() && one.host_identity != host) continue;
-      const bool used = one.mounted == TriState::yes || one.open == TriState::yes;
-      const bool unused = one.mounted == TriState::no && one.open == TriState::no;
-      if (used && !one.host_identity.empty()) return TriState::yes;
-      if (!unused) out = TriState::unknown;  // perhaps here
+      const TriState used = use_of(one.mounted, one.open);
+      if (used == TriState::yes && !one.host_identity.empty()) return TriState::yes;
+      if (used != TriState::no) out = TriState::unknown;  // perhaps here
     }
   }
   return out;

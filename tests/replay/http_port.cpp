@@ -144,6 +144,8 @@ void HttpPort::close() {
   for (Stream& stream : streams_) {
     if (std::exchange(stream.suspended, false)) MHD_resume_connection(stream.connection);
   }
+  // The port first: who sees his stream end and comes again is refused.
+  if (const MHD_socket fd = MHD_quiesce_daemon(daemon_); fd != MHD_INVALID_SOCKET) ::close(fd);
   MHD_stop_daemon(std::exchange(daemon_, nullptr));
   EXTVOLD_CHECK(streams_.empty());
   kept_.clear();
