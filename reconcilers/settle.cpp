@@ -207,7 +207,7 @@ void Engine::settle_operation(const VolumeEntry& entry, const ObservedVolume* se
                               const ProviderObservation& observation, Now now) {
   const Operation operation = *entry.open_operation;
   const Instant ended = operation.call_ended_at.value;
-  if (ended.ns == 0 || EXTVOLD_FORBIDS(settle_sent_later, observation.sent_at <= ended)) return;
+  if (ended.ns == 0 || observation.sent_at <= ended) return;
   const ProviderInfo* provider = policy_.provider(entry.volume.pool.provider);
   const TriState running = seen == nullptr ? TriState::unknown : seen->call_running;
   // An orphaned child of a dead daemon is still at work: nothing is settled (an orphaned mkfs looks like a

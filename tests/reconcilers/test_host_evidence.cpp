@@ -130,3 +130,18 @@ TEST_CASE("nothing is taken from where the host itself says that somebody uses i
   world.advance(ev::minutes(2));
   CHECK(world.attached("pgdata", "a2"));
 }
+
+TEST_CASE("what a host said of itself is void when it uses the volume again") {
+  ev::Policy policy = EngineWorld::default_policy();
+  policy.detach_linger = ev::minutes(5);
+  EngineWorld world(policy);
+  attach_beside_node_side(world);
+  lose_untold(world);
+  world.advance(ev::minutes(2));
+  REQUIRE(has(world, "evidence.recorded/host_unmounted"));
+  REQUIRE(world.attached("pgdata", "a1"));
+  CHECK_FALSE(has(world, "evidence.void/host_unmounted"));
+  world.truth.begin()->second.busy_hosts.insert("a1");
+  world.advance(ev::minutes(2));
+  CHECK(has(world, "evidence.void/host_unmounted"));
+}
