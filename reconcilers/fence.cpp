@@ -75,10 +75,12 @@ bool named_by_registry(const Look& look, const Agent& agent) {
          view->registry_asked_at.ns != 0;
 }
 
-// An agent of the host is here: whatever its clock said is over.
-bool is_back(const Wait& wait) {
-  const std::vector<const Agent*> agents = wait.snapshot().agents_of_host(wait.held.host);
-  return std::any_of(agents.begin(), agents.end(), [](const Agent* one) { return is_listed(one->state); });
+// Where an agent of the host is here, whatever its clock said is over.
+void wish_clock(const Snapshot& snapshot, HostId host, bool runs, VolumePlan& out) {
+  const std::vector<const Agent*> agents = snapshot.agents_of_host(host);
+  const bool is_back =
+      std::any_of(agents.begin(), agents.end(), [](const Agent* one) { return is_listed(one->state); });
+  if (!is_back) out.clocks.push_back({host, runs});
 }
 
 // Whether every agent that could have a process there is lost, by the registry of this epoch.
@@ -114,7 +116,7 @@ std::string why_clock_stands(const Wait& wait, VolumePlan& out) {
   if (EXTVOLD_FORBIDS(fence_host_lost, why.empty())) why = why_host_is_not_lost(wait);
   if (why.empty() && !may_be_attached_for(wait.look, wait.claim))
     why = fmt::format("{} could not have it", host_name(wait.snapshot(), wait.claim.host));
-  if (!is_back(wait)) out.clocks.push_back({wait.held.host, why.empty()});
+  wish_clock(wait.snapshot(), wait.held.host, why.empty(), out);
   return why;
 }
 
@@ -333,6 +335,9 @@ void reconcile_wait(const Wait& wait, VolumePlan& out) {
   const FencePolicy& policy = wait.look.look.policy.fence_policy(wait.look.volume());
   if (policy.when == FenceWhen::never) return block_waiting(wait, {}, out);
   if (const Fence* fence = fence_under_way(wait.snapshot(), wait.held.host)) {
+    // Its clock stands meanwhile. Were it to begin anew, a rung that failed would be followed by the whole
+    // time once more; that is longer than its pause, so that the same rung came again and not the next.
+    wish_clock(wait.snapshot(), wait.held.host, false, out);
     return wait.block(out, "fence_under_way", Owner::provider,
                       fmt::format("{} is being fenced (fence {}, rung {})", wait.there(), fence->id.value,
                                   to_text(fence->rung)));
@@ -362,7 +367,7 @@ bool waits_for_fence(const VolumeLook& look, VolumePlan& out) {
               fmt::format("{} is being fenced (fence {}, rung {}): nothing begins with volume {} meanwhile",
                           host_name(look.look.snapshot, one.host), fence->id.value, to_text(fence->rung),
                           look.volume().name));
-    out.clocks.push_back({one.host, false});
+    wish_clock(look.look.snapshot, one.host, false, out);
     return true;
   }
   return false;

@@ -13,6 +13,24 @@ using extvold::testing::only_fences;
 using extvold::testing::Split;
 namespace ev = extvold;
 
+namespace {
+
+// pg.1 ends as it should, and pg.2 on a2 wants what a1 has.
+void hand_over(EngineWorld& world) {
+  world.end_container("pg.1", "A1");
+  world.task_updated("pg.1", "A1", ev::TaskState::task_finished, ev::StatusSource::source_executor);
+  world.run_task("pg.2", "A2", "pgdata");
+  world.advance(ev::seconds(5));
+}
+
+void lose_agent(EngineWorld& world) {
+  world.silent_agents.insert("A1");
+  world.master.agents.erase("A1");
+  world.master.registry["A1"] = {ev::AgentId("A1"), ev::RegistryList::unreachable, {1}};
+}
+
+}  // namespace
+
 TEST_CASE("a policy that fences nobody leaves it to a person") {
   ev::Policy policy = fencing();
   policy.fences.clear();
@@ -124,6 +142,43 @@ TEST_CASE("a rung that fails leads to the next, the last to a person, and it is 
   CHECK_FALSE(world.a1().quarantined);  // nothing stands
   world.fence_mishap.clear();
   world.advance(ev::minutes(5));
+  CHECK(world.attached("pgdata", "a2"));
+}
+
+TEST_CASE("a rung that fails leads to the next where its volume is detached, and that proves nothing, too") {
+  Held world(only_fences({ev::FenceRung::volume, ev::FenceRung::host}));
+  hand_over(world);
+  lose_agent(world);
+  world.advance(ev::minutes(1));
+  REQUIRE(world.attachment("pgdata", "a1")->state == ev::AttachmentState::detached);
+  REQUIRE(world.blocked("pgdata", "a2") == "fence_clock");
+  world.fence_mishap[ev::FenceAct::set] = Mishap::fail_before;
+  world.advance(kAfter + ev::seconds(30));
+  CHECK(world.fence_calls == std::vector<std::string>{"set volume a1", "set host a1"});
+  CHECK(world.blocked("pgdata", "a2") == "no_rung_left");
+  world.fence_mishap.clear();
+  world.advance(ev::minutes(3));  // after the pause of a rung that failed, and not the whole time once more
+  CHECK(world.attached("pgdata", "a2"));
+}
+
+TEST_CASE("an agent that comes back while its host is being fenced begins its clock anew") {
+  Split world(fencing({ev::FenceRung::volume, ev::FenceRung::host}));
+  world.fence_mishap[ev::FenceAct::set] = Mishap::hang;
+  world.advance(kAfter + ev::seconds(30));
+  REQUIRE(world.fence() != nullptr);
+  const ev::Fence fence = *world.fence();
+  REQUIRE(fence.state == ev::FenceState::issued);
+  world.agent_added("A1", "a1");
+  world.master.registry.erase("A1");
+  world.advance(ev::minutes(1));
+  lose_agent(world);
+  world.advance(ev::minutes(1));
+  world.fence_mishap.clear();
+  world.answer(fence, ev::FenceAct::set, ev::FenceCallState::failed);
+  world.advance(ev::minutes(5));
+  CHECK(world.blocked("pgdata", "a2") == "fence_clock");
+  CHECK(world.sets().size() == 1);
+  world.advance(kAfter);
   CHECK(world.attached("pgdata", "a2"));
 }
 
@@ -463,17 +518,12 @@ TEST_CASE("a cooperative fence counts only where the policy says so") {
 TEST_CASE("a detach that nobody can tell about does not forbid the fence, which settles it") {
   Held world(fencing({ev::FenceRung::host}));
   world.mishap[ev::OperationKind::detach] = Mishap::lose_reply_before;
-  world.end_container("pg.1", "A1");
-  world.task_updated("pg.1", "A1", ev::TaskState::task_finished, ev::StatusSource::source_executor);
-  world.run_task("pg.2", "A2", "pgdata");
-  world.advance(ev::seconds(5));
+  hand_over(world);
   const auto open = [&] { return world.volume("pgdata").open_operation.get(); };
   REQUIRE(open() != nullptr);
   REQUIRE(open()->state == ev::OperationState::uncertain);
   world.provider_silent = true;  // and no look tells
-  world.silent_agents.insert("A1");
-  world.master.agents.erase("A1");
-  world.master.registry["A1"] = {ev::AgentId("A1"), ev::RegistryList::unreachable, {1}};
+  lose_agent(world);
   world.advance(kAfter + ev::minutes(3));
   CHECK(world.fenced_hosts.contains("a1"));
   CHECK(open() == nullptr);
