@@ -249,6 +249,9 @@ class Engine {
   bool runs_under_mesos(const Claim& claim) const;
   void ask_agent_about(const TaskUpdated& event, bool without_claim, Now now);
   void hear_of_executor(const TaskRecord& task, Now now);
+  bool know_executor(const NameOnAgent& name, Now now);
+  bool is_known_executor(const NameOnAgent& name) const;
+  void forget_executors(const AgentApiRead& read);
   void note_launched(const TaskRecord& task);
   std::int64_t executor_began(const NameOnAgent& name) const;
   bool concerns_us(const VolumeReference& reference) const;
@@ -502,8 +505,9 @@ class Engine {
   Recent<NameOnAgent> gone_executors_;
   // Executors that a list of this view shows, under the Mesos containerizer.
   Recent<NameOnAgent> mesos_executors_;
-  // Executors of which this view has heard: a list shows them, or was asked for them.
-  Recent<NameOnAgent> known_executors_;
+  // Executors of which this view has heard, and when last: a list shows them, or was asked for them. By the
+  // hash of framework and name, of which there may be very many; two that are taken for one are never new.
+  std::map<AgentId, std::map<std::size_t, Instant>> known_executors_;
   // Executors that were launched for a task of which this process was told as new, each with the commit that
   // told of it.
   Recent<NameOnAgent, std::int64_t> launched_executors_;

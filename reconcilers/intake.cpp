@@ -394,6 +394,7 @@ void Engine::forget_gone(bool absent_too) {
   for (const AgentId& id : agents) {
     put_reservations(id, {});
     observed_.agents.erase(id);
+    known_executors_.erase(id);
     change(DropAgent{id});
   }
   std::set<FrameworkId> frameworks;
@@ -556,10 +557,11 @@ void Engine::on(AgentApiRead& event, Now now) {
   } else {
     view.api_read_sent_at = event.first_sent_at;
     view.destroy_errors = event.container_destroy_errors.value_or(0);
+    forget_executors(event);
     for (ExecutorRecord executor : event.executors) {
       executor.agent = event.expected;
       const NameOnAgent name{executor.framework, executor.executor.value, executor.agent};
-      known_executors_.insert(name);
+      know_executor(name, now);
       gone_executors_.erase(name);
       see_executor_claims(executor, now);
     }

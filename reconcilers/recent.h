@@ -21,10 +21,7 @@ class Recent {
     const auto [it, fresh] = entries_.try_emplace(std::move(key), Entry{next_stamp_, value});
     if (!fresh) return false;
     by_age_.emplace(next_stamp_++, it);
-    if (entries_.size() > kMax) {
-      forgot_any_ = true;
-      erase(by_age_.begin()->second->first);
-    }
+    if (entries_.size() > kMax) erase(by_age_.begin()->second->first);
     return true;
   }
   void erase(const Key& key) {
@@ -39,12 +36,9 @@ class Recent {
     const auto it = entries_.find(key);
     return it == entries_.end() ? nullptr : &it->second.value;
   }
-  // Whether it had to forget something since it was made or cleared.
-  bool forgot_any() const { return forgot_any_; }
   void clear() {
     by_age_.clear();
     entries_.clear();
-    forgot_any_ = false;
   }
 
  private:
@@ -57,7 +51,6 @@ class Recent {
   std::map<Key, Entry> entries_;
   std::map<std::uint64_t, typename std::map<Key, Entry>::iterator> by_age_;
   std::uint64_t next_stamp_ = 0;
-  bool forgot_any_ = false;
 };
 
 }  // namespace extvold::reconcilers

@@ -23,6 +23,10 @@ void reopen(Claim& claim) {
   claim.evidence = {};
 }
 
+std::size_t hash_of(const FrameworkId& framework, const std::string& executor) {
+  return std::hash<std::string>{}(fmt::format("{}/{}", framework.value, executor));
+}
+
 // Also an agent that registers again makes the master add tasks, in the state that they have; one that just
 // went out is staging, and nobody has said anything of it yet (Mesos 1.11 operator API, reference 2.3).
 bool is_launched(const TaskSeen& event) {
@@ -83,7 +87,7 @@ void Engine::on(TaskSeen& event, Now now) {
   if (event.origin == ElementOrigin::event) {
     if (!over && !task.executor.empty()) hear_of_executor(task, now);
     // An executor or an agent that nobody has heard of; DVDI variables are only in the agent's own answer.
-    if (!task.executor.empty() && known_executors_.insert({task.framework, task.executor.value, task.agent}))
+    if (!task.executor.empty() && know_executor({task.framework, task.executor.value, task.agent}, now))
       master_polls_[MasterCall::get_executors].wanted = true;
     want_agent_soon(task.agent, now);
     if (snapshot_.agent(task.agent) == nullptr) master_polls_[MasterCall::get_agents].wanted = true;
@@ -130,13 +134,37 @@ void Engine::hear_of_executor(const TaskRecord& task, Now now) {
   }
 }
 
+// Whether nobody had heard of it.
+bool Engine::know_executor(const NameOnAgent& name, Now now) {
+  const auto& [framework, executor, agent] = name;
+  return known_executors_[agent].insert_or_assign(hash_of(framework, executor), now.at).second;
+}
+
+bool Engine::is_known_executor(const NameOnAgent& name) const {
+  const auto& [framework, executor, agent] = name;
+  const auto known = known_executors_.find(agent);
+  return known != known_executors_.end() && known->second.contains(hash_of(framework, executor));
+}
+
+// Who was heard of before its agent was asked, and is not in its own list, is not there any more.
+void Engine::forget_executors(const AgentApiRead& read) {
+  const auto known = known_executors_.find(read.expected);
+  if (known == known_executors_.end()) return;
+  std::set<std::size_t> listed;
+  for (const ExecutorRecord& one : read.executors) listed.insert(hash_of(one.framework, one.executor.value));
+  std::erase_if(known->second, [&](const auto& one) {
+    return one.second < read.first_sent_at && !listed.contains(one.first);
+  });
+}
+
 // Its executor is as new as the task if none of that name can have been there before.
 void Engine::note_launched(const TaskRecord& task) {
   const NameOnAgent name{task.framework, task.executor.empty() ? task.task.value : task.executor.value,
                          task.agent};
   const AgentView* agent = observed_.agent(task.agent);
-  const bool all_known = agent != nullptr && agent->complete() && !known_executors_.forgot_any();
-  if (!gone_executors_.contains(name) && (!all_known || known_executors_.contains(name))) return;
+  const bool may_be_older =
+      agent == nullptr || !agent->complete() || is_known_executor(name) || launched_executors_.contains(name);
+  if (may_be_older && !gone_executors_.contains(name)) return;
   launched_executors_.erase(name);
   launched_executors_.insert(name, snapshot_.sequence.value + 1);
 }
@@ -364,7 +392,7 @@ void Engine::ask_agent_about(const TaskUpdated& event, bool without_claim, Now n
 void Engine::on(ExecutorSeen& event, Now now) {
   const ExecutorRecord& executor = event.executor;
   const NameOnAgent name{executor.framework, executor.executor.value, executor.agent};
-  known_executors_.insert(name);
+  know_executor(name, now);
   if (gone_executors_.contains(name)) return;
   see_executor_claims(executor, now);
 }

@@ -8,7 +8,7 @@ using Order = Fingerprint::Order;
 
 // A member that is new belongs into copy(), and into put() if it decides anything.
 #if defined(__x86_64__) && defined(__GLIBCXX__) && !defined(_GLIBCXX_DEBUG)
-static_assert(sizeof(Engine) == 3992, "the engine has other members than those that copy() knows");
+static_assert(sizeof(Engine) == 4040, "the engine has other members than those that copy() knows");
 #endif
 
 template <typename Value>
@@ -71,7 +71,7 @@ std::unique_ptr<Engine> EngineMemory::copy(const Engine& from) {
   copy(from.asked_executors_, to.asked_executors_);
   copy(from.gone_executors_, to.gone_executors_);
   copy(from.mesos_executors_, to.mesos_executors_);
-  copy(from.known_executors_, to.known_executors_);
+  to.known_executors_ = from.known_executors_;
   copy(from.launched_executors_, to.launched_executors_);
   return made;
 }
@@ -163,7 +163,10 @@ void EngineMemory::put(Fingerprint& print, const Engine& engine) {
   put(print, engine.asked_executors_);
   put(print, engine.gone_executors_);
   put(print, engine.mesos_executors_);
-  put(print, engine.known_executors_);
+  for (const auto& [agent, executors] : engine.known_executors_) {
+    print.text(agent.value);
+    for (const auto& [hash, at] : executors) print.number(static_cast<std::int64_t>(hash));
+  }
 }
 
 void EngineMemory::put_later_than(Fingerprint& print, const Engine& engine, Instant sent_at,
