@@ -12,6 +12,7 @@ namespace extvold::sim {
 
 void Daemon::carry_out(reconcilers::Commit& effect) {
   maybe_die(Probe::crash_before_commit);
+  world_.oracle.decided(number_, effect.batch);
   uncommitted_.push_back(std::move(effect.batch));
   if (!committing_) commit_waiting();
 }
@@ -191,7 +192,9 @@ void Daemon::carry_out(reconcilers::ChangeFence& effect) {
   const bool counts = effect.call.act != FenceAct::check && effect.call.fence.expires_at.ns == 0;
   world_.storage.change_fence(std::move(effect.call), [this, counts, life = life_](FenceResult result) {
     if (counts && result.state != FenceCallState::failed) ++calls_made_;
-    if (life == life_) post(reconcilers::FenceCallEnded{std::move(result)});
+    if (life != life_) return;
+    world_.oracle.looked_at_fence(number_, result);
+    post(reconcilers::FenceCallEnded{std::move(result)});
   });
   maybe_die(Probe::crash_after_call);
 }

@@ -94,6 +94,7 @@ void Hosts::boot(int host) {
   Machine& machine = at(host);
   if (machine.state != MachineState::off || machine.kept_off || machine.confirmed) return;
   ++machine.boots;
+  machine.booted_at = world_.time.now();
   machine.state = MachineState::up;
   world_.note("host.boots", machine.name, machine.boots);
   world_.agents.machine_booted(host);

@@ -36,6 +36,7 @@ struct Machine {
   std::string name;
   std::string address;
   int boots = 1;
+  Instant booted_at;  // until then it was off
   MachineState state = MachineState::up;
   bool master_reaches = true;  // the network between it and the masters
   bool daemon_reaches = true;  // ... and the daemons, the providers' node side included

@@ -192,7 +192,7 @@ void Oracle::fence_started(const FenceCall& call, const Snapshot& committed, boo
 
 // ---- what is recorded
 
-void Oracle::check_evidence(const Evidence& evidence, const Snapshot& committed) {
+void Oracle::check_evidence(const Evidence& evidence, const Memory& memory, const Snapshot& committed) {
   const Host* host = committed.host(evidence.host);
   const VolumeEntry* entry = committed.volume(evidence.volume);
   const int machine = host == nullptr ? -1 : world_.hosts.named(host->name);
@@ -215,14 +215,7 @@ void Oracle::check_evidence(const Evidence& evidence, const Snapshot& committed)
   }
   if (evidence.kind == EvidenceKind::host_unmounted || evidence.kind == EvidenceKind::host_rebooted)
     check_host_evidence(evidence, *entry, machine);
-  if (evidence.kind == EvidenceKind::fenced) {
-    const Disk* disk = world_.storage.find(entry->volume.pool.provider, entry->volume.key);
-    const bool writes = disk != nullptr && world_.storage.lets_through(*disk, machine) &&
-                        world_.hosts.at(machine).state != MachineState::off;
-    if (writes)
-      fail("false_fence",
-           fmt::format("{} on {} is called fenced and gets through", entry->volume.name, host->name));
-  }
+  if (evidence.kind == EvidenceKind::fenced) check_fenced(evidence, *entry, machine, memory, committed);
 }
 
 namespace {
@@ -304,7 +297,7 @@ void Oracle::committed(int daemon, const Batch& batch, const Snapshot& committed
     const auto* evidence = std::get_if<Evidence>(&change);
     if (evidence == nullptr) continue;
     probe_evidence(*evidence, world_.probes);
-    if (evidence->void_reason.empty()) check_evidence(*evidence, committed);
+    if (evidence->void_reason.empty()) check_evidence(*evidence, memory, committed);
   }
 }
 

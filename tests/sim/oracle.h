@@ -45,8 +45,11 @@ class Oracle {
   void check_view(const OperationCall& call, const Snapshot& committed, bool view_complete);
   // A daemon's ledger says so for good.
   void committed(int daemon, const Batch& batch, const Snapshot& committed);
+  // A daemon has decided this, and its ledger does not hold it yet.
+  void decided(int daemon, const Batch& batch);
   // A daemon gets the answer of a look, and of a call.
   void looked(int daemon, const ProviderObservation& seen);
+  void looked_at_fence(int daemon, const FenceResult& seen);
   void call_ended(int daemon, const VolumeId& volume);
   // A daemon was started with this ledger: what it memory in memory it counts anew.
   void started(int daemon, const Snapshot& committed);
@@ -62,13 +65,19 @@ class Oracle {
     std::map<std::string, Instant> looks;  // by the volume's key, or its provider
     std::map<VolumeId, Instant> ended;
     std::map<ClaimId, Instant> claims;
+    // When the look was asked for that was the newest of a fence, if it showed that it holds; and the one by
+    // which an evidence was decided.
+    std::map<FenceId, Instant> held;
+    std::map<EvidenceId, Instant> proven_by;
   };
 
   bool has_been_known(Instant since) const;  // for as long as news take
   // Who has it open there, and has had it for as long. nullptr: nobody.
   const Session* known_user(const Disk& disk, int machine) const;
   bool could_be_told(const Session& session, const Snapshot& committed) const;
-  void check_evidence(const Evidence& evidence, const Snapshot& committed);
+  void check_evidence(const Evidence& evidence, const Memory& memory, const Snapshot& committed);
+  void check_fenced(const Evidence& evidence, const VolumeEntry& entry, int machine, const Memory& memory,
+                    const Snapshot& committed);
   void check_host_evidence(const Evidence& evidence, const VolumeEntry& entry, int machine);
   void check_held(const std::string& what, const Snapshot& committed, const Volume* volume, HostId host);
   void check_detach(const std::string& what, const OperationCall& call, const VolumeEntry& entry,

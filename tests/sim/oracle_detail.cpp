@@ -63,6 +63,30 @@ void Oracle::looked(int daemon, const ProviderObservation& seen) {
   newest = std::max(newest, seen.sent_at);
 }
 
+void Oracle::looked_at_fence(int daemon, const FenceResult& seen) {
+  if (seen.act != FenceAct::check) return;
+  std::map<FenceId, Instant>& held = memory_[daemon].held;
+  if (seen.held == TriState::yes) {
+    held[seen.id] = seen.sent_at;
+  } else {
+    held.erase(seen.id);
+  }
+}
+
+// A fence is asked about once at a time: its newest look is the one by which this was decided. Another look,
+// and what follows from it, may come before the commit.
+void Oracle::decided(int daemon, const Batch& batch) {
+  Memory& memory = memory_[daemon];
+  for (const Change& change : batch.changes) {
+    const auto* evidence = std::get_if<Evidence>(&change);
+    if (evidence == nullptr || evidence->kind != EvidenceKind::fenced || !evidence->void_reason.empty())
+      continue;
+    memory.proven_by.erase(evidence->id);
+    const auto held = memory.held.find(evidence->fence);
+    if (held != memory.held.end()) memory.proven_by[evidence->id] = held->second;
+  }
+}
+
 void Oracle::call_ended(int daemon, const VolumeId& volume) {
   memory_[daemon].ended[volume] = world_.time.now();
 }
@@ -102,6 +126,25 @@ void Oracle::check_host_evidence(const Evidence& evidence, const VolumeEntry& en
   if (const Session* user = known_user(*disk, machine))
     fail("false_evidence", fmt::format("{} of {} on {}: {} has it open", to_text(evidence.kind),
                                        entry.volume.name, world_.hosts.at(machine).name, user->container));
+}
+
+// Whoever is called fenced does not get through. A host that is off may be switched on by somebody before
+// what a look showed is recorded, and no ledger can know: it has been off since the look was asked for, at
+// least for a moment. That permits a detach, and not yet another host: for that it is seen off after the
+// detach.
+void Oracle::check_fenced(const Evidence& evidence, const VolumeEntry& entry, int machine,
+                          const Memory& memory, const Snapshot& committed) {
+  const Machine& host = world_.hosts.at(machine);
+  const Disk* disk = world_.storage.find(entry.volume.pool.provider, entry.volume.key);
+  if (disk == nullptr || host.state == MachineState::off || !world_.storage.lets_through(*disk, machine))
+    return;
+  const Fence* fence = committed.fence(evidence.fence);
+  const auto look = memory.proven_by.find(evidence.id);
+  if (fence != nullptr && fence->rung == FenceRung::power && look != memory.proven_by.end() &&
+      host.booted_at >= look->second)
+    return;
+  fail("false_fence",
+       fmt::format("{} on {} is called fenced and gets through", entry.volume.name, host.name));
 }
 
 // Of a container that its agent lists no more, and of which this ledger (a new one, perhaps) never heard,
@@ -218,6 +261,8 @@ void Oracle::started(int daemon, const Snapshot& committed) {
   memory.looks.clear();
   memory.ended.clear();
   memory.claims.clear();
+  memory.held.clear();
+  memory.proven_by.clear();
   if (world_.config.faults.has(Fault::clock_jump)) return memory.fences.clear();
   std::erase_if(memory.fences, [&](const auto& one) {
     return std::none_of(committed.fences().begin(), committed.fences().end(),
