@@ -312,6 +312,7 @@ class Engine {
   std::string why_not_fence(const Fence& fence) const;
   void ask_fence(const Fence& fence, FenceAct act);
   bool provider_is_there(const Fence& fence) const;
+  bool has_uncommitted_order() const;
   void request_fence_calls(Now now, Instant& next);
   void on_result(const FenceResult& result, Now now);
   void doubt(Fence fence, std::string why);

@@ -181,6 +181,12 @@ bool Engine::provider_is_there(const Fence& fence) const {
   return fence.rung == FenceRung::power || policy_.provider(fence.provider) != nullptr;
 }
 
+// A person's word that the ledger does not hold yet: its reply waits for the commit.
+bool Engine::has_uncommitted_order() const {
+  return !replies_.empty() || std::any_of(awaiting_.begin(), awaiting_.end(),
+                                          [](const auto& one) { return !one.second.replies.empty(); });
+}
+
 // Looks at what stands, always; what was lost is set again, what runs out is renewed, what is to be taken
 // back is, where the orders about that host permit it.
 void Engine::request_fence_calls(Now now, Instant& next) {
@@ -191,10 +197,11 @@ void Engine::request_fence_calls(Now now, Instant& next) {
       next = std::min(next, work.due);
       continue;
     }
+    const bool acts = fence.state == FenceState::lifting ? !work.lifted : work.set_again;
+    if (EXTVOLD_FORBIDS(order_committed, acts && has_uncommitted_order())) continue;
     const bool may_act = standing_order({snapshot_, observed_, policy_, now.at}, fence.host).empty();
     FenceAct act = FenceAct::check;
-    if (fence.state == FenceState::lifting && !work.lifted && may_act) act = FenceAct::lift;
-    if (fence.state != FenceState::lifting && work.set_again && may_act) act = FenceAct::set;
+    if (acts && may_act) act = fence.state == FenceState::lifting ? FenceAct::lift : FenceAct::set;
     ask_fence(fence, act);
   }
 }
@@ -442,6 +449,10 @@ void Engine::prove_fenced(const Fence& fence, const Attachment& attachment, Wall
 void Engine::settle_by_fence(const Fence& fence, Attachment attachment, Now now) {
   const Operation* open = snapshot_.volume(attachment.volume)->open_operation.get();
   if (open == nullptr || open->state != OperationState::uncertain || open->host != attachment.host) return;
+  // Being off keeps no attach from taking effect: it may undo the detach that is to follow.
+  if (EXTVOLD_FORBIDS(power_late_attach,
+                      fence.rung == FenceRung::power && open->kind == OperationKind::attach))
+    return;
   Operation settled = *open;
   settled.state = OperationState::failed;
   settled.outcome = Outcome::none;

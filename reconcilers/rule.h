@@ -41,14 +41,14 @@ EXTVOLD_ENUM(Rule,
              detach_used_there, view_watched, found_is_new, vanished_direct, list_complete, list_plausible,
              // The engine
              intent_committed, start_uncertain, start_deadline, guard_doubts_looks, permitted_at_start,
-             one_open_operation, fence_holds_volume, order_guard, order_held, order_mode,
+             one_open_operation, fence_holds_volume, order_guard, order_held, order_mode, order_committed,
              // Fences
-             fence_held, fence_checked, fence_margin, fence_power_later, fence_accepted, fence_read_back,
-             fence_run_out, fence_look_later, fence_settle_time, fence_work_under_way, fence_storm,
-             fence_quarantines, fence_loss_voids, fence_lost_quarantine, fence_never, fence_clock,
-             fence_stopped, fence_host_lost, fence_view_complete, fence_verifiable, fence_attach_may_come,
-             fence_covers_older, fence_shared_identity, lift_looked_later, lift_clean, lift_read_back,
-             clean_by_report,
+             fence_held, fence_checked, fence_margin, fence_power_later, power_late_attach, fence_accepted,
+             fence_read_back, fence_run_out, fence_look_later, fence_settle_time, fence_work_under_way,
+             fence_storm, fence_quarantines, fence_loss_voids, fence_lost_quarantine, fence_never,
+             fence_clock, fence_stopped, fence_host_lost, fence_view_complete, fence_verifiable,
+             fence_attach_may_come, fence_covers_older, fence_shared_identity, lift_looked_later, lift_clean,
+             lift_read_back, clean_by_report,
              // People
              confirm_live, confirm_attach_under_way, confirm_quarantines, release_clean, remove_in_use,
              // Volumes

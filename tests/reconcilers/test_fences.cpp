@@ -1,4 +1,5 @@
 // Fences: the clock, the ladder, the read-back, the evidence, and the way back (DESIGN.md section 10).
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "tests/reconcilers/split.h"
@@ -545,4 +546,53 @@ TEST_CASE("Mesos is told by policy, once the fence is read back") {
   REQUIRE(world.master.changes_asked.size() == 1);
   CHECK(world.master.changes_asked[0].kind == ev::MesosOperationKind::mark_agent_gone);
   CHECK(world.master.changes_asked[0].agent == ev::AgentId("A1"));
+}
+
+TEST_CASE("a fence is not taken back by an order to release that is not committed yet") {
+  Split world(only_fences({ev::FenceRung::volume}));
+  world.advance(kAfter + ev::seconds(30));
+  REQUIRE(world.fence() != nullptr);
+  REQUIRE(world.order(ev::Hold{}).status);
+  REQUIRE(world.order(ev::FenceRelease{"a1", "nothing of it runs there"}).status);
+  const auto lifts = [&] {
+    return std::count(world.fence_calls.begin(), world.fence_calls.end(), "lift volume a1");
+  };
+  world.advance(ev::minutes(5));
+  REQUIRE(world.fence() != nullptr);
+  REQUIRE(world.fence()->state == ev::FenceState::lifting);
+  CHECK(lifts() == 0);  // observe mode
+  world.hold_commits = true;
+  world.post_order(ev::Release{});
+  world.advance(ev::minutes(2));
+  CHECK(lifts() == 0);
+  world.hold_commits = false;
+  world.advance(ev::minutes(2));
+  CHECK(lifts() == 1);
+}
+
+TEST_CASE("power: an attach that nobody can tell about is waited for at a host that is off") {
+  ev::Policy policy = only_fences({ev::FenceRung::power});
+  policy.providers[0].capabilities.shows_running_calls = false;
+  policy.providers[0].settle_time = ev::minutes(30);
+  EngineWorld world(policy);
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  world.agent_added("A2", "a2");
+  world.make_volume("pgdata");
+  world.mishap[ev::OperationKind::attach] = Mishap::lose_reply_before;
+  world.run_task("pg.1", "A1", "pgdata");
+  world.advance(ev::seconds(5));
+  world.mishap.clear();
+  REQUIRE(world.volume("pgdata").open_operation->state == ev::OperationState::uncertain);
+  lose_agent(world);
+  world.task_updated("pg.1", "A1", ev::TaskState::task_unreachable, ev::StatusSource::source_master,
+                     "REASON_AGENT_REMOVED");
+  world.run_task("pg.2", "A2", "pgdata");
+  world.advance(kAfter + ev::minutes(2));
+  REQUIRE(world.powered_off.contains("a1"));
+  CHECK_FALSE(world.attached("pgdata", "a2"));
+  world.truth.begin()->second.hosts.insert("a1");  // now it has taken effect
+  world.advance(ev::minutes(5));
+  CHECK(std::count(world.calls.begin(), world.calls.end(), "detach pgdata a1") == 1);
+  CHECK(world.attached("pgdata", "a2"));
 }

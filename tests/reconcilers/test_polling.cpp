@@ -146,6 +146,7 @@ TEST_CASE("GET_EXECUTORS is asked for when an executor is new, and not in a stor
   world.agent_added("A1", "a1");
   int& asked = world.master.answers[ev::MasterCall::get_executors];
   SECTION("one executor") {
+    world.containers["A1"].insert("e");
     launch(world, 30, false);
     CHECK(asked == 1);
   }

@@ -204,9 +204,11 @@ void People::lift_forgotten_fences(Daemon& daemon) {
       if (last->host != row.host || !snapshot.fences_of_host(row.host).empty()) continue;
       Disk* disk = world_.storage.find(entry.volume.pool.provider, entry.volume.key);
       const int host = world_.hosts.named(snapshot.host(row.host)->name);
-      bool used = false;
-      world_.storage.for_each([&](const Disk& one) { used = used || one.open_on(host); });
-      if (disk == nullptr || used) continue;
+      bool would_write = false;  // who is barred by it now, and would not be any more
+      world_.storage.for_each([&](const Disk& one) {
+        would_write = would_write || (one.open_on(host) && !world_.storage.lets_through(one, host));
+      });
+      if (disk == nullptr || would_write) continue;
       world_.note("person.lifts", entry.volume.name, row.host.value);
       world_.probes.hit(Probe::forgotten_fence_lifted);
       world_.storage.lift_by_hand(*disk, host);
