@@ -129,7 +129,7 @@ bool host_may(const VolumeLook& look, const Candidate& candidate, VolumePlan& ou
       EXTVOLD_FORBIDS(attach_open_from_before, old != nullptr)) {
     return refuse(
         "open_from_before", Owner::operator_,
-        fmt::format("{} waits: {} ran on {} when volume {} was detached there, and another host has "
+        fmt::format("{} waits: {} may have run on {} when volume {} was detached there, and another host has "
                     "had it since; it may still have the old device open: stop it, or start it anew",
                     who, claim_text(look.look.snapshot, *old), host->name, volume.name));
   }
