@@ -39,6 +39,41 @@ struct Moved : Held {
 
 }  // namespace
 
+TEST_CASE("who ran while its volume was detached under it does not get it back after another host had it") {
+  Held world;
+  world.mishap[ev::OperationKind::detach] = extvold::testing::Mishap::hang;
+  world.end_container("pg.1", "A1");
+  world.run_task("pg.2", "A2", "pgdata");  // first in line
+  world.task_updated("pg.1", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  world.advance(ev::seconds(20));
+  world.run_task("pg.9", "A1", "pgdata");  // opens the device before the detach takes effect
+  world.mishap.clear();
+  world.finish_hung();
+  world.advance(ev::minutes(3));
+  REQUIRE(world.attached("pgdata", "a2"));
+  world.end_container("pg.2", "A2");
+  world.task_updated("pg.2", "A2", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  world.advance(ev::minutes(10));
+  CHECK_FALSE(world.attached("pgdata", "a1"));
+  CHECK(world.blocked("pgdata", "a1") == "open_from_before");
+  SECTION("a restart forgets nothing") {
+    world.restart();
+    world.subscribe();
+    world.agent_added("A1", "a1");
+    world.agent_added("A2", "a2");
+    world.task_added(world.task("pg.9", "A1", "pgdata", ev::TaskState::task_running));
+    world.advance(ev::minutes(10));
+    CHECK(world.blocked("pgdata", "a1") == "open_from_before");
+  }
+  SECTION("started anew it does") {
+    world.end_container("pg.9", "A1");
+    world.task_updated("pg.9", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+    world.run_task("pg.10", "A1", "pgdata");
+    world.advance(ev::minutes(3));
+    CHECK(world.attached("pgdata", "a1"));
+  }
+}
+
 TEST_CASE("open from before: of whom only a list told, he may be older than the detach") {
   Moved world;
   world.show_running("pg.9");
