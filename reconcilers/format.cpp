@@ -48,6 +48,14 @@ void reconcile_format(const VolumeLook& look, VolumePlan& out) {
     out.operations.push_back(std::move(planned));
     return;
   }
+  // Its claim ended with a fence of that host, and is made again when the host is let back in.
+  const Host* host = look.look.snapshot.host_by_name(look.provider.format_host);
+  if (host != nullptr && host->quarantined) {
+    out.block(volume.id, host->id, "host_quarantined", Owner::operator_,
+              fmt::format("volume {} waits to be formatted: host {} is quarantined ({}); `extvold fence "
+                          "release {}` when its leftovers are gone",
+                          volume.name, host->name, host->quarantine_reason, host->name));
+  }
 }
 
 }  // namespace extvold::reconcilers

@@ -596,3 +596,40 @@ TEST_CASE("power: an attach that nobody can tell about is waited for at a host t
   CHECK(std::count(world.calls.begin(), world.calls.end(), "detach pgdata a1") == 1);
   CHECK(world.attached("pgdata", "a2"));
 }
+
+TEST_CASE("nothing begins with a volume whose host is being fenced") {
+  Split world(fencing({ev::FenceRung::host}));
+  world.fence_mishap[ev::FenceAct::set] = Mishap::hang;
+  world.advance(kAfter + ev::seconds(30));
+  REQUIRE(world.fence()->state == ev::FenceState::issued);
+  world.silent_agents.clear();
+  world.agent_added("A1", "a1");
+  world.end_container("pg.1", "A1");
+  world.task_updated("pg.1", "A1", ev::TaskState::task_failed, ev::StatusSource::source_agent,
+                     "REASON_EXECUTOR_TERMINATED");
+  world.advance(ev::minutes(10));
+  REQUIRE(has(world, "evidence.recorded/agent_clean"));
+  const auto detaches = [&] {
+    return std::count(world.calls.begin(), world.calls.end(), "detach pgdata a1");
+  };
+  CHECK(detaches() == 0);
+  world.answer(*world.fence(), ev::FenceAct::set, ev::FenceCallState::failed);
+  world.advance(ev::minutes(5));
+  CHECK(detaches() == 1);
+}
+
+TEST_CASE("a volume whose format host was fenced says that it waits for that host") {
+  ev::Policy policy = fencing({ev::FenceRung::host});
+  policy.providers[0].format_host = "a1";
+  Split world(policy);
+  world.mishap[ev::OperationKind::format] = Mishap::fail_before;
+  world.make_volume("later", ev::Filesystem::ext4);
+  world.advance(kAfter + ev::minutes(2));
+  REQUIRE(world.attached("pgdata", "a2"));
+  REQUIRE(world.volume("later").claims.empty());
+  CHECK(world.blocked("later", "a1") == "host_quarantined");
+  world.mishap.clear();
+  REQUIRE(world.order(ev::FenceRelease{"a1", "nothing of it runs there"}).status);
+  world.advance(ev::minutes(20));
+  CHECK(world.volume("later").volume.format == ev::FormatState::formatted);
+}

@@ -159,6 +159,22 @@ TEST_CASE("rule: nothing is deleted without a fresh look") {
   CHECK(count(world, "remove old") == 1);
 }
 
+TEST_CASE("rule: what is attached is not deleted") {
+  EngineWorld world;
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  world.make_volume("old");
+  world.inspects_fail = world.provider_silent = true;
+  world.advance(ev::minutes(5));
+  REQUIRE(world.order(ev::RemoveVolume{"old", "old"}).status);
+  REQUIRE(world.order(ev::PurgeVolume{"old", "old", true}).status);
+  world.truth.begin()->second.hosts.insert("a1");  // by hand
+  world.inspects_fail = world.provider_silent = false;
+  world.advance(ev::minutes(10));
+  CHECK(count(world, "remove old") == 0);
+  CHECK(world.blocked("old") == "still_attached");
+}
+
 TEST_CASE("rule: only what was created here and refused is formatted again") {
   Held world;
   CHECK_FALSE(world.order(ev::ForceFormat{"pgdata", "pgdata", "because"}).status);

@@ -324,8 +324,7 @@ inline constexpr Mutant kMutants[] = {
     {.rule = Rule::fence_holds_volume,
      .guards = "nothing begins with a volume whose host is being fenced",
      .open = "not hunted",
-     .test = "test_reconcilers what is said to be done and is not seen is no fence: the next rung\\, and no "
-             "attach before"},
+     .test = "test_reconcilers nothing begins with a volume whose host is being fenced"},
     {.rule = Rule::order_guard, .guards = "nothing is done without the guard", .seed = 5},
     {.rule = Rule::order_held,
      .guards = "nothing is done with what is held by name",
@@ -486,7 +485,7 @@ inline constexpr Mutant kMutants[] = {
     {.rule = Rule::remove_detached,
      .guards = "what is attached is not deleted",
      .open = "not found in 71 runs",
-     .test = "test_reconcilers property: every prefix of a plan is safe"},
+     .test = "test_reconcilers rule: what is attached is not deleted"},
     {.rule = Rule::remove_fresh_look,
      .guards = "nothing is deleted without a fresh look",
      .open = "not found in 71 runs",

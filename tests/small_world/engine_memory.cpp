@@ -187,6 +187,9 @@ void EngineMemory::put_later_than(Fingerprint& print, const Engine& engine, Inst
   const AgentView* view = engine.observed_.agent(agent);
   print.flag(view != nullptr && sent_at > view->added_at);
   print.flag(sent_at > engine.view_opened_at_);
+  if (const auto known = engine.known_executors_.find(agent); known != engine.known_executors_.end()) {
+    for (const auto& [hash, at] : known->second) print.flag(sent_at > at);
+  }
   for (const auto& [id, entry] : engine.snapshot_.volumes()) {
     for (const Claim* claim : entry.claims) {
       if (claim->agent == agent) print.flag(sent_at > claim->last_event_at.value);
