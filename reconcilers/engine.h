@@ -354,6 +354,8 @@ class Engine {
   void settle_operation(const VolumeEntry& entry, const ObservedVolume* seen,
                         const ProviderObservation& observation, Now now);
   void note_mounts(const VolumeEntry& entry, HostId host, const std::vector<std::string>& paths);
+  void settle_attach(const VolumeEntry& entry, const Operation& operation, const ObservedAttachment* there,
+                     bool over, Now now);
   void settle_not_shown(const VolumeEntry& entry, const Operation& operation, bool over, Now now);
   void note_identity(const VolumeEntry& entry, HostId host, const ObservedAttachment& there);
   void settle_attachments(const VolumeEntry& entry, const ObservedVolume* seen,

@@ -241,17 +241,7 @@ void Engine::settle_operation(const VolumeEntry& entry, const ObservedVolume* se
       if (seen == nullptr) return end_operation(operation, OperationState::done, Outcome::changed, {}, now);
       return settle_not_shown(entry, operation, over, now);
     case OperationKind::attach:
-      if (there != nullptr) {
-        note_identity(entry, operation.host, *there);
-        return end_operation(operation, OperationState::done, Outcome::changed, {}, now);
-      }
-      // Elsewhere "not there" settles it only by a person's word; or a detach does
-      // (reconcile_open_operation).
-      if (EXTVOLD_FORBIDS(settle_attach_untold, operation.state == OperationState::uncertain &&
-                                                    !shows_attach_not_made(provider->capabilities) &&
-                                                    !confirmed(entry, operation.host)))
-        return;
-      return settle_not_shown(entry, operation, over, now);
+      return settle_attach(entry, operation, there, over, now);
     case OperationKind::detach:
       if (there == nullptr) {
         // Nothing was there before it either: whether it was carried out is what it was to settle.
@@ -272,6 +262,23 @@ void Engine::settle_operation(const VolumeEntry& entry, const ObservedVolume* se
       }
       return;
   }
+}
+
+void Engine::settle_attach(const VolumeEntry& entry, const Operation& operation,
+                           const ObservedAttachment* there, bool over, Now now) {
+  const bool in_doubt = operation.state == OperationState::uncertain;
+  if (there != nullptr) {
+    note_identity(entry, operation.host, *there);
+    // What is shown may be an older call's doing, or a person's. Ours may come yet, also after a detach.
+    if (EXTVOLD_FORBIDS(settle_attach_over, in_doubt && !over)) return;
+    return end_operation(operation, OperationState::done, Outcome::changed, {}, now);
+  }
+  // Elsewhere "not there" settles it only by a person's word; or a detach does (reconcile_open_operation).
+  const ProviderInfo* provider = policy_.provider(entry.volume.pool.provider);
+  if (EXTVOLD_FORBIDS(settle_attach_untold, in_doubt && !shows_attach_not_made(provider->capabilities) &&
+                                                !confirmed(entry, operation.host)))
+    return;
+  settle_not_shown(entry, operation, over, now);
 }
 
 // A look does not show what the call was to do.

@@ -593,6 +593,8 @@ TEST_CASE("power: an attach that nobody can tell about is waited for at a host t
   CHECK_FALSE(world.attached("pgdata", "a2"));
   world.truth.begin()->second.hosts.insert("a1");  // now it has taken effect
   world.advance(ev::minutes(5));
+  CHECK_FALSE(world.attached("pgdata", "a2"));  // or something else has, and it comes yet
+  world.advance(ev::minutes(30));
   CHECK(std::count(world.calls.begin(), world.calls.end(), "detach pgdata a1") == 1);
   CHECK(world.attached("pgdata", "a2"));
 }

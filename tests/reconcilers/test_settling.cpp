@@ -263,3 +263,24 @@ TEST_CASE("mounts are recorded as the host tells them, and one that nobody can b
   CHECK(world.volume("pgdata").mounts.empty());
   CHECK(world.blocked("pgdata", "a1") == "planned_waits");
 }
+
+TEST_CASE("an attach in doubt is over only when its call cannot come any more, whatever a look shows") {
+  ev::Policy policy = EngineWorld::default_policy();
+  policy.providers[0].capabilities.shows_running_calls = false;
+  EngineWorld world(policy);
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  world.make_volume("pgdata");
+  world.mishap[ev::OperationKind::attach] = extvold::testing::Mishap::lose_reply_before;
+  world.run_task("pg.1", "A1", "pgdata");
+  world.advance(ev::seconds(5));
+  world.mishap.clear();
+  world.truth.begin()->second.hosts.insert("a1");  // by a person's hand
+  world.advance(ev::seconds(30));
+  REQUIRE(world.volume("pgdata").open_operation != nullptr);
+  CHECK(world.volume("pgdata").open_operation->state == ev::OperationState::uncertain);
+  world.advance(policy.providers[0].settle_time + ev::minutes(1));
+  CHECK(world.volume("pgdata").open_operation == nullptr);
+  CHECK(world.attached("pgdata", "a1"));
+  CHECK(std::count(world.calls.begin(), world.calls.end(), "attach pgdata a1") == 1);
+}

@@ -261,6 +261,11 @@ inline constexpr Mutant kMutants[] = {
      .open = "not found in 48 runs",
      .test = "test_reconcilers a detach that nobody can tell about does not forbid the fence\\, which "
              "settles it"},
+    {.rule = Rule::settle_attach_over,
+     .guards = "an attach in doubt is not over while its call may come, whatever a look shows",
+     .open = "not hunted",
+     .test = "test_reconcilers an attach in doubt is over only when its call cannot come any more\\, "
+             "whatever a look shows"},
     {.rule = Rule::settle_attach_untold,
      .guards = "an uncertain attach is not settled by a look where that cannot tell",
      .open = "not found in 48 runs",
