@@ -49,6 +49,17 @@ inline void lose_untold(EngineWorld& world) {
   world.task_updated("pg.1", "A1", TaskState::task_lost, StatusSource::source_master, "REASON_AGENT_REMOVED");
 }
 
+// A volume that this ledger did not make, at `host`, is adopted under its name.
+inline void adopt_found(EngineWorld& world, const std::string& name, const std::string& host) {
+  FakeVolume found;
+  found.made.name = name;
+  found.hosts = {host};
+  world.truth[name] = found;
+  world.advance(minutes(1));
+  const AdoptVolume order{name, {ProviderName("local~lab"), "p1"}, name, Filesystem::ext4, AccessMode::rw};
+  REQUIRE(world.order(order).status);
+}
+
 inline bool has(const EngineWorld& world, const std::string& kind_and_rule) {
   for (const HistoryEntry& entry : world.history) {
     if (entry.kind + "/" + entry.rule == kind_and_rule) return true;

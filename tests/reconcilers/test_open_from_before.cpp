@@ -23,12 +23,6 @@ struct Moved : Held {
     containers["A1"].insert(id);
     task_added(task(id, "A1", "pgdata", ev::TaskState::task_running));
   }
-  void end_of_second() {
-    end_container("pg.2", "A2");
-    task_updated("pg.2", "A2", ev::TaskState::task_killed, ev::StatusSource::source_executor);
-    advance(ev::minutes(10));
-    REQUIRE_FALSE(attached("pgdata", "a2"));
-  }
   // A command task with DVDI variables: only its executor, in its agent's own list, names the volume.
   void run_dvdi_task(const std::string& id) {
     executor_volumes[id] = task(id, "A1", "pgdata").volumes;
@@ -36,6 +30,21 @@ struct Moved : Held {
     run_task(id, "A1", "");
   }
 };
+
+void end_of_second(EngineWorld& world) {
+  world.end_container("pg.2", "A2");
+  world.task_updated("pg.2", "A2", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  world.advance(ev::minutes(10));
+  REQUIRE_FALSE(world.attached("pgdata", "a2"));
+}
+
+// pg.9 of A1 ends, and another takes its place.
+void start_anew(EngineWorld& world) {
+  world.end_container("pg.9", "A1");
+  world.task_updated("pg.9", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  world.run_task("pg.10", "A1", "pgdata");
+  world.advance(ev::minutes(3));
+}
 
 }  // namespace
 
@@ -51,9 +60,7 @@ TEST_CASE("who ran while its volume was detached under it does not get it back a
   world.finish_hung();
   world.advance(ev::minutes(3));
   REQUIRE(world.attached("pgdata", "a2"));
-  world.end_container("pg.2", "A2");
-  world.task_updated("pg.2", "A2", ev::TaskState::task_killed, ev::StatusSource::source_executor);
-  world.advance(ev::minutes(10));
+  end_of_second(world);
   CHECK_FALSE(world.attached("pgdata", "a1"));
   CHECK(world.blocked("pgdata", "a1") == "open_from_before");
   SECTION("a restart forgets nothing") {
@@ -66,10 +73,7 @@ TEST_CASE("who ran while its volume was detached under it does not get it back a
     CHECK(world.blocked("pgdata", "a1") == "open_from_before");
   }
   SECTION("started anew it does") {
-    world.end_container("pg.9", "A1");
-    world.task_updated("pg.9", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
-    world.run_task("pg.10", "A1", "pgdata");
-    world.advance(ev::minutes(3));
+    start_anew(world);
     CHECK(world.attached("pgdata", "a1"));
   }
 }
@@ -77,28 +81,25 @@ TEST_CASE("who ran while its volume was detached under it does not get it back a
 TEST_CASE("open from before: of whom only a list told, he may be older than the detach") {
   Moved world;
   world.show_running("pg.9");
-  world.end_of_second();
+  end_of_second(world);
   CHECK_FALSE(world.attached("pgdata", "a1"));
   CHECK(world.blocked("pgdata", "a1") == "open_from_before");
   // Started anew, it gets the volume.
-  world.end_container("pg.9", "A1");
-  world.task_updated("pg.9", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
-  world.run_task("pg.10", "A1", "pgdata");
-  world.advance(ev::minutes(3));
+  start_anew(world);
   CHECK(world.attached("pgdata", "a1"));
 }
 
 TEST_CASE("open from before: who is told of as launched after the detach cannot be older") {
   Moved world;
   world.run_task("pg.9", "A1", "pgdata");
-  world.end_of_second();
+  end_of_second(world);
   CHECK(world.attached("pgdata", "a1"));
 }
 
 TEST_CASE("open from before: an executor is as new as the task that it was launched for") {
   Moved world;
   world.run_dvdi_task("d.1");
-  world.end_of_second();
+  end_of_second(world);
   CHECK(world.attached("pgdata", "a1"));
 }
 
@@ -109,7 +110,7 @@ TEST_CASE("open from before: not if one of its name may have been there before i
   world.run_dvdi_task("d.1");
   world.silent_agents.clear();
   world.advance(ev::minutes(3));
-  world.end_of_second();
+  end_of_second(world);
   CHECK_FALSE(world.attached("pgdata", "a1"));
   CHECK(world.blocked("pgdata", "a1") == "open_from_before");
 }
@@ -119,23 +120,12 @@ TEST_CASE("open from before: a ledger that did not see where the volume was take
   world.subscribe();
   world.agent_added("A1", "a1");
   world.agent_added("A2", "a2");
-  extvold::testing::FakeVolume found;
-  found.made.name = "pgdata";
-  found.hosts = {"a2"};
-  world.truth["pgdata"] = found;
-  world.advance(ev::minutes(1));
-  REQUIRE(world
-              .order(ev::AdoptVolume{"pgdata",
-                                     {ev::ProviderName("local~lab"), "p1"},
-                                     "pgdata",
-                                     ev::Filesystem::ext4,
-                                     ev::AccessMode::rw})
-              .status);
+  extvold::testing::adopt_found(world, "pgdata", "a2");
   world.run_task("pg.2", "A2", "pgdata");
   const bool told = GENERATE(false, true);
   world.containers["A1"].insert("pg.9");
-  world.task_added(world.task("pg.9", "A1", "pgdata",
-                              told ? ev::TaskState::task_staging : ev::TaskState::task_running));
+  world.task_added(
+      world.task("pg.9", "A1", "pgdata", told ? ev::TaskState::task_staging : ev::TaskState::task_running));
   world.advance(ev::minutes(3));
   REQUIRE(world.attached("pgdata", "a2"));
   world.silent_agents.insert("A2");

@@ -71,18 +71,7 @@ TEST_CASE("way round: what is attached at the first start, of which a later task
   // A ledger that never saw the volume: it is adopted, and a1 has it.
   WayRound world;
   REQUIRE(world.order(ev::Hold{}).status);
-  extvold::testing::FakeVolume found;
-  found.made.name = "data";
-  found.hosts = {"a1"};
-  world.truth["data"] = found;
-  world.advance(ev::minutes(1));
-  REQUIRE(world
-              .order(ev::AdoptVolume{"data",
-                                     {ev::ProviderName("local~lab"), "p1"},
-                                     "data",
-                                     ev::Filesystem::ext4,
-                                     ev::AccessMode::rw})
-              .status);
+  extvold::testing::adopt_found(world, "data", "a1");
   world.advance(ev::minutes(2));
   REQUIRE(world.attached("data", "a1"));
   REQUIRE(world.order(ev::Release{}).status);
