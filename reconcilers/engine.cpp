@@ -559,6 +559,7 @@ void Engine::request_master_polls(Now now, Instant& next) {
       poll.asked = true;
       poll.wanted = false;
       poll.sent_at = now.at;
+      if (call == MasterCall::get_tasks) began_before_ask_ = tasks_began_running_;
       effects_.emplace_back(PollMaster{call});
     } else {
       next = std::min(next, due);

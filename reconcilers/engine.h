@@ -493,6 +493,11 @@ class Engine {
   std::map<MasterCall, Instant> poll_sent_at_;
   std::int64_t tasks_running_in_poll_ = 0;
   std::int64_t tasks_running_seen_ = -1;  // in the newest whole list of tasks
+  // How often the stream told of a task that runs now: by now, before that list was asked for, and before the
+  // one that is under way was.
+  std::int64_t tasks_began_running_ = 0;
+  std::int64_t began_before_list_ = 0;
+  std::int64_t began_before_ask_ = 0;
   std::map<std::pair<ProviderName, std::string>, ObservedVolume> foreign_;  // for adoption; bounded
   std::map<ClaimId, Instant> assumptions_due_;
 

@@ -76,7 +76,8 @@ bool Engine::has_ended(const FrameworkId& framework, const TaskId& task, const A
 void Engine::on(TaskSeen& event, Now now) {
   const TaskRecord& task = event.task;
   const bool over = is_terminal(task.state) || event.list == TaskList::completed_tasks;
-  if (task.state == TaskState::task_running && event.list == TaskList::tasks) ++tasks_running_in_poll_;
+  if (task.state == TaskState::task_running && event.list == TaskList::tasks)
+    ++(event.origin == ElementOrigin::event ? tasks_began_running_ : tasks_running_in_poll_);
   if (!over && task.executor.value == task.task.value)
     asked_executors_.insert({task.framework, task.executor.value, task.agent});
   if (!over && event.origin == ElementOrigin::poll && has_ended(task.framework, task.task, task.agent))
@@ -325,6 +326,7 @@ bool Engine::runs_under_mesos(const Claim& claim) const {
 
 void Engine::on(TaskUpdated& event, Now now) {
   const TaskStatus& status = event.status;
+  if (event.state == TaskState::task_running) ++tasks_began_running_;
   const ContainerId& root = root_container(status);
   std::vector<const Claim*> claims = claims_following(event.framework, event.task, status.agent);
   if (is_terminal(event.state)) {

@@ -559,7 +559,7 @@ TEST_CASE("polls: a call that the master always refuses is seen, said once and a
 TEST_CASE("polls: the interval is spread over its last tenth") {
   Cluster world;
   world.advance(ev::minutes(60));
-  const std::vector<ev::Instant>& asked = world.polls.at(ev::MasterCall::metrics);
+  const std::vector<ev::Instant>& asked = world.polls.at(ev::MasterCall::get_agents);
   REQUIRE(asked.size() >= 60);
   std::set<std::int64_t> gaps;
   for (std::size_t i = 1; i < asked.size(); ++i) {

@@ -41,6 +41,36 @@ TEST_CASE("33: a principal that may not see tasks makes the view incomplete, nev
   CHECK(world.attached("pgdata", "a1"));
 }
 
+TEST_CASE("33: a single task that stays hidden among many makes the view incomplete") {
+  Cluster world;
+  for (int i = 0; i < 200; ++i) world.run_task(fmt::format("web.{}", i), "A1", "");
+  world.advance(ev::minutes(5));
+  REQUIRE(world.engine().observed().view_complete);
+  world.master.tasks_hidden = 1;
+  world.advance(ev::minutes(5));
+  CHECK_FALSE(world.engine().observed().view_complete);
+}
+
+TEST_CASE("33: what began to run between the list and the count is not hidden") {
+  Cluster world;
+  world.run_task("web.0", "A1", "");
+  world.advance(ev::minutes(5));
+  REQUIRE(world.engine().observed().view_complete);
+  world.master.refused[ev::MasterCall::get_tasks] = "it hangs";
+  for (int i = 1; i <= 20; ++i) world.run_task(fmt::format("web.{}", i), "A1", "");
+  world.advance(ev::minutes(5));
+  CHECK(world.engine().observed().view_complete);
+  SECTION("but one more is") { world.master.tasks_hidden = 1; }
+  SECTION("and the next list counts anew") {
+    world.master.refused.clear();
+    world.advance(ev::minutes(5));
+    CHECK(world.engine().observed().view_complete);
+    world.master.tasks_hidden = 1;
+  }
+  world.advance(ev::minutes(5));
+  CHECK_FALSE(world.engine().observed().view_complete);
+}
+
 TEST_CASE("33: a self-check that cannot be made is not passed") {
   Cluster world;
   world.disconnect();

@@ -8,7 +8,7 @@ using Order = Fingerprint::Order;
 
 // A member that is new belongs into copy(), and into put() if it decides anything.
 #if defined(__x86_64__) && defined(__GLIBCXX__) && !defined(_GLIBCXX_DEBUG)
-static_assert(sizeof(Engine) == 4040, "the engine has other members than those that copy() knows");
+static_assert(sizeof(Engine) == 4064, "the engine has other members than those that copy() knows");
 #endif
 
 template <typename Value>
@@ -65,6 +65,9 @@ std::unique_ptr<Engine> EngineMemory::copy(const Engine& from) {
   to.poll_sent_at_ = from.poll_sent_at_;
   to.tasks_running_in_poll_ = from.tasks_running_in_poll_;
   to.tasks_running_seen_ = from.tasks_running_seen_;
+  to.tasks_began_running_ = from.tasks_began_running_;
+  to.began_before_list_ = from.began_before_list_;
+  to.began_before_ask_ = from.began_before_ask_;
   to.foreign_ = from.foreign_;
   to.assumptions_due_ = from.assumptions_due_;
   copy(from.ended_tasks_, to.ended_tasks_);
@@ -135,6 +138,8 @@ void EngineMemory::put(Fingerprint& print, const Engine& engine) {
   print.number(engine.started_ * 8 + engine.halted_ * 4 + engine.subscribed_ * 2 + engine.snapshot_whole_);
   print.text(engine.authorisation_problem_);
   print.number(engine.authorisation_misses_);
+  print.number(engine.tasks_running_seen_ + engine.tasks_began_running_ - engine.began_before_list_);
+  print.number(engine.tasks_began_running_ - engine.began_before_ask_);
   for (const auto& [sequence, waiting] : engine.awaiting_) {  // in the order of the commits
     print.number(-23);
     for (const auto& [operation, volume] : waiting.calls) {  // the volume's open one, or it comes to nothing
