@@ -367,6 +367,16 @@ void Agents::fail(const TaskId& task) {
   say(*agent, *run, TaskState::task_failed, StatusSource::source_agent, "REASON_EXECUTOR_TERMINATED", "");
 }
 
+void Agents::end_by_hand(int host, const ContainerId& container) {
+  Agent& agent = at(host);
+  for (auto& [task, run] : agent.runs) {
+    if (run.ended || run.container != container) continue;
+    if (!is_terminal(run.state)) return fail(TaskId(task));
+    return destroyed(agent, run);
+  }
+  world_.hosts.end(host, container);  // which leaked, or is of an agent before
+}
+
 void Agents::destroyed(Agent& agent, Run& run) {
   if (run.ended && run.container.empty()) return;
   run.ended = true;

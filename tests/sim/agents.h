@@ -36,6 +36,7 @@ class Agents {
   void kill(const TaskId& task);  // lost if the agent is not reached
   void fail(const TaskId& task);  // its executor dies
   void fail_executor(const ExecutorId& executor);
+  void end_by_hand(int host, const ContainerId& container);  // a person kills its processes
 
   // ---- from the machines
   void link_changed(int host);

@@ -193,6 +193,22 @@ void People::stop_what_is_old(Daemon& daemon) {
   }
 }
 
+// Processes that only a fence keeps from writing, and that nothing wants there any more.
+void People::end_what_is_barred(const Snapshot& snapshot, HostId row) {
+  const int host = world_.hosts.named(snapshot.host(row)->name);
+  std::vector<ContainerId> barred;
+  for (const auto& [id, entry] : snapshot.volumes()) {
+    const Disk* disk = world_.storage.find(entry.volume.pool.provider, entry.volume.key);
+    const bool wanted = std::any_of(entry.claims.begin(), entry.claims.end(),
+                                    [&](const Claim* one) { return one->host == row && one->wanted; });
+    if (disk == nullptr || wanted || world_.storage.lets_through(*disk, host)) continue;
+    for (const Session& one : disk->sessions) {
+      if (one.host == host) barred.emplace_back(one.container);
+    }
+  }
+  for (const ContainerId& one : barred) world_.agents.end_by_hand(host, one);
+}
+
 // A fence of a ledger that was lost, or whose call took effect after it was given up: extvold says that the
 // provider refuses, and a person finds at the storage why.
 void People::lift_forgotten_fences(Daemon& daemon) {
@@ -204,6 +220,7 @@ void People::lift_forgotten_fences(Daemon& daemon) {
       if (last->host != row.host || !snapshot.fences_of_host(row.host).empty()) continue;
       Disk* disk = world_.storage.find(entry.volume.pool.provider, entry.volume.key);
       const int host = world_.hosts.named(snapshot.host(row.host)->name);
+      end_what_is_barred(snapshot, row.host);
       bool would_write = false;  // who is barred by it now, and would not be any more
       world_.storage.for_each([&](const Disk& one) {
         would_write = would_write || (one.open_on(host) && !world_.storage.lets_through(one, host));

@@ -44,6 +44,7 @@ class People {
   void look_after_fencing(Daemon& daemon);
   void stop_what_is_old(Daemon& daemon);
   void lift_forgotten_fences(Daemon& daemon);
+  void end_what_is_barred(const Snapshot& snapshot, HostId row);
   void retry_formats(Daemon& daemon);
   void order_spare(Daemon& daemon);
   void hold_by_name(Daemon& daemon);
