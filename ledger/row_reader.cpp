@@ -127,7 +127,7 @@ Status read_volume(Query& q, Volume& r) {
 Status read_attachment(Query& q, Attachment& r) {
   return q.read(r.volume, r.host, r.state, r.origin, r.generation.incarnation, r.generation.counter,
                 r.read_only, r.mounted, r.device, r.host_identity, r.boot_id, r.read_back, r.changed_at,
-                r.detached_sequence);
+                r.detached_sequence, r.unexplained_use);
 }
 
 Status read_mount(Query& q, Mount& r) { return q.read(r.volume, r.host, r.path); }

@@ -144,10 +144,10 @@ Result<RowWriter::Storage> RowWriter::prepare_storage(Database& db) {
                                                            "created_counter",
                                                            "created_at",
                                                            "purge_after"}));
-  ASSIGN(out.put_attachment,
-         db.prepare("queries/put_attachment",
-                    {"volume", "host", "state", "origin", "incarnation", "counter", "read_only", "mounted",
-                     "device", "host_identity", "boot_id", "read_back", "changed_at", "detached_sequence"}));
+  ASSIGN(out.put_attachment, db.prepare("queries/put_attachment",
+                                        {"volume", "host", "state", "origin", "incarnation", "counter",
+                                         "read_only", "mounted", "device", "host_identity", "boot_id",
+                                         "read_back", "changed_at", "detached_sequence", "unexplained_use"}));
   ASSIGN(out.delete_attachment, db.prepare("queries/delete_attachment", {"volume", "host"}));
   ASSIGN(out.put_mount, db.prepare("queries/put_mount", {"volume", "host", "path"}));
   ASSIGN(out.delete_mount, db.prepare("queries/delete_mount", {"volume", "host", "path"}));
@@ -286,7 +286,7 @@ Status RowWriter::write(const Attachment& row, WriteContext&) {
   return storage_.put_attachment.run(row.volume, row.host, row.state, row.origin, row.generation.incarnation,
                                      row.generation.counter, row.read_only, row.mounted, row.device,
                                      row.host_identity, row.boot_id, row.read_back, row.changed_at,
-                                     row.detached_sequence);
+                                     row.detached_sequence, row.unexplained_use);
 }
 
 Status RowWriter::write(const DropAttachment& row, WriteContext&) {

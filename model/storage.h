@@ -95,6 +95,9 @@ struct Attachment {
   WallTime changed_at;
   // The commit by which it was detached; 0: never was. What ran on the host before may still have it open.
   std::int64_t detached_sequence = 0;
+  // Its host said that somebody uses it there when everybody was proven gone, and has not said since that
+  // nobody does.
+  bool unexplained_use = false;
   // In memory only: when it was read back that it is detached; 0: before this run. A host that was switched
   // off must have been so after that.
   MemoryOnly<Instant> gone_at;

@@ -95,6 +95,7 @@ void Engine::end_claims(const Evidence& evidence, Now now) {
 void Engine::prove_dead(const Claim& claim, EvidenceKind kind, std::string detail, bool assumption,
                         WallTime sent_at, Now now) {
   assumptions_due_.erase(claim.id);
+  snapshot_.note_claim_event(claim.id, now.at);
   if (!claim.executor.empty())  // the next one of this name may be of another containerizer
     mesos_executors_.erase({claim.framework, claim.executor.value, claim.agent});
   if (claim.kind == ClaimKind::executor && !assumption)

@@ -2,6 +2,8 @@
 // (DESIGN.md sections 3 and 4).
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "reconcilers/reconcilers.h"
 #include "reconcilers/rule.h"
 
@@ -161,14 +163,17 @@ const Claim* unresolved_on(const VolumeLook& look, HostId host) {
 }
 
 // Whatever is proven of those who are known: the host's own word that somebody has it mounted (orphan.cpp
-// says so) or open. Our own mount goes with the detach.
+// says so) or open. It stands until the host itself takes it back. Our own mount goes with the detach.
 bool is_used_there(const VolumeLook& look, const Attachment& attachment, VolumePlan& out) {
   const AttachmentView* there = look.view->attachment(attachment.host);
-  const bool used = there != nullptr && use_of(there->mounted, there->open) == TriState::yes;
+  const bool used = (there != nullptr && use_of(there->mounted, there->open) == TriState::yes) ||
+                    EXTVOLD_FORBIDS(host_word_stands, attachment.unexplained_use);
   EvidenceId evidence;
   if (!used || attachment.mounted || is_released_by_itself(look.look, look.entry, attachment, evidence))
     return false;
-  if (there->mounted == TriState::yes) return true;
+  const bool mounted = std::any_of(look.entry.mounts.begin(), look.entry.mounts.end(),
+                                   [&](const Mount& one) { return one.host == attachment.host; });
+  if (mounted) return true;
   const std::string host = host_name(look.look.snapshot, attachment.host);
   out.block(
       look.volume().id, attachment.host, "used_there", Owner::operator_,

@@ -137,8 +137,9 @@ void Engine::change(Change change) {
 // Of one attachment, once: what a doubt interrupts is not detached anew.
 void Engine::note_detached(Attachment& row) const {
   const Attachment* before = snapshot_.volume(row.volume)->attachment(row.host);
-  row.detached_sequence =
-      before == nullptr || before->generation != row.generation ? 0 : before->detached_sequence;
+  const bool another = before == nullptr || before->generation != row.generation;
+  if (another) row.unexplained_use = false;
+  row.detached_sequence = another ? 0 : before->detached_sequence;
   if (row.state == AttachmentState::attached) row.detached_sequence = 0;
   if (row.state == AttachmentState::detached && row.detached_sequence == 0)
     row.detached_sequence = snapshot_.sequence.value + 1;

@@ -360,6 +360,8 @@ class Engine {
   void note_identity(const VolumeEntry& entry, HostId host, const ObservedAttachment& there);
   void settle_attachments(const VolumeEntry& entry, const ObservedVolume* seen,
                           const ProviderObservation& observation, Now now);
+  void note_unexplained_use(const VolumeEntry& entry, const ObservedVolume& seen,
+                            const ProviderObservation& observation);
   void host_evidence(const VolumeEntry& entry, const ObservedVolume& seen,
                      const ProviderObservation& observation, Now now);
   void host_evidence_after_detach(const VolumeEntry& entry, const ProviderObservation& observation, Now now);

@@ -38,6 +38,30 @@ void Engine::note_mounts(const VolumeEntry& entry, HostId host, const std::vecto
   }
 }
 
+// A host that is silent has not taken back what it said. What it says of somebody who is proven gone, or may
+// yet be, is not news.
+void Engine::note_unexplained_use(const VolumeEntry& entry, const ObservedVolume& seen,
+                                  const ProviderObservation& observation) {
+  std::vector<Attachment> news;
+  for (const Attachment& row : entry.attachments) {
+    const ObservedAttachment* there = observed_on(&seen, snapshot_, entry, row.host);
+    if (row.state != AttachmentState::attached || there == nullptr) continue;
+    const TriState used = use_of(there->mounted, there->open);
+    const bool explained =
+        row.mounted || std::any_of(entry.claims.begin(), entry.claims.end(), [&](const Claim* claim) {
+          const bool over = is_withdrawn(*claim) || (claim->liveness == Liveness::dead &&
+                                                     claim->last_event_at.value < observation.sent_at);
+          return claim->host == row.host && !over;
+        });
+    const bool unexplained = used == TriState::yes ? row.unexplained_use || !explained
+                                                   : used != TriState::no && row.unexplained_use;
+    if (unexplained == row.unexplained_use) continue;
+    news.push_back(row);
+    news.back().unexplained_use = unexplained;
+  }
+  for (Attachment& row : news) change(std::move(row));
+}
+
 // host_unmounted and host_rebooted: only from a host whose node side tells its boot id, and only against one
 // that was recorded. What the host uses again it does not leave alone any more, whatever it said before.
 void Engine::host_evidence(const VolumeEntry& entry, const ObservedVolume& seen,

@@ -30,7 +30,7 @@ EXTVOLD_ENUM(Rule,
              clean_of_its_agent, clean_mesos, clean_normal_message, clean_source, gone_listed, gone_completed,
              gone_asked_later, gone_mesos, gone_no_destroy_errors, gone_itself, gone_of_this_view,
              gone_trusted, host_boot_known, host_unused, host_in_use, host_view_complete, host_takes_back,
-             view_self_check, view_had_holes, view_same_master,
+             host_word_stands, view_self_check, view_had_holes, view_same_master,
              // Detach
              detach_wanted, detach_unclaimed, detach_not_dead, detach_evidence, detach_view_complete,
              detach_host_view, detach_unresolved, detach_plugin, detach_fresh_look, detach_storm,

@@ -193,6 +193,7 @@ void Engine::observe_volume(const VolumeEntry& entry, const ObservedVolume* seen
   if (entry.open_operation == nullptr) {
     settle_attachments(entry, seen, observation, now);
     if (seen != nullptr) {
+      if (provider->capabilities.host_reports) note_unexplained_use(entry, *seen, observation);
       host_evidence(entry, *seen, observation, now);
       host_evidence_after_detach(entry, observation, now);
     }

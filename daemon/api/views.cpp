@@ -70,6 +70,7 @@ Json attachment_view(const World& world, const VolumeEntry& entry, const Attachm
           {"host_identity", text_or_null(attachment.host_identity)},
           {"boot_id", text_or_null(attachment.boot_id)},
           {"read_back", attachment.read_back},
+          {"unexplained_use", attachment.unexplained_use},
           {"evidence", std::move(evidence)},
           {"changed_at", time_or_null(attachment.changed_at)}};
 }

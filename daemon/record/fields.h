@@ -104,7 +104,7 @@ EXTVOLD_FIELDS(Pool, name, capacity_mb, free_mb, iops, observed_at);
 EXTVOLD_FIELDS(Volume, id, name, key, provider_ref, pool, size_mb, iops, filesystem, access, mount_point,
                profile, origin, state, format, hold, source, created_generation, created_at, purge_after);
 EXTVOLD_FIELDS(Attachment, volume, host, state, origin, generation, read_only, mounted, device, host_identity,
-               boot_id, read_back, changed_at, detached_sequence, gone_at);
+               boot_id, read_back, changed_at, detached_sequence, unexplained_use, gone_at);
 EXTVOLD_FIELDS(Mount, volume, host, path);
 EXTVOLD_FIELDS(VolumeReference, spelling, driver, name, container_path, read_only);
 EXTVOLD_FIELDS(Claim, id, volume, host, agent, framework, task, executor, container, reference, liveness_why,

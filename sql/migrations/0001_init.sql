@@ -197,6 +197,8 @@ CREATE TABLE attachments (
   read_back INTEGER NOT NULL CHECK (read_back IN (0, 1)),
   changed_at INTEGER NOT NULL,
   detached_sequence INTEGER NOT NULL,  -- 0: since it was attached it never was
+  -- 1: the host said that somebody uses it when all were proven gone, and has not said otherwise since
+  unexplained_use INTEGER NOT NULL CHECK (unexplained_use IN (0, 1)),
   PRIMARY KEY (volume, host)
 ) STRICT, WITHOUT ROWID;
 

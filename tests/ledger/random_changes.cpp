@@ -215,6 +215,7 @@ std::optional<Change> attachment(Draw& draw, const Snapshot& state) {
   a.host_identity = draw.text();
   a.boot_id = draw.text();
   a.read_back = draw.coin();
+  a.unexplained_use = draw.coin();
   a.changed_at = draw.time();
   return a;
 }

@@ -191,6 +191,7 @@ class Maker {
       row.host_identity = fmt::format("h{}", at.value);
       row.boot_id = once_in(2) ? "" : "boot-1";
       row.read_back = row.state == AttachmentState::detached && !once_in(4);
+      row.unexplained_use = once_in(8);
       row.changed_at = some_wall();
       attachment_rows_.emplace_back(row);
       if (once_in(3)) mount_rows_.emplace_back(Mount{volume.id, at, "/mnt/x"});

@@ -525,8 +525,10 @@ ObservedVolume EngineWorld::observed(const std::string& key, const FakeVolume& v
     one.device = "/dev/loop-" + key;
     if (const auto boot = volume.boots.find(host); boot != volume.boots.end()) one.boot_id = boot->second;
     const bool busy = volume.busy_hosts.contains(host);
-    one.mounted = one.open = busy ? TriState::yes : TriState::no;
-    if (busy) one.mount_paths.push_back("/mnt/" + host);
+    if (!mute_hosts.contains(host)) {
+      one.mounted = one.open = busy ? TriState::yes : TriState::no;
+      if (busy) one.mount_paths.push_back("/mnt/" + host);
+    }
     out.attachments.push_back(one);
   }
   return out;
@@ -547,6 +549,7 @@ void EngineWorld::answer_observation(const reconcilers::ObserveProvider& wish) {
       out.volumes.push_back(observed(key, volume));
   }
   for (const auto& [host, boot] : boot_ids) {
+    if (mute_hosts.contains(host)) continue;
     const bool used = still_open.contains(host) ||
                       std::any_of(truth.begin(), truth.end(), [&, &host = host](const auto& one) {
                         return (list || wish.volume_key == one.first) && one.second.busy_hosts.contains(host);

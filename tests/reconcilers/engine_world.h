@@ -124,6 +124,7 @@ class EngineWorld {
   std::set<std::string> silent_agents;                 // accept and never answer
   std::map<std::string, std::int64_t> destroy_errors;  // agent → container_destroy_errors
   std::map<std::string, std::string> boot_ids;         // host → boot id; absent: no node side
+  std::set<std::string> mute_hosts;                    // whose node side says nothing
   std::set<std::string> still_open;                    // hosts that use what is not attached there any more
   std::set<std::string> running_calls;                 // keys with a call at work
   std::set<std::string> powered_off;                   // hosts that cannot write, whatever they have

@@ -131,6 +131,58 @@ TEST_CASE("nothing is taken from where the host itself says that somebody uses i
   CHECK(world.attached("pgdata", "a2"));
 }
 
+namespace {
+
+// pg.1 ends, as its agent proves.
+void end_proven(EngineWorld& world) {
+  world.end_container("pg.1", "A1");
+  world.task_updated("pg.1", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  world.advance(ev::seconds(30));
+  REQUIRE(has(world, "evidence.recorded/agent_gone"));
+}
+
+}  // namespace
+
+TEST_CASE("a host that falls silent has not taken back that somebody uses the volume there") {
+  Held world;
+  world.truth.begin()->second.busy_hosts.insert("a1");
+  world.advance(ev::minutes(1));
+  CHECK_FALSE(world.attachment("pgdata", "a1")->unexplained_use);
+  end_proven(world);
+  world.advance(ev::minutes(1));  // it is asked once more
+  CHECK(world.attachment("pgdata", "a1")->unexplained_use);
+  world.mute_hosts.insert("a1");
+  world.advance(ev::minutes(1));
+  SECTION("in this run") {}
+  SECTION("and the ledger keeps it") {
+    world.restart();
+    world.subscribe();
+    world.agent_added("A1", "a1");
+    world.agent_added("A2", "a2");
+  }
+  world.run_task("pg.2", "A2", "pgdata");
+  world.advance(ev::minutes(10));
+  CHECK(std::count(world.calls.begin(), world.calls.end(), "detach pgdata a1") == 0);
+  CHECK(world.blocked("pgdata", "a1") == "orphan_mount");
+  world.mute_hosts.clear();
+  world.truth.begin()->second.busy_hosts.clear();
+  world.advance(ev::minutes(2));
+  CHECK(world.attached("pgdata", "a2"));
+  CHECK_FALSE(world.attachment("pgdata", "a1")->unexplained_use);
+}
+
+TEST_CASE("what a host said of who is proven gone since does not keep the volume there") {
+  Held world;
+  world.truth.begin()->second.busy_hosts.insert("a1");
+  world.advance(ev::minutes(1));
+  world.mute_hosts.insert("a1");
+  world.truth.begin()->second.busy_hosts.clear();
+  end_proven(world);
+  world.run_task("pg.2", "A2", "pgdata");
+  world.advance(ev::minutes(2));
+  CHECK(world.attached("pgdata", "a2"));
+}
+
 TEST_CASE("what a host said of itself is void when it uses the volume again") {
   ev::Policy policy = EngineWorld::default_policy();
   policy.detach_linger = ev::minutes(5);

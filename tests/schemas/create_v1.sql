@@ -40,7 +40,7 @@ CREATE TABLE migrations (
   hash TEXT NOT NULL,
   applied_at INTEGER NOT NULL
 ) STRICT;
-INSERT INTO migrations VALUES(1,'migrations/0001_init','zdwc7ty5zsfdgd45cowa3m6nut',1700000000000000000);
+INSERT INTO migrations VALUES(1,'migrations/0001_init','loqekkkf5e7fyrwjkyw55ni4y3',1700000000000000000);
 CREATE TABLE view_texts (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   hash TEXT NOT NULL
@@ -190,10 +190,12 @@ CREATE TABLE attachments (
   read_back INTEGER NOT NULL CHECK (read_back IN (0, 1)),
   changed_at INTEGER NOT NULL,
   detached_sequence INTEGER NOT NULL,  -- 0: since it was attached it never was
+  -- 1: the host said that somebody uses it when all were proven gone, and has not said otherwise since
+  unexplained_use INTEGER NOT NULL CHECK (unexplained_use IN (0, 1)),
   PRIMARY KEY (volume, host)
 ) STRICT, WITHOUT ROWID;
 INSERT INTO attachments VALUES(1,1,'attached','extvold',1,1,0,0,'/dev/loop0','node-1','',0,
-  1700000000000000000,0);
+  1700000000000000000,0,0);
 CREATE TABLE mounts (
   volume INTEGER NOT NULL REFERENCES volumes (id),
   host INTEGER NOT NULL REFERENCES hosts (id) DEFERRABLE INITIALLY DEFERRED,

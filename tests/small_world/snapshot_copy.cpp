@@ -98,7 +98,7 @@ void put(Fingerprint& print, const Attachment& one, bool stored) {
   print.value(one.state);
   print.value(one.origin);
   print.ordered(Order::generation, one.volume.value, one.generation.counter);
-  print.number(one.read_only * 4 + one.mounted * 2 + one.read_back);
+  print.number(one.unexplained_use * 8 + one.read_only * 4 + one.mounted * 2 + one.read_back);
   print.text(one.host_identity);
   print.text(one.boot_id);
   print.ordered(Order::sequence, one.volume.value, one.detached_sequence);
