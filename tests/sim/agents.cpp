@@ -343,8 +343,9 @@ void Agents::finish(Agent& agent, const std::string& task, TaskState state) {
 
 void Agents::fail_executor(const ExecutorId& executor) {
   for (Agent& agent : agents_) {
-    for (const auto& [task, run] : agent.runs) {
-      if (!run.ended && ExecutorId(executor_of(run.launch)) == executor) return fail(TaskId(task));
+    for (auto& [task, run] : agent.runs) {
+      if (run.ended || ExecutorId(executor_of(run.launch)) != executor) continue;
+      return is_terminal(run.state) ? end_by_hand(agent.host, run.container) : fail(TaskId(task));
     }
   }
 }
@@ -369,6 +370,7 @@ void Agents::fail(const TaskId& task) {
 
 void Agents::end_by_hand(int host, const ContainerId& container) {
   Agent& agent = at(host);
+  if (world_.hosts.at(host).state != MachineState::up || !agent.running) return;
   for (auto& [task, run] : agent.runs) {
     if (run.ended || run.container != container) continue;
     if (!is_terminal(run.state)) return fail(TaskId(task));
