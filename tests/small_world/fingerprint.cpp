@@ -10,9 +10,11 @@ namespace {
 
 // What is further away than that never comes here: the intervals of what is not looked at (setting.cpp).
 constexpr Duration kFar = seconds(100'000);
-// Waits are minutes or a retry's jittered one; the steps between add up to microseconds, and each time that
-// passes adds a millisecond. What is as near to each other as that is the same.
+// Waits are minutes or a retry's jittered one; the steps between add up to microseconds, and time that passes
+// goes a little too far (World::pass_time). What is as near to each other as that is the same.
 constexpr std::int64_t kNear = 250'000'000;
+
+std::int64_t nearly(Duration span) { return (span.ns + kNear / 2) / kNear; }
 
 std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
   hash ^= value + 0x9e3779b97f4a7c15 + (hash << 6) + (hash >> 2);
@@ -36,19 +38,20 @@ void Fingerprint::ordered(Order order, std::int64_t volume, std::int64_t value) 
 }
 
 void Fingerprint::span(Duration span, Duration most) {
-  number((std::min(span, most).ns + kNear / 2) / kNear);
+  if (span < most && nearly(span) == nearly(most)) return number(-1'000'000);  // almost, and not yet
+  number(nearly(std::min(span, most)));
 }
 
 void Fingerprint::ago(Instant at, Duration most) {
   if (at.ns == 0) return number(-1);
-  if (at > now_) return number(-2 - ((at - now_).ns + kNear / 2) / kNear);
+  if (at > now_) return number(-2 - nearly(at - now_));
   span(now_ - at, most);
 }
 
 void Fingerprint::due(Instant at) {
   if (at <= now_) return number(-1);
   if (at >= now_ + kFar) return number(-2);
-  number(((at - now_).ns + kNear / 2) / kNear);
+  number(nearly(at - now_));
   ordered(Order::due, 0, at.ns);
 }
 

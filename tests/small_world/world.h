@@ -204,6 +204,7 @@ class World {
   std::vector<Question> questions_;
   bool subscribed_ = false;
 
+  int passes_ = 0;   // how often time passed
   int crashes_ = 0;  // left
   int partitions_ = 0;
   int lost_answers_ = 0;
