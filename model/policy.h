@@ -62,6 +62,12 @@ struct Policy {
   // Not empty: nothing is done whatever the ledger's mode and an operator's release say, and why.
   std::string observe_only;
 
+  // Daemons with other ledgers have acted for this cluster, or may have: what this ledger made may be known
+  // to another one, a copy of it.
+  bool others_acted = false;
+  // One of them did so just before this one began to: its calls may still take effect.
+  bool takes_over = false;
+
   // False: no master is configured, so that there is no Mesos view to be incomplete; only operators' orders
   // count.
   bool has_master = true;

@@ -58,11 +58,12 @@ bool reaches(const VolumeLook& look, HostId host) {
   return false;
 }
 
-// Made by this ledger, which has seen every attachment of it: not adopted, and not made before a restore,
-// which may have forgotten some.
+// Made by this ledger, which has seen every attachment of it: not adopted, not made before a restore, which
+// may have forgotten some, and no other ledger's daemon acted, which may have a copy of this one.
 bool is_ours_alone(const VolumeLook& look) {
   const Volume& volume = look.volume();
   return volume.origin != VolumeOrigin::adopted &&
+         EXTVOLD_PERMITS(attach_others_acted, !look.look.policy.others_acted) &&
          volume.created_generation.incarnation == look.look.snapshot.ledger.incarnation;
 }
 
@@ -168,6 +169,7 @@ bool host_may(const VolumeLook& look, const Candidate& candidate, VolumePlan& ou
 
 // What may still attach it somewhere, of which this ledger holds no intent. Empty: nothing.
 std::string calls_unknown_here(const VolumeLook& look, VolumePlan& out) {
+  if (EXTVOLD_FORBIDS(takes_over_waits, look.look.policy.takes_over)) return std::string(kTakesOver);
   if (is_ours_alone(look)) return {};
   if (EXTVOLD_FORBIDS(attach_call_running, look.view != nullptr && look.view->call_running == TriState::yes))
     return "a call that is not this ledger's and is still at work";

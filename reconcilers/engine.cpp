@@ -403,7 +403,8 @@ bool Engine::still_permitted(const Operation& operation, Now now) const {
     case OperationKind::remove:
       return entry.volume.state == VolumeState::removing;
     case OperationKind::format:
-      return entry.volume.format == FormatState::intended;
+      return entry.volume.format == FormatState::intended &&
+             EXTVOLD_PERMITS(takes_over_waits, !policy_.takes_over);
     case OperationKind::detach: {
       const VolumeView* view = observed_.volume(operation.volume);
       const ProviderInfo* provider = policy_.provider(entry.volume.pool.provider);
@@ -418,6 +419,7 @@ bool Engine::still_permitted(const Operation& operation, Now now) const {
       const Claim* claim = snapshot_.claim(operation.claim);
       if (claim == nullptr || !claim->wanted || claim->host != operation.host) return false;
       if (EXTVOLD_FORBIDS(attach_live_claim, claim->liveness != Liveness::live)) return false;
+      if (EXTVOLD_FORBIDS(takes_over_waits, policy_.takes_over)) return false;
       if (EXTVOLD_FORBIDS(attach_view_complete, is_of_mesos(claim->kind) && !observed_.view_complete))
         return false;
       const ProviderInfo* provider = policy_.provider(entry.volume.pool.provider);

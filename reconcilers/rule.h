@@ -19,8 +19,9 @@ namespace extvold::reconcilers {
 EXTVOLD_ENUM(Rule,
              // Attach: what may go where
              attach_formatted, attach_quarantine, attach_open_from_before, attach_call_running,
-             attach_former_calls, attach_view_complete, attach_fresh_look, attach_look_after_claim,
-             attach_live_claim, attach_holder_keeps, attach_unlisted, attach_released,
+             attach_former_calls, takes_over_waits, attach_others_acted, attach_view_complete,
+             attach_fresh_look, attach_look_after_claim, attach_live_claim, attach_holder_keeps,
+             attach_unlisted, attach_released,
              // What releases a volume on another host
              released_detached, released_read_back, released_enforced, released_asked_again,
              power_needs_detach, strong_evidence,

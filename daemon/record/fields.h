@@ -147,12 +147,12 @@ EXTVOLD_FIELDS(DriverMapping, driver, provider, attach_by, accept_executor_termi
 EXTVOLD_FIELDS(HostRule, by, attribute);
 EXTVOLD_FIELDS(FencePolicy, when, after, ladder, accept_cooperative, tell_mesos);
 EXTVOLD_FIELDS(FenceRule, provider, profile, policy);
-EXTVOLD_FIELDS(Policy, providers, drivers, observe_only, has_master, host_by, agents_use_linux_launcher,
-               agents_api_unfiltered, mesos_calls, detach_linger, agent_poll_min, agent_poll_max, master_poll,
-               master_poll_min, provider_list, observation_age_max, audit, retry_min, retry_max,
-               operation_deadline, detach_storm_max, detach_storm_percent, detach_storm_window, fences,
-               power_hosts, never_fence, fence_storm_max, fence_storm_percent, fence_storm_window,
-               fence_check, fence_retry, fence_margin);
+EXTVOLD_FIELDS(Policy, providers, drivers, observe_only, others_acted, takes_over, has_master, host_by,
+               agents_use_linux_launcher, agents_api_unfiltered, mesos_calls, detach_linger, agent_poll_min,
+               agent_poll_max, master_poll, master_poll_min, provider_list, observation_age_max, audit,
+               retry_min, retry_max, operation_deadline, detach_storm_max, detach_storm_percent,
+               detach_storm_window, fences, power_hosts, never_fence, fence_storm_max, fence_storm_percent,
+               fence_storm_window, fence_check, fence_retry, fence_margin);
 
 // ---- the plan
 EXTVOLD_FIELDS(PlannedOperation, operation, after, waits_for);

@@ -252,6 +252,25 @@ TEST_CASE("what permitted an operation is checked again when it starts") {
   CHECK(world.count("attach pgdata a1") == 0);
 }
 
+TEST_CASE("what is held by name before its intent is durable is not begun") {
+  Cluster world;
+  world.hold_commits = true;
+  world.post_order(ev::CreateVolume{"pgdata",
+                                    {ev::ProviderName("local~lab"), "p1"},
+                                    64,
+                                    ev::Filesystem::none,
+                                    ev::AccessMode::rw,
+                                    0,
+                                    {},
+                                    {},
+                                    {}});
+  world.post_order(ev::Hold{"pgdata"});
+  world.hold_commits = false;
+  world.advance(ev::seconds(30));
+  CHECK(world.volume("pgdata").volume.hold == ev::HoldState::held);
+  CHECK(world.count("create pgdata") == 0);
+}
+
 TEST_CASE("what permitted a detach is checked again when it starts, all of it") {
   Cluster world;
   world.make_volume("pgdata");

@@ -49,6 +49,74 @@ TEST_CASE("who begins to act looks first: another daemon may have acted until th
   }
 }
 
+TEST_CASE("who takes over from another ledger waits for its calls") {
+  EngineWorld world;
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  world.agent_added("A2", "a2");
+  world.make_volume("pgdata");
+  ev::Policy policy = EngineWorld::default_policy();
+  policy.observe_only = "host m2 acts for this cluster";
+  world.reload(policy);
+  world.run_task("pg.1", "A1", "pgdata");
+  policy.observe_only.clear();
+  policy.others_acted = policy.takes_over = true;
+  world.reload(policy);
+  SECTION("also with an intent that it had recorded") {
+    policy.takes_over = false;
+    world.hold_commits = true;
+    world.reload(policy);
+    policy.takes_over = true;
+    world.reload(policy);
+    world.hold_commits = false;
+  }
+  SECTION("with new ones") {}
+  world.advance(ev::minutes(5));
+  CHECK_FALSE(world.attached("pgdata", "a1"));
+  CHECK(world.blocked("pgdata", "a1") == "planned_waits");
+  policy.takes_over = false;
+  world.reload(policy);
+  world.advance(ev::minutes(1));
+  CHECK(world.attached("pgdata", "a1"));
+}
+
+TEST_CASE("where others have acted a call that is nobody's intent is waited for") {
+  ev::Policy policy = EngineWorld::default_policy();
+  policy.others_acted = true;
+  EngineWorld world(policy);
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  world.make_volume("pgdata");
+  world.running_calls.insert(world.volume("pgdata").volume.key);
+  world.advance(ev::minutes(1));
+  world.run_task("pg.1", "A1", "pgdata");
+  world.advance(ev::minutes(10));
+  CHECK_FALSE(world.attached("pgdata", "a1"));
+  world.running_calls.clear();
+  world.advance(ev::minutes(2));
+  CHECK(world.attached("pgdata", "a1"));
+}
+
+TEST_CASE("who takes over from another ledger formats nothing meanwhile") {
+  EngineWorld world;
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  ev::Policy policy = EngineWorld::default_policy();
+  policy.others_acted = policy.takes_over = true;
+  world.reload(policy);
+  world.make_volume("pgdata", ev::Filesystem::ext4);
+  world.advance(ev::minutes(5));
+  const auto formats = [&] {
+    return std::count_if(world.calls.begin(), world.calls.end(),
+                         [](const std::string& call) { return call.starts_with("format"); });
+  };
+  CHECK(formats() == 0);
+  policy.takes_over = false;
+  world.reload(policy);
+  world.advance(ev::minutes(5));
+  CHECK(formats() == 1);
+}
+
 namespace {
 
 // A ledger that began just now, and a volume of which it had to be told.

@@ -121,6 +121,9 @@ void Daemon::go_read_only(const std::string& why) {
 Policy Daemon::policy_now() const {
   Policy out = policy_;
   out.observe_only = guard_why_;
+  out.takes_over = takes_over_;
+  out.others_acted = std::any_of(world_.guard.acted.begin(), world_.guard.acted.end(),
+                                 [&](int one) { return one != number_; });
   return out;
 }
 
@@ -134,6 +137,26 @@ void Daemon::set_guard(const std::string& why) {
   if (why == guard_why_) return;
   world_.note("daemon.guard", number_, why);
   guard_why_ = why;
+  takes_over_ = why.empty() && world_.guard.newest != number_;
+  if (takes_over_) {
+    Duration longest{};
+    for (const ProviderInfo& one : policy_.providers) longest = std::max(longest, one.settle_time);
+    world_.time.after(policy_.operation_deadline + longest,
+                      [this, guard = ++guards_] { end_takeover(guard); });
+  }
+  tell_policy();
+}
+
+// From now on it attaches: who comes next has to wait for that.
+void Daemon::end_takeover(std::int64_t guard) {
+  if (guard != guards_ || !holds_guard()) return;
+  takes_over_ = false;
+  world_.guard.newest = number_;
+  world_.guard.acted.insert(number_);
+  tell_policy();
+}
+
+void Daemon::tell_policy() {
   policy_told_ = false;
   if (state_ == DaemonState::running) post(reconcilers::TimerFired{});
 }

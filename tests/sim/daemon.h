@@ -108,6 +108,8 @@ class Daemon {
   void put_ledger(const Backup& files);  // and begins anew with it
   Status begin_incarnation();
   Policy policy_now() const;
+  void tell_policy();
+  void end_takeover(std::int64_t guard);
 
   World& world_;
   const int number_;
@@ -117,6 +119,8 @@ class Daemon {
   DaemonState state_ = DaemonState::off;
   Policy policy_;
   std::string guard_why_;
+  bool takes_over_ = false;
+  std::int64_t guards_ = 0;  // how often it was given the guard
   std::unique_ptr<ledger::Ledger> ledger_;
   std::unique_ptr<reconcilers::Engine> engine_;
   Snapshot mirror_;

@@ -56,6 +56,7 @@ void Daemon::restore() {
 
 void Daemon::take_ledger_of(const Daemon& other) {
   world_.note("ledger.copied", other.number_, number_);
+  world_.oracle.ledger_copied(other.number_, number_);
   state_ = DaemonState::off;
   incarnations_ = std::max(incarnations_, other.incarnations_);
   put_ledger({other.disk_.read_file(other.path_), other.disk_.read_file(other.path_ + "-wal")});

@@ -109,7 +109,8 @@ void Oracle::call_started(int daemon, const OperationCall& call, const Snapshot&
       fmt::format("{} {} {}", to_text(call.operation.kind), call.volume.name, call.host_name);
   if (entry == nullptr || entry->open_operation == nullptr || entry->open_operation->id != call.operation.id)
     return fail("call_without_intent", name + ": the ledger holds no such intent");
-  check_held(name, committed, &entry->volume, call.operation.host);
+  check_held(name, committed, world_.daemons[static_cast<std::size_t>(daemon)]->engine()->snapshot(),
+             entry->volume.id, call.operation.host);
   const Disk* disk = world_.storage.find(call.volume.pool.provider, call.volume.key);
   const bool ours = disk == nullptr || disk->adopted || disk->ledger_id == call.ledger_id;
   if (!ours && call.operation.kind != OperationKind::create)
@@ -126,9 +127,10 @@ void Oracle::call_started(int daemon, const OperationCall& call, const Snapshot&
       if (entry->volume.format != FormatState::intended || entry->volume.origin != VolumeOrigin::created)
         fail("format_not_wanted", fmt::format("{}: it is {}, {}", name, to_text(entry->volume.origin),
                                               to_text(entry->volume.format)));
-      // A person may have it probed again, whatever the ledger forgot when it was restored.
+      // A person may have it probed again, whatever the ledger forgot when it was restored. What only another
+      // ledger has formatted, the probe finds.
       if (const Claim* claim = committed.claim(call.operation.claim);
-          formatted_.contains(entry->volume.key) && (claim == nullptr || claim->user_uid < 0))
+          formatted_.contains({daemon, entry->volume.key}) && (claim == nullptr || claim->user_uid < 0))
         fail("formatted_again", name + ": it was formatted before");
       return;
     case OperationKind::detach:
@@ -165,6 +167,14 @@ void Oracle::call_started(int daemon, const OperationCall& call, const Snapshot&
   }
 }
 
+void Oracle::ledger_copied(int from, int to) {
+  std::vector<std::string> keys;
+  for (const auto& [daemon, key] : formatted_) {
+    if (daemon == from) keys.push_back(key);
+  }
+  for (const std::string& key : keys) formatted_.insert({to, key});
+}
+
 void Oracle::host_lost(int host) { lost_at_.try_emplace(host, world_.time.now()); }
 
 void Oracle::fence_started(const FenceCall& call, const Snapshot& committed, bool view_complete) {
@@ -177,7 +187,7 @@ void Oracle::fence_started(const FenceCall& call, const Snapshot& committed, boo
   if (call.act == FenceAct::set && machine >= 0 && machine == world_.config.unfenced)
     fail("fenced_what_never_is", host->name + " must never be fenced");
   if (call.act == FenceAct::check) return;
-  check_held("a fence of " + host->name, committed, nullptr, host->id);
+  check_held("a fence of " + host->name, committed, committed, {}, host->id);
   const bool first = call.act == FenceAct::set && fence->held_at.ns == 0;  // what held once is set again
   if (first && (committed.fence_stop || host->fence_held))
     fail("fenced_though_stopped", host->name + ": it was ordered, or the guard said, that it is not fenced");
@@ -292,7 +302,7 @@ void Oracle::committed(int daemon, const Batch& batch, const Snapshot& committed
     } else if (const auto* claim = std::get_if<Claim>(&change)) {
       memory.claims.try_emplace(claim->id, world_.time.now());
     } else if (const auto* volume = std::get_if<Volume>(&change)) {
-      if (volume->format == FormatState::formatted) formatted_.insert(volume->key);
+      if (volume->format == FormatState::formatted) formatted_.insert({daemon, volume->key});
     }
     const auto* evidence = std::get_if<Evidence>(&change);
     if (evidence == nullptr) continue;

@@ -37,6 +37,7 @@ class Oracle {
   // The storage lets a host through from now on.
   void granted(const Disk& disk, int host, bool by_hand);
   // The master calls an agent of this host unreachable or gone.
+  void ledger_copied(int from, int to);
   void host_lost(int host);
   // A daemon is about to have this done.
   void call_started(int daemon, const OperationCall& call, const Snapshot& committed);
@@ -79,7 +80,8 @@ class Oracle {
   void check_fenced(const Evidence& evidence, const VolumeEntry& entry, int machine, const Memory& memory,
                     const Snapshot& committed);
   void check_host_evidence(const Evidence& evidence, const VolumeEntry& entry, int machine);
-  void check_held(const std::string& what, const Snapshot& committed, const Volume* volume, HostId host);
+  void check_held(const std::string& what, const Snapshot& committed, const Snapshot& known, VolumeId volume,
+                  HostId host);
   void check_detach(const std::string& what, const OperationCall& call, const VolumeEntry& entry,
                     const Snapshot& committed);
   void check_looked(const std::string& what, const Memory& memory, const OperationCall& call,
@@ -89,9 +91,9 @@ class Oracle {
   void check_fence(const Fence& fence, const Snapshot& committed);
 
   World& world_;
-  std::map<int, Instant> lost_at_;   // by host: the first time
-  std::map<int, Memory> memory_;     // by daemon
-  std::set<std::string> formatted_;  // keys of volumes whose format some ledger has recorded
+  std::map<int, Instant> lost_at_;                   // by host: the first time
+  std::map<int, Memory> memory_;                     // by daemon
+  std::set<std::pair<int, std::string>> formatted_;  // by daemon: keys of volumes that its ledger called so
   std::string rule_;
   std::string what_;
 };

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "tests/sim/agents.h"
@@ -42,6 +43,12 @@ class World {
     const bool hit = random.below(4000) < config.mishaps_percent;
     return hit && faults_on && config.faults.has(fault);
   }
+  // What ZooKeeper keeps of who held the guard: whose calls may have attached, and whose are the newest.
+  struct Guard {
+    std::set<int> acted = {0};
+    int newest = 0;
+  };
+
   // The daemon that may act; none: nobody does now.
   Daemon* acting() const;
 
@@ -61,6 +68,7 @@ class World {
   People people;
   Mischief mischief;
   std::vector<std::unique_ptr<Daemon>> daemons;
+  Guard guard;
 };
 
 }  // namespace extvold::sim
