@@ -154,9 +154,9 @@ void Oracle::check_fenced(const Evidence& evidence, const VolumeEntry& entry, in
        fmt::format("{} on {} is called fenced and gets through", entry.volume.name, host.name));
 }
 
-// Of a container that its agent lists no more, and of which this ledger (a new one, perhaps) never heard,
-// nobody can tell; and who opens it although he was told to be over does so by what is attached there for
-// another.
+// Of a container that its agent lists no more, or whose agent came back under another id, and of which this
+// ledger (a new one, perhaps, or one from which the master hid it) never heard, nobody can tell; and who
+// opens it although he was told to be over does so by what is attached there for another.
 bool Oracle::could_be_told(const Session& session, const Snapshot& committed) const {
   const Container* one = world_.hosts.at(session.host).container(session.container);
   if (session.over || one == nullptr) return false;
@@ -166,9 +166,11 @@ bool Oracle::could_be_told(const Session& session, const Snapshot& committed) co
              host_name_of(session.host) == committed.host(claim.second.host)->name;
     });
   }
-  if (one->listed) return true;
-  return std::any_of(committed.claims().begin(), committed.claims().end(),
-                     [&](const auto& claim) { return claim.second.container.value == session.container; });
+  if (one->listed && one->agent == world_.agents.id_at(session.host)) return true;
+  return std::any_of(committed.claims().begin(), committed.claims().end(), [&](const auto& claim) {
+    const bool of_task = claim.second.task == one->task && claim.second.agent == one->agent;
+    return of_task || claim.second.container.value == session.container;
+  });
 }
 
 // Nothing is taken from a process that has used it for long enough to be known of, save from one that is cut
