@@ -44,6 +44,7 @@ Driver::Driver(DriverParts parts, DriverOptions options, Policy policy,
       pause_(parts.loop),
       stop_deadline_(parts.loop),
       upkeep_(parts.loop),
+      takeover_(parts.loop),
       deferred_(parts.loop) {}
 
 Driver::~Driver() { disconnect_zookeeper(); }
@@ -100,6 +101,10 @@ Status Driver::open() {
   ledger_ = std::move(opened.session);
   ledger_report_ = std::move(opened.report);
   committed_ = opened.snapshot.sequence;
+  if (link_ != nullptr) {
+    const LedgerIdentity& ledger = opened.snapshot.ledger;
+    link_->set_ledger(fmt::format("{}.{}", ledger.id, ledger.incarnation));
+  }
   engine_ = std::make_unique<reconcilers::Engine>(std::move(opened.snapshot), policy_);
   ++engine_number_;
   if (!ledger_report_.read_only_reason.empty() && !options_.dry_run) {
@@ -223,6 +228,8 @@ void Driver::set_policy(Policy policy) {
         asked_before ? policy_.observe_only : "extvold's guard in ZooKeeper is being asked for";
   }
   if (!configured_observe_only_.empty()) guard_epoch_ = 0;
+  policy.others_acted = policy_.others_acted;
+  policy.takes_over = policy_.takes_over;
   policy_ = std::move(policy);
   policy_told_ = false;
   guard_news_ = true;

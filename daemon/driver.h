@@ -241,6 +241,8 @@ class Driver {
   void on_zookeeper_session();
   void settle_candidate();
   bool refresh_guard();
+  bool refresh_former();
+  void wait_for_former();
   bool may_start_calls() const;
 
   // driver_stream.cpp: the subscription
@@ -313,6 +315,7 @@ class Driver {
   uv::Timer pause_;
   uv::Timer stop_deadline_;
   uv::Timer upkeep_;
+  uv::Timer takeover_;  // until the calls of the daemon that acted before are over
   uv::Deferred deferred_;
 };
 

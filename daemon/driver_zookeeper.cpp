@@ -1,6 +1,7 @@
 // ZooKeeper's part in the driver: who leads, and who of several daemons acts.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "daemon/driver.h"
@@ -88,13 +89,17 @@ bool Driver::refresh_guard() {
   const Instant now = parts_.clock.now();
   const std::int64_t epoch = link_->guard_epoch(now);
   const bool acts = policy_.observe_only.empty();
-  if (acts ? epoch == guard_epoch_ : epoch == 0 && !std::exchange(guard_news_, false)) return false;
+  if (acts && epoch == guard_epoch_) return refresh_former();
+  if (!acts && epoch == 0 && !std::exchange(guard_news_, false)) return false;
   std::string why = link_->guard_reason(now);
   if (acts && why.empty()) why = "extvold's guard in ZooKeeper was lost for a moment";
   if (why == policy_.observe_only) return false;
   policy_.observe_only = std::move(why);
   guard_epoch_ = policy_.observe_only.empty() ? epoch : 0;
+  takeover_.stop();
   if (guard_epoch_ != 0) {
+    refresh_former();
+    if (policy_.takes_over) wait_for_former();
     const zookeeper::LinkStatus status = link_->status();
     parts_.log.info("guard_held",
                     {{"path", status.guard_path}, {"node", status.guard_node}, {"epoch", guard_epoch_}});
@@ -103,6 +108,23 @@ bool Driver::refresh_guard() {
                      std::vector<LogField>{{"reason", policy_.observe_only}});
   }
   return true;
+}
+
+// True: what the policy says of the daemons that acted before has changed.
+bool Driver::refresh_former() {
+  const bool same =
+      policy_.others_acted == link_->others_acted() && policy_.takes_over == link_->takes_over();
+  policy_.others_acted = link_->others_acted();
+  policy_.takes_over = link_->takes_over();
+  return !same;
+}
+
+// Its last call was begun before the guard came to us, and is over after its deadline and its provider's
+// settle time.
+void Driver::wait_for_former() {
+  Duration longest{};
+  for (const ProviderInfo& one : policy_.providers) longest = std::max(longest, one.settle_time);
+  takeover_.start(policy_.operation_deadline + longest, [this] { link_->end_takeover(); });
 }
 
 bool Driver::may_start_calls() const {

@@ -61,7 +61,8 @@ Json zookeeper_view(const std::optional<zookeeper::LinkStatus>& link) {
             {"node", text_or_null(link->guard_node)},
             {"epoch", link->guard_epoch == 0 ? Json(nullptr) : Json(link->guard_epoch)},
             {"holder", text_or_null(link->guard_holder)},
-            {"why_not_held", text_or_null(link->guard_reason)}}}};
+            {"why_not_held", text_or_null(link->guard_reason)},
+            {"takes_over", link->guard_takes_over}}}};
 }
 
 Json mesos_view(const World& world, const StatusFacts& facts) {

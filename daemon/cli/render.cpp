@@ -97,7 +97,8 @@ std::string zookeeper_text(const Json& zookeeper, Style style) {
     out += fmt::format(" ({})", error);
   const Json& guard = part(zookeeper, "guard");
   if (part(guard, "held") == true) {
-    out += fmt::format("; guard {} held, epoch {}", text_of(guard, "path"), number_of(guard, "epoch"));
+    out += fmt::format("; guard {} held, epoch {}{}", text_of(guard, "path"), number_of(guard, "epoch"),
+                       part(guard, "takes_over") == true ? ", waits for the calls of the daemon before" : "");
   } else {
     out += fmt::format("; guard {} {}", text_of(guard, "path"),
                        painted("not held", Paint::attention, style.colours));

@@ -14,10 +14,12 @@ namespace {
 constexpr Duration kTryLater = seconds(2);
 constexpr std::size_t kSequenceDigits = 10;
 constexpr std::string_view kPrefix = "guard-";
+constexpr std::string_view kActedPrefix = "acted-";
 
 // "guard-<session>-0000000012", as ZooKeeper numbers it. Whoever made the node, its number counts.
-std::optional<std::int64_t> sequence_of(std::string_view name) {
-  if (!name.starts_with(kPrefix) || name.size() <= kPrefix.size() + kSequenceDigits) return std::nullopt;
+// "acted-<ledger>-0000000012": that ledger's daemon acted under the guard of that number.
+std::optional<std::int64_t> sequence_of(std::string_view name, std::string_view prefix) {
+  if (!name.starts_with(prefix) || name.size() <= prefix.size() + kSequenceDigits) return std::nullopt;
   const std::string_view digits = name.substr(name.size() - kSequenceDigits);
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
@@ -42,6 +44,33 @@ std::string holder_text(std::string_view data, const std::string& name) {
 
 std::string guard_node_prefix(std::int64_t session_id) {
   return fmt::format("{}{:016x}-", kPrefix, static_cast<std::uint64_t>(session_id));
+}
+
+ActedBefore acted_before(const std::vector<std::string>& names, std::string_view ledger) {
+  ActedBefore out;
+  std::int64_t newest = -1;
+  std::int64_t newest_own = -1;
+  const std::string own = fmt::format("{}{}-", kActedPrefix, ledger);
+  for (const std::string& name : names) {
+    const auto sequence = sequence_of(name, kActedPrefix);
+    if (!sequence) continue;
+    const bool is_own =
+        !ledger.empty() && name.starts_with(own) && name.size() == own.size() + kSequenceDigits;
+    if (!is_own) out.others = true;
+    if (*sequence > newest) {
+      newest = *sequence;
+      out.newest_is_other = !is_own;
+    }
+    if (!is_own) continue;
+    if (*sequence < newest_own) {
+      out.own_older.push_back(name);
+      continue;
+    }
+    if (!out.own.empty()) out.own_older.push_back(std::move(out.own));
+    out.own = name;
+    newest_own = *sequence;
+  }
+  return out;
 }
 
 Guard::Guard(uv::Loop& loop, const Clock& clock, Session& session, std::string path, GuardIdentity identity,
@@ -176,7 +205,7 @@ void Guard::on_members(const std::vector<std::string>& names) {
   const std::string* lowest = nullptr;
   std::int64_t lowest_sequence = 0;
   for (const std::string& name : names) {
-    const auto sequence = sequence_of(name);
+    const auto sequence = sequence_of(name, kPrefix);
     if (!sequence || (lowest != nullptr && *sequence >= lowest_sequence)) continue;
     lowest = &name;
     lowest_sequence = *sequence;
@@ -194,8 +223,57 @@ void Guard::read_lowest(const std::string& name) {
                  std::string holder = holder_text(node->data, name);
                  if (!own && holder == holder_text(node_data(), name))
                    holder = "an earlier session of this daemon, which ends by itself,";
+                 others_acted_ = takes_over_ = true;  // until it is known
                  set_lowest(own, own ? node->created_zxid : 0, std::move(holder), {});
+                 if (own) judge_former();
                }));
+}
+
+void Guard::set_ledger(std::string ledger) {
+  if (ledger == ledger_) return;
+  ledger_ = std::move(ledger);
+  others_acted_ = takes_over_ = true;
+  if (lowest_) judge_former();
+}
+
+// Asked anew: who acted last may have left its node after our list of members.
+void Guard::judge_former() {
+  if (ledger_.empty()) return;
+  session_.children(path_, nullptr, while_held([this](const Result<std::vector<std::string>>& names) {
+                      if (!names) return failed(names.error());
+                      on_former(acted_before(*names, ledger_));
+                    }));
+}
+
+void Guard::on_former(const ActedBefore& before) {
+  others_acted_ = before.others;
+  if (before.newest_is_other) return changed_();
+  record_acted(before);
+}
+
+// Before anything is attached: whoever comes next has to know.
+void Guard::record_acted(const ActedBefore& before) {
+  const auto over = [this, before] {
+    takes_over_ = false;
+    for (const std::string& name : before.own_older) session_.remove(fmt::format("{}/{}", path_, name));
+    changed_();
+  };
+  if (!before.own.empty() && !before.newest_is_other) return over();
+  const std::string name =
+      fmt::format("{}{}-{}", kActedPrefix, ledger_, node_.substr(node_.size() - kSequenceDigits));
+  session_.create(fmt::format("{}/{}", path_, name), "", NodeKind::permanent,
+                  while_held([this, over](const Result<std::string>& made) {
+                    if (!made && made.error().code != Errc::conflict) return failed(made.error());
+                    over();
+                  }));
+}
+
+void Guard::end_takeover() {
+  if (!lowest_ || !takes_over_ || ledger_.empty()) return;
+  session_.children(path_, nullptr, while_held([this](const Result<std::vector<std::string>>& names) {
+                      if (!names) return failed(names.error());
+                      record_acted(acted_before(*names, ledger_));
+                    }));
 }
 
 void Guard::set_lowest(bool lowest, std::int64_t epoch, std::string holder, std::string error) {

@@ -32,6 +32,12 @@ void Link::set_candidate(bool candidate) {
   may_have_nodes_ = true;
   guard_.emplace(loop_, clock_, session_, options_.guard_path, options_.identity,
                  [this] { callbacks_.guard(); });
+  guard_->set_ledger(ledger_);
+}
+
+void Link::set_ledger(std::string ledger) {
+  ledger_ = std::move(ledger);
+  if (guard_) guard_->set_ledger(ledger_);
 }
 
 // Found by their names, because one may just be being made; done again after each connection, because the
@@ -94,6 +100,7 @@ LinkStatus Link::status() const {
     out.guard_node = guard_->node();
     out.guard_epoch = out.guard_acting ? guard_->epoch() : 0;
     out.guard_holder = guard_->holder();
+    out.guard_takes_over = out.guard_acting && guard_->takes_over();
   }
   return out;
 }

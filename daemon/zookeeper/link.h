@@ -40,6 +40,7 @@ struct LinkStatus {  // for people: without credentials
   std::int64_t guard_epoch = 0;
   std::string guard_holder;
   std::string guard_reason;
+  bool guard_takes_over = false;  // it is held, and the calls of the daemon before may still take effect
 };
 
 class Link {
@@ -73,6 +74,14 @@ class Link {
   // It is known who acts.
   bool guard_decided(Instant now) const { return guard_acting(now) || (guard_ && !guard_->holder().empty()); }
 
+  // While the guard is held: whether daemons with other ledgers have acted, and whether one of them did last.
+  bool others_acted() const { return !guard_ || guard_->others_acted(); }
+  bool takes_over() const { return !guard_ || guard_->takes_over(); }
+  void set_ledger(std::string ledger);
+  void end_takeover() {
+    if (guard_) guard_->end_takeover();
+  }
+
   SessionState session_state() const { return session_.state(); }
   const std::string& session_error() const { return session_.error(); }
   LinkStatus status() const;
@@ -88,6 +97,7 @@ class Link {
   Session session_;
   LeaderDetector detector_;
   std::optional<Guard> guard_;
+  std::string ledger_;
   bool may_have_nodes_ = false;  // of the guard, in this session
   WallTime session_since_;
 };

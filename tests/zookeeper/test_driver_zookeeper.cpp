@@ -104,11 +104,13 @@ class NoHttp final : public HttpClient {
 };
 
 struct World {
-  explicit World(const Server& server) {
+  explicit World(const Server& server, Duration operation_deadline = seconds(120)) {
     auto hanging = std::make_unique<HangingProvider>(loop, clock);
     provider = hanging.get();
     Policy policy;
     policy.providers = {hanging->info()};
+    policy.providers[0].settle_time = milliseconds(1);
+    policy.operation_deadline = operation_deadline;
     DriverOptions settings;
     settings.ledger_path = folder.path("ledger.db");
     settings.subscription.backoff_min = milliseconds(5);
@@ -166,6 +168,13 @@ struct World {
   HangingProvider* provider = nullptr;
   std::unique_ptr<Driver> driver;
 };
+
+// The nodes of those who ask for the guard.
+std::size_t candidates(Client& client) {
+  const std::vector<std::string> names = client.children("/extvold/mesos");
+  return static_cast<std::size_t>(
+      std::count_if(names.begin(), names.end(), [](const auto& name) { return name.starts_with("guard-"); }));
+}
 
 std::string master(int number) {
   return fmt::format(R"({{"address":{{"hostname":"m{0}","ip":"10.0.0.{0}","port":5050}},"id":"id-{0}"}})",
@@ -232,9 +241,9 @@ TEST_CASE("nothing is started without the guard", "[zookeeper][driver][guard]") 
   world.driver->set_policy(policy);
   Client other(world.loop, server.address("/mesos", "extvold:secret"));
   run_for(world.loop, milliseconds(50));
-  CHECK(other.children("/extvold/mesos").size() == 1);
+  CHECK(candidates(other) == 1);
   world.provider->fail_all();
-  world.until([&] { return other.children("/extvold/mesos").empty(); });
+  world.until([&] { return candidates(other) == 0; });
   CHECK(world.driver->policy().observe_only == "not here");
   CHECK(world.provider->calls.size() == 2);
   policy.observe_only.clear();
@@ -245,9 +254,29 @@ TEST_CASE("nothing is started without the guard", "[zookeeper][driver][guard]") 
 
   // Its calls still run when it ends: the guard is not handed on before its time-out is over.
   world.stop();
-  CHECK(other.children("/extvold/mesos").size() == 1);
+  CHECK(candidates(other) == 1);
   CHECK(run_until(
-      world.loop, [&] { return other.children("/extvold/mesos").empty(); }, seconds(60)));
+      world.loop, [&] { return candidates(other) == 0; }, seconds(60)));
+}
+
+TEST_CASE("a daemon with another ledger waits until the calls of the one before are over",
+          "[zookeeper][driver][guard]") {
+  if (const std::string why = why_no_server(); !why.empty()) return skip_test(why);
+  Server server;
+  {
+    World first(server);
+    first.until([&] { return first.may_act() && !first.driver->policy().takes_over; });
+    CHECK_FALSE(first.driver->policy().others_acted);
+  }
+  World second(server, seconds(2));
+  second.until([&] { return second.may_act(); });
+  const Instant began = second.clock.now();
+  CHECK(second.driver->policy().takes_over);
+  CHECK(second.driver->status().zookeeper->guard_takes_over);
+  second.driver->set_policy(second.driver->policy());  // a reload changes nothing of it
+  second.until([&] { return second.may_act() && !second.driver->policy().takes_over; });
+  CHECK(second.clock.now() >= began + seconds(1));
+  CHECK(second.driver->policy().others_acted);
 }
 
 TEST_CASE("the guard is asked for each call, also of one step", "[zookeeper][driver][guard]") {

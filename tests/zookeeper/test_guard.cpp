@@ -12,11 +12,13 @@ using extvold::tests::skip_test;
 
 // What one daemon has of ZooKeeper. All of them share the test's loop.
 struct Daemon {
-  Daemon(uv::Loop& loop, Address address, std::string host, std::string path = "/extvold/mesos")
+  Daemon(uv::Loop& loop, Address address, std::string host, std::string path = "/extvold/mesos",
+         const std::string& ledger = "L.1")
       : link(loop, clock, random,
              {std::move(address), false, options(), std::move(path), {std::move(host), 7}},
              {[] {}, [this] { note(); }, [] {}}) {
     link.set_candidate(true);
+    link.set_ledger(ledger);
     link.start();
   }
   void note() {
@@ -25,6 +27,7 @@ struct Daemon {
     if (now) ++times;
   }
   bool acting() const { return link.guard_acting(clock.now()); }
+  bool attaches() const { return acting() && !link.takes_over(); }
   std::string reason() const { return link.guard_reason(clock.now()); }
 
   SystemClock clock;
@@ -71,6 +74,61 @@ TEST_CASE("of two daemons one acts, the other names it and takes over", "[zookee
     REQUIRE(until(loop, [&] { return second.acting(); }));
     REQUIRE(until(loop, [&] { return first->reason().find("host m2 (pid 7) acts") == 0; }));
     CHECK_FALSE(first->acting());
+  }
+}
+
+TEST_CASE("who takes over from another ledger waits, whoever was only started again does not",
+          "[zookeeper][guard]") {
+  if (const std::string why = why_no_server(); !why.empty()) return skip_test(why);
+  Server server;
+  uv::Loop loop;
+  std::unique_ptr<Daemon> daemon;
+  const auto start = [&](const std::string& ledger) {
+    daemon.reset();
+    daemon = std::make_unique<Daemon>(loop, server.address(), "m", "/extvold/mesos", ledger);
+    REQUIRE(until(loop, [&] { return daemon->acting(); }));
+  };
+  const auto waits = [&] {
+    run_for(loop, milliseconds(300));
+    return daemon->acting() && daemon->link.takes_over() && daemon->link.others_acted();
+  };
+  start("one.1");
+  REQUIRE(until(loop, [&] { return daemon->attaches(); }));  // nobody acted before
+  CHECK_FALSE(daemon->link.others_acted());
+  start("one.1");
+  REQUIRE(until(loop, [&] { return daemon->attaches(); }));
+  CHECK_FALSE(daemon->link.others_acted());
+
+  start("two.1");
+  CHECK(waits());
+  CHECK(daemon->link.status().guard_takes_over);
+  SECTION("it attached nothing: nobody waits for it") {
+    start("one.1");
+    REQUIRE(until(loop, [&] { return daemon->attaches(); }));
+  }
+  SECTION("it was started again while it waited: it waits again") {
+    start("two.1");
+    CHECK(waits());
+  }
+  SECTION("its wait was over: the first one waits for it") {
+    daemon->link.end_takeover();
+    REQUIRE(until(loop, [&] { return daemon->attaches(); }));
+    CHECK(daemon->link.others_acted());
+    start("two.1");
+    REQUIRE(until(loop, [&] { return daemon->attaches(); }));
+    start("one.1");
+    CHECK(waits());
+  }
+  SECTION("another incarnation of a ledger is another one") {
+    start("one.2");
+    CHECK(waits());
+  }
+  SECTION("without a ledger nothing is known") {
+    start("");
+    daemon->link.end_takeover();
+    CHECK(waits());
+    daemon->link.set_ledger("one.1");
+    REQUIRE(until(loop, [&] { return daemon->attaches(); }));
   }
 }
 

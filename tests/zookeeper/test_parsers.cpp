@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "daemon/zookeeper/address.h"
+#include "daemon/zookeeper/guard.h"
 #include "daemon/zookeeper/master_node.h"
 
 namespace extvold::daemon::zookeeper {
@@ -167,6 +168,23 @@ TEST_CASE("the old forms are read too", "[zookeeper]") {
   CHECK(upid->url() == "http://10.0.0.1:5050");
   CHECK_FALSE(parse_master(NodeFormat::upid, "10.0.0.1:5050"));
   CHECK_FALSE(parse_master(NodeFormat::unknown, "master@10.0.0.1:5050"));
+}
+
+TEST_CASE("who acted before is told by the names of the nodes", "[zookeeper]") {
+  const ActedBefore none = acted_before({"guard-0000000000000001-0000000003", "acted-", "acted-L-12"}, "L");
+  CHECK_FALSE(none.others);
+  CHECK_FALSE(none.newest_is_other);
+  CHECK(none.own.empty());
+  const ActedBefore own =
+      acted_before({"acted-L.1-0000000002", "acted-L.1-0000000010", "acted-M.1-0000000009"}, "L.1");
+  CHECK(own.others);
+  CHECK_FALSE(own.newest_is_other);
+  CHECK(own.own == "acted-L.1-0000000010");
+  CHECK(own.own_older == std::vector<std::string>{"acted-L.1-0000000002"});
+  const ActedBefore other = acted_before({"acted-L.1-0000000010", "acted-L.1-2-0000000011"}, "L.1");
+  CHECK(other.others);  // a longer name is another ledger's
+  CHECK(other.newest_is_other);
+  CHECK(acted_before({"acted-L.1-0000000010"}, "").newest_is_other);
 }
 
 }  // namespace
