@@ -122,6 +122,12 @@ std::vector<Violation> violations() {
          a.read_back = false;
          commit(l, {a});
        }},
+      {"claim_began_before_it_was_seen",
+       [](Ledger& l) {
+         Claim c = sample_claim(1, 1, 1);
+         c.began_sequence = c.first_seen_sequence + 1;
+         commit(l, {c});
+       }},
       {"evidence_fits", [](Ledger& l) { commit(l, {sample_evidence(1, EvidenceKind::operator_, 1, 1, 9)}); }},
       {"evidence_fits",
        [](Ledger& l) {

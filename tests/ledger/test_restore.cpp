@@ -25,7 +25,7 @@ std::vector<Change> state_to_doubt() {
   out.emplace_back(issued);
   out.emplace_back(SetMode{Mode::active});
   Claim told = sample_claim(1, 1, 1);
-  told.began_sequence = 1;
+  told.first_seen_sequence = told.began_sequence = 1;
   out.emplace_back(told);
   Volume released = sample_volume(3);
   released.hold = HoldState::released;
