@@ -210,7 +210,10 @@ void Guard::on_members(const std::vector<std::string>& names) {
     lowest = &name;
     lowest_sequence = *sequence;
   }
-  if (lowest_ && *lowest == node_) return;
+  if (lowest_ && *lowest == node_) {  // what was asked about who acted before may be lost
+    if (takes_over_) wait_is_over_ ? end_takeover() : judge_former();
+    return;
+  }
   if (*lowest != node_) set_lowest(false, 0, fmt::format("an unknown daemon (node {})", *lowest), {});
   read_lowest(*lowest);
 }
@@ -223,7 +226,7 @@ void Guard::read_lowest(const std::string& name) {
                  std::string holder = holder_text(node->data, name);
                  if (!own && holder == holder_text(node_data(), name))
                    holder = "an earlier session of this daemon, which ends by itself,";
-                 others_acted_ = takes_over_ = true;  // until it is known
+                 know_nothing_of_former();
                  set_lowest(own, own ? node->created_zxid : 0, std::move(holder), {});
                  if (own) judge_former();
                }));
@@ -232,8 +235,13 @@ void Guard::read_lowest(const std::string& name) {
 void Guard::set_ledger(std::string ledger) {
   if (ledger == ledger_) return;
   ledger_ = std::move(ledger);
-  others_acted_ = takes_over_ = true;
+  know_nothing_of_former();
   if (lowest_) judge_former();
+}
+
+void Guard::know_nothing_of_former() {
+  others_acted_ = takes_over_ = true;
+  wait_is_over_ = false;
 }
 
 // Asked anew: who acted last may have left its node after our list of members.
@@ -270,6 +278,7 @@ void Guard::record_acted(const ActedBefore& before) {
 
 void Guard::end_takeover() {
   if (!lowest_ || !takes_over_ || ledger_.empty()) return;
+  wait_is_over_ = true;
   session_.children(path_, nullptr, while_held([this](const Result<std::vector<std::string>>& names) {
                       if (!names) return failed(names.error());
                       record_acted(acted_before(*names, ledger_));

@@ -78,6 +78,7 @@ class Guard {
   void list();
   void on_members(const std::vector<std::string>& names);
   void read_lowest(const std::string& name);
+  void know_nothing_of_former();
   void judge_former();
   void on_former(const ActedBefore& before);
   void record_acted(const ActedBefore& before);
@@ -114,6 +115,7 @@ class Guard {
   std::string ledger_;
   bool others_acted_ = true;
   bool takes_over_ = true;
+  bool wait_is_over_ = false;
   std::int64_t epoch_ = 0;
   std::string holder_;
   std::string error_;

@@ -119,6 +119,14 @@ TEST_CASE("who takes over from another ledger waits, whoever was only started ag
     start("one.1");
     CHECK(waits());
   }
+  SECTION("the server is away for a moment when its wait is over") {
+    server.freeze();
+    daemon->link.end_takeover();
+    run_for(loop, milliseconds(200));
+    CHECK(daemon->link.takes_over());
+    server.thaw();
+    REQUIRE(until(loop, [&] { return daemon->attaches(); }));
+  }
   SECTION("another incarnation of a ledger is another one") {
     start("one.2");
     CHECK(waits());
