@@ -129,6 +129,26 @@ TEST_CASE("a volume that is read-only for everybody goes to several hosts") {
   CHECK(world.attachment("media", "a1")->read_only);
 }
 
+TEST_CASE("60: two people want one volume on two hosts at once: one of them gets it, the other is told") {
+  EngineWorld world;
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  world.agent_added("A2", "a2");
+  world.make_volume("pgdata");
+  world.hold_commits = true;
+  world.post_order(ev::AttachVolume{"pgdata", "a1"});
+  world.post_order(ev::AttachVolume{"pgdata", "a2"});
+  world.hold_commits = false;
+  world.advance(ev::minutes(10));
+  CHECK(world.attached("pgdata", "a1"));
+  CHECK_FALSE(world.attached("pgdata", "a2"));
+  CHECK(std::count(world.calls.begin(), world.calls.end(), "attach pgdata a2") == 0);
+  CHECK_FALSE(world.blocked("pgdata", "a2").empty());
+  REQUIRE(world.order(ev::DetachVolume{"pgdata", "a1"}).status);
+  world.advance(ev::minutes(1));
+  CHECK(world.attached("pgdata", "a2"));
+}
+
 TEST_CASE("an order attaches a volume without a task and gives it back") {
   EngineWorld world;
   world.subscribe();
