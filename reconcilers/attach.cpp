@@ -102,6 +102,21 @@ bool ordered_there(const VolumeLook& look, HostId host) {
   });
 }
 
+std::string who_may_have_it_open(const VolumeLook& look, const Claim& old, const std::string& who,
+                                 const std::string& host) {
+  const std::string then =
+      old.wanted ? std::string("stop it, or start it anew")
+                 : fmt::format(
+                       "it ended, and nothing proves that its processes did; stop what runs on {0}, see "
+                       "that {0} cannot write any more, then `extvold fence confirm {0}`",
+                       host);
+  return fmt::format(
+      "{} waits: {} may have run on {} when volume {} was detached there, and another host has had it since; "
+      "it "
+      "may still have the old device open: {}",
+      who, claim_text(look.look.snapshot, old), host, look.volume().name, then);
+}
+
 // What stands against attaching to this host, apart from other hosts. False: blocked, and said so.
 bool host_may(const VolumeLook& look, const Candidate& candidate, VolumePlan& out) {
   const Volume& volume = look.volume();
@@ -128,11 +143,8 @@ bool host_may(const VolumeLook& look, const Candidate& candidate, VolumePlan& ou
   }
   if (const Claim* old = open_from_before(look, candidate.host);
       EXTVOLD_FORBIDS(attach_open_from_before, old != nullptr)) {
-    return refuse(
-        "open_from_before", Owner::operator_,
-        fmt::format("{} waits: {} may have run on {} when volume {} was detached there, and another host has "
-                    "had it since; it may still have the old device open: stop it, or start it anew",
-                    who, claim_text(look.look.snapshot, *old), host->name, volume.name));
+    out.wish_agent(old->agent);
+    return refuse("open_from_before", Owner::operator_, who_may_have_it_open(look, *old, who, host->name));
   }
   if (!look.provider.capabilities.attach_to_named_host) {
     return refuse("cannot_attach", Owner::operator_,

@@ -244,6 +244,35 @@ void Engine::judge_agent_read(const AgentApiRead& read, Now now) {
   }
 }
 
+// The volume was taken from under it, and nobody has proven it gone since: it may have the old device open,
+// and its host does not get the volume back after another one had it (docs/decisions/0028). What went with
+// its agent nobody tells any more; for a host that a person or a fence answered for nobody asks.
+bool Engine::may_have_it_open(const VolumeEntry& entry, const Claim& claim) const {
+  const Attachment* own = entry.attachment(claim.host);
+  if (!is_of_mesos(claim.kind) || claim.liveness == Liveness::dead || own == nullptr) return false;
+  if (own->state != AttachmentState::detached || claim.began_sequence >= own->detached_sequence) return false;
+  const Agent* agent = snapshot_.agent(claim.agent);
+  if (agent == nullptr || agent->state == AgentState::removed || agent->state == AgentState::gone)
+    return false;
+  const auto answered_for = [](const Evidence& one) {
+    return one.kind == EvidenceKind::operator_ || one.kind == EvidenceKind::fenced;
+  };
+  return !snapshot_.host(claim.host)->quarantined && evidence_for(entry, *own, answered_for) == nullptr;
+}
+
+// It is attached there again, by nobody's order: somebody unknown stands for all of them.
+void Engine::forget_who_had_it_open(const VolumeEntry& entry, HostId host) {
+  std::vector<ClaimId> forgotten;
+  for (const Claim* claim : entry.claims) {
+    if (claim->host == host && !claim->wanted && may_have_it_open(entry, *claim))
+      forgotten.push_back(claim->id);
+  }
+  for (const ClaimId id : forgotten) {
+    assumptions_due_.erase(id);
+    change(DropClaim{id});
+  }
+}
+
 // A claim that is over, on a host that has nothing of the volume any more, protects nothing.
 void Engine::drop_idle_claims(VolumeId volume) {
   const VolumeEntry* entry = snapshot_.volume(volume);
@@ -258,7 +287,8 @@ void Engine::drop_idle_claims(VolumeId volume) {
         std::any_of(entry->attachments.begin(), entry->attachments.end(), [&](const Attachment& one) {
           return one.state != AttachmentState::detached && (one.host == claim->host || !claim->host);
         });
-    if (!protects) idle.push_back(claim->id);
+    if (!protects && !EXTVOLD_FORBIDS(claim_kept_open, may_have_it_open(*entry, *claim)))
+      idle.push_back(claim->id);
   }
   for (ClaimId id : idle) {
     std::vector<Evidence> spent;

@@ -279,6 +279,8 @@ class Engine {
   void end_evidence(Evidence evidence, const std::string& why);
   void void_evidence(const VolumeEntry& entry, HostId host, bool keep_fenced, const std::string& why);
   void judge_agent_read(const AgentApiRead& read, Now now);
+  bool may_have_it_open(const VolumeEntry& entry, const Claim& claim) const;
+  void forget_who_had_it_open(const VolumeEntry& entry, HostId host);
   void drop_idle_claims(VolumeId volume);
   void ensure_synthetic(const Attachment& attachment, Now now);
   Claim new_synthetic(const Attachment& attachment, Now now);

@@ -527,6 +527,7 @@ Result<std::string> Engine::obey(const FenceConfirm& order, const Command& comma
            .text = host.quarantine_reason,
            .user_uid = command.user_uid});
   change(host);
+  touch_all();  // who might have had something open there is answered for
   return fmt::format(
       "host {} is confirmed: {} attachments are covered; nothing is attached there until `extvold fence "
       "release {}`",

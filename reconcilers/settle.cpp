@@ -353,6 +353,7 @@ void Engine::settle_attachments(const VolumeEntry& entry, const ObservedVolume* 
       counters_used_ = true;
       if (EXTVOLD_FORBIDS(evidence_voided_by_attach, true))
         void_evidence(entry, there.host, /*keep_fenced=*/false, "the volume was found attached there again");
+      forget_who_had_it_open(entry, there.host);
       for (const Fence* fence : snapshot_.fences_of_host(there.host)) fence_work_[fence->id].due = now.at;
     }
     row.read_back = false;
@@ -362,12 +363,12 @@ void Engine::settle_attachments(const VolumeEntry& entry, const ObservedVolume* 
       row.read_only = one->read_only;
     }
     row.changed_at = now.wall;
+    const std::string where = host_name(snapshot_, row.host);
     history({.kind = "attachment.found",
              .volume = id,
              .host = row.host,
              .rule = "observed",
-             .text = fmt::format("{} shows it attached to {}", observation.provider.value,
-                                 host_name(snapshot_, row.host))});
+             .text = fmt::format("{} shows it attached to {}", observation.provider.value, where)});
     change(row);
     ensure_synthetic(row, now);
   }

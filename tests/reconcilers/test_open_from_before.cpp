@@ -78,6 +78,45 @@ TEST_CASE("who ran while its volume was detached under it does not get it back a
   }
 }
 
+TEST_CASE("who ended by his own word after the volume was taken from under him is remembered") {
+  Held world;
+  world.mishap[ev::OperationKind::detach] = extvold::testing::Mishap::hang;
+  world.end_container("pg.1", "A1");
+  world.run_task("pg.2", "A2", "pgdata");  // first in line
+  world.task_updated("pg.1", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  world.advance(ev::seconds(20));
+  world.run_task("pg.9", "A1", "pgdata");  // opens the device before the detach takes effect
+  world.destroy_errors["A1"] = 1;          // it leaks, perhaps
+  world.task_updated("pg.9", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  world.mishap.clear();
+  world.finish_hung();
+  world.advance(ev::minutes(3));
+  REQUIRE(world.attached("pgdata", "a2"));
+  world.run_task("pg.10", "A1", "pgdata");
+  end_of_second(world);
+  CHECK_FALSE(world.attached("pgdata", "a1"));
+  CHECK(world.blocked("pgdata", "a1") == "open_from_before");
+  SECTION("until its agent proves it gone") {
+    world.destroy_errors.clear();
+    world.end_container("pg.9", "A1");
+    world.advance(ev::minutes(10));
+    CHECK(world.attached("pgdata", "a1"));
+  }
+  SECTION("or until a person answers for the host") {
+    world.destroy_errors.clear();
+    world.end_container("pg.10", "A1");
+    world.task_updated("pg.10", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+    world.destroy_errors["A1"] = 1;
+    world.advance(ev::minutes(3));
+    REQUIRE(world.order(ev::FenceConfirm{"a1", "a1", "it was rebooted"}).status);
+    world.advance(ev::minutes(1));
+    REQUIRE(world.order(ev::FenceRelease{"a1", "it is clean"}).status);
+    world.run_task("pg.11", "A1", "pgdata");
+    world.advance(ev::minutes(3));
+    CHECK(world.attached("pgdata", "a1"));
+  }
+}
+
 TEST_CASE("open from before: of whom only a list told, he may be older than the detach") {
   Moved world;
   world.show_running("pg.9");

@@ -31,6 +31,7 @@ bool is_a_persons(const BlockedRow& row) {
                                                      "plugin_left_it",
                                                      "lost",
                                                      "no_rung_left",
+                                                     "open_from_before",
                                                      "never_fenced",
                                                      "retrying"};
   return row.owner == Owner::operator_ && reasons.contains(row.reason);
@@ -86,6 +87,14 @@ bool is_his(World& world, const Daemon& daemon, const VolumeEntry& entry, const 
             const BlockedRow& row) {
   const Snapshot& snapshot = daemon.engine()->snapshot();
   if (row.reason == "format_refused") return true;
+  if (row.reason == "open_from_before") {
+    // Who runs is started anew (People). Of who ended and is not proven gone only a person's word for the
+    // whole host is left, and what waits lives there.
+    return std::any_of(entry.claims.begin(), entry.claims.end(), [&](const Claim* one) {
+      return one->host == claim.host && is_of_mesos(one->kind) && !one->wanted &&
+             one->liveness == Liveness::unknown;
+    });
+  }
   if (row.reason == "attached_elsewhere") return others_are_first(world, snapshot, entry, claim);
   // The row of a wish says what stands in its way elsewhere, that of an attachment what stands there.
   const HostId wish = row.host == claim.host ? claim.host : HostId{};

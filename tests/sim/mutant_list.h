@@ -120,6 +120,11 @@ inline constexpr Mutant kMutants[] = {
      .open = "not found in 119 runs",
      .test = "test_reconcilers killed before each effect in turn\\, every run ends where the undisturbed one "
              "does"},
+    {.rule = Rule::claim_kept_open,
+     .guards = "who may have it open from before is not forgotten before he is proven gone",
+     .open = "not hunted",
+     .test = "test_reconcilers who ended by his own word after the volume was taken from under him is "
+             "remembered"},
     {.rule = Rule::evidence_spent,
      .guards = "evidence of a claim that ended with its detach is spent",
      .open = "not hunted",
@@ -198,7 +203,8 @@ inline constexpr Mutant kMutants[] = {
     {.rule = Rule::host_word_stands,
      .guards = "a host that falls silent has not taken back that somebody uses a volume",
      .open = "not hunted",
-     .test = "test_reconcilers a host that falls silent has not taken back that somebody uses the volume there"},
+     .test =
+         "test_reconcilers a host that falls silent has not taken back that somebody uses the volume there"},
     {.rule = Rule::view_self_check,
      .guards = "a view in which tasks are hidden is incomplete",
      .open = "not hunted",

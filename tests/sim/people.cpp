@@ -179,7 +179,11 @@ void People::clean_hosts(Daemon& daemon) {
 void People::stop_what_is_old(Daemon& daemon) {
   for (const auto& [id, entry] : daemon.engine()->snapshot().volumes()) {
     for (const BlockedRow& row : entry.blocked) {
-      if (row.reason != "open_from_before") continue;
+      const bool over = std::any_of(entry.claims.begin(), entry.claims.end(), [&](const Claim* one) {
+        return one->host == row.host && is_of_mesos(one->kind) && !one->wanted &&
+               one->liveness == Liveness::unknown;
+      });
+      if (row.reason != "open_from_before" || over) continue;  // who is over cannot be started anew
       world_.probes.hit(Probe::kept_from_old_process);
       for (const Claim* one : entry.claims) {
         if (one->host != row.host || one->liveness == Liveness::dead) continue;
