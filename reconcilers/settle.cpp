@@ -364,11 +364,8 @@ void Engine::settle_attachments(const VolumeEntry& entry, const ObservedVolume* 
     }
     row.changed_at = now.wall;
     const std::string where = host_name(snapshot_, row.host);
-    history({.kind = "attachment.found",
-             .volume = id,
-             .host = row.host,
-             .rule = "observed",
-             .text = fmt::format("{} shows it attached to {}", observation.provider.value, where)});
+    std::string text = fmt::format("{} shows it attached to {}", observation.provider.value, where);
+    history({.kind = "attachment.found", .volume = id, .host = row.host, .rule = "observed", .text = text});
     change(row);
     ensure_synthetic(row, now);
   }
