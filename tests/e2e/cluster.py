@@ -190,6 +190,10 @@ class Cluster:
         """The first subscriber came: the recording runs. Later than it really did, so that hold() waits long enough."""
         self.clock = (time.monotonic(), self.clock[1])
 
+    def recorded_now(self):
+        began, at = self.clock
+        return at + (time.monotonic() - began) * self.speed
+
     def await_recorded(self, second):
         began, at = self.clock
         time.sleep(max(0.0, (second - at) / self.speed - (time.monotonic() - began)))
