@@ -25,6 +25,7 @@ void Driver::connect_zookeeper() {
 void Driver::disconnect_zookeeper() {
   if (link_ == nullptr) return;
   if (calls_running_ > 0) link_->abandon();  // they go on without us
+  takeover_.stop();
   link_.reset();
 }
 
