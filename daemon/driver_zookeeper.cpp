@@ -1,7 +1,6 @@
 // ZooKeeper's part in the driver: who leads, and who of several daemons acts.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "daemon/driver.h"
@@ -123,9 +122,7 @@ bool Driver::refresh_former() {
 // Its last call was begun before the guard came to us, and is over after its deadline and its provider's
 // settle time.
 void Driver::wait_for_former() {
-  Duration longest{};
-  for (const ProviderInfo& one : policy_.providers) longest = std::max(longest, one.settle_time);
-  takeover_.start(policy_.operation_deadline + longest, [this] { link_->end_takeover(); });
+  takeover_.start(policy_.call_takes_at_most(), [this] { link_->end_takeover(); });
 }
 
 bool Driver::may_start_calls() const {

@@ -1,5 +1,7 @@
 #include "model/policy.h"
 
+#include <algorithm>
+
 namespace extvold {
 
 const FencePolicy& Policy::fence_policy(const Volume& volume) const {
@@ -15,6 +17,12 @@ const FencePolicy& Policy::fence_policy(const Volume& volume) const {
     found = &rule.policy;
   }
   return *found;
+}
+
+Duration Policy::call_takes_at_most() const {
+  Duration longest{};
+  for (const ProviderInfo& one : providers) longest = std::max(longest, one.settle_time);
+  return operation_deadline + longest;
 }
 
 const ProviderInfo* Policy::provider(const ProviderName& name) const {

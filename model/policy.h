@@ -116,6 +116,8 @@ struct Policy {
   Duration fence_margin = seconds(30 * 24 * 3600);
 
   const FencePolicy& fence_policy(const Volume& volume) const;
+  // For how long after it was begun any call to a provider may still take effect.
+  Duration call_takes_at_most() const;
   const ProviderInfo* provider(const ProviderName& name) const;
   const DriverMapping* driver(std::string_view name) const;
 };

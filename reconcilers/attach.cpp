@@ -181,7 +181,6 @@ bool host_may(const VolumeLook& look, const Candidate& candidate, VolumePlan& ou
 
 // What may still attach it somewhere, of which this ledger holds no intent. Empty: nothing.
 std::string calls_unknown_here(const VolumeLook& look, VolumePlan& out) {
-  if (EXTVOLD_FORBIDS(takes_over_waits, look.look.policy.takes_over)) return std::string(kTakesOver);
   if (is_ours_alone(look)) return {};
   if (EXTVOLD_FORBIDS(attach_call_running, look.view != nullptr && look.view->call_running == TriState::yes))
     return "a call that is not this ledger's and is still at work";

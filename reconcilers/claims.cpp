@@ -267,10 +267,7 @@ void Engine::forget_who_had_it_open(const VolumeEntry& entry, HostId host) {
     if (claim->host == host && !claim->wanted && may_have_it_open(entry, *claim))
       forgotten.push_back(claim->id);
   }
-  for (const ClaimId id : forgotten) {
-    assumptions_due_.erase(id);
-    change(DropClaim{id});
-  }
+  for (const ClaimId id : forgotten) drop_claim(id);
 }
 
 // A claim that is over, on a host that has nothing of the volume any more, protects nothing.
@@ -301,9 +298,13 @@ void Engine::drop_idle_claims(VolumeId volume) {
       one.void_reason = "its claim ended: the volume is detached there";
       change(std::move(one));
     }
-    assumptions_due_.erase(id);
-    change(DropClaim{id});
+    drop_claim(id);
   }
+}
+
+void Engine::drop_claim(ClaimId id) {
+  assumptions_due_.erase(id);
+  change(DropClaim{id});
 }
 
 // Somebody may be using what nothing explains. A claim that is dead explains its attachment as long as its

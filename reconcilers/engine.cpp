@@ -98,10 +98,8 @@ void Engine::start(Now now) {
 // A ledger that is new, restored or copied knows nothing of calls that were made before it began; each is
 // over after its deadline and its provider's settle time. A clock that was set back only makes this longer.
 void Engine::wait_for_former_calls(Now now) {
-  Duration longest{};
-  for (const ProviderInfo& one : policy_.providers) longest = std::max(longest, one.settle_time);
   const Duration gone{std::max<std::int64_t>(0, (now.wall.ns - snapshot_.ledger.began_at.ns))};
-  const Duration left = policy_.operation_deadline + longest - gone;
+  const Duration left = policy_.call_takes_at_most() - gone;
   if (left.ns > 0) observed_.former_calls_until = now.at + left;
 }
 
@@ -396,6 +394,7 @@ bool Engine::still_permitted(const Operation& operation, Now now) const {
                       operation.host && fence_under_way(snapshot_, operation.host) != nullptr))
     return false;
   if (stopping_ || !standing_order(look, entry.volume, operation.host).empty()) return false;
+  if (waits_for_former(policy_, operation.kind)) return false;
   if (operation.evidence && snapshot_.evidence(operation.evidence) == nullptr) return false;
   switch (operation.kind) {
     case OperationKind::create:
@@ -403,8 +402,7 @@ bool Engine::still_permitted(const Operation& operation, Now now) const {
     case OperationKind::remove:
       return entry.volume.state == VolumeState::removing;
     case OperationKind::format:
-      return entry.volume.format == FormatState::intended &&
-             EXTVOLD_PERMITS(takes_over_waits, !policy_.takes_over);
+      return entry.volume.format == FormatState::intended;
     case OperationKind::detach: {
       const VolumeView* view = observed_.volume(operation.volume);
       const ProviderInfo* provider = policy_.provider(entry.volume.pool.provider);
@@ -419,7 +417,6 @@ bool Engine::still_permitted(const Operation& operation, Now now) const {
       const Claim* claim = snapshot_.claim(operation.claim);
       if (claim == nullptr || !claim->wanted || claim->host != operation.host) return false;
       if (EXTVOLD_FORBIDS(attach_live_claim, claim->liveness != Liveness::live)) return false;
-      if (EXTVOLD_FORBIDS(takes_over_waits, policy_.takes_over)) return false;
       if (EXTVOLD_FORBIDS(attach_view_complete, is_of_mesos(claim->kind) && !observed_.view_complete))
         return false;
       const ProviderInfo* provider = policy_.provider(entry.volume.pool.provider);

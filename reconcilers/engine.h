@@ -282,6 +282,7 @@ class Engine {
   bool may_have_it_open(const VolumeEntry& entry, const Claim& claim) const;
   void forget_who_had_it_open(const VolumeEntry& entry, HostId host);
   void drop_idle_claims(VolumeId volume);
+  void drop_claim(ClaimId id);
   void ensure_synthetic(const Attachment& attachment, Now now);
   Claim new_synthetic(const Attachment& attachment, Now now);
   Claim new_synthetic(const Attachment& attachment, const AgentId& left_by, std::string why, Now now);

@@ -45,8 +45,6 @@ void reconcile_format(const VolumeLook& look, VolumePlan& out) {
     planned.operation.cause =
         fmt::format("created here, never formatted, to become {}", to_text(volume.filesystem));
     planned.waits_for = order_or_pause(look, OperationKind::format, claim->host, out);
-    if (planned.waits_for.empty() && EXTVOLD_FORBIDS(takes_over_waits, look.look.policy.takes_over))
-      planned.waits_for = kTakesOver;
     out.operations.push_back(std::move(planned));
     return;
   }

@@ -81,8 +81,15 @@ std::string standing_order(const Look& look, const Volume& volume, HostId host) 
   return standing_order(look, host);
 }
 
+bool waits_for_former(const Policy& policy, OperationKind kind) {
+  const bool begins_use = kind == OperationKind::attach || kind == OperationKind::format;
+  return begins_use && EXTVOLD_FORBIDS(takes_over_waits, policy.takes_over);
+}
+
 std::string order_or_pause(const VolumeLook& look, OperationKind kind, HostId host, VolumePlan& out) {
   if (std::string order = standing_order(look.look, look.volume(), host); !order.empty()) return order;
+  if (waits_for_former(look.look.policy, kind))
+    return "calls of the extvold that acted before this one, which may still take effect";
   const RetryView* failed = look.view == nullptr ? nullptr : look.view->retry(kind, host);
   if (failed == nullptr || failed->at <= look.look.now) return {};
   out.wake(failed->at);

@@ -63,9 +63,8 @@ struct VolumeLook {
 // it may.
 std::string standing_order(const Look& look, HostId host);
 std::string standing_order(const Look& look, const Volume& volume, HostId host);
-// Why nothing is attached or formatted while policy.takes_over.
-inline constexpr std::string_view kTakesOver =
-    "calls of the extvold that acted before this one, which may still take effect";
+// Nothing is attached or formatted while another daemon's calls may still take effect (policy.takes_over).
+bool waits_for_former(const Policy& policy, OperationKind kind);
 // The same for one kind of call there; or the pause after its failure, which it says as blocked. What failed
 // waits before it is tried again, and holds up nothing else; the engine ends the pause when there is news.
 std::string order_or_pause(const VolumeLook& look, OperationKind kind, HostId host, VolumePlan& out);

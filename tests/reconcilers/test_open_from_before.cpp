@@ -46,20 +46,30 @@ void start_anew(EngineWorld& world) {
   world.advance(ev::minutes(3));
 }
 
-}  // namespace
-
-TEST_CASE("who ran while its volume was detached under it does not get it back after another host had it") {
-  Held world;
+// pgdata is being taken from pg.1 of A1, for pg.2 of A2, and pg.9 of A1 opens the device before that takes
+// effect.
+void start_before_detach(EngineWorld& world) {
   world.mishap[ev::OperationKind::detach] = extvold::testing::Mishap::hang;
   world.end_container("pg.1", "A1");
   world.run_task("pg.2", "A2", "pgdata");  // first in line
   world.task_updated("pg.1", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
   world.advance(ev::seconds(20));
   world.run_task("pg.9", "A1", "pgdata");  // opens the device before the detach takes effect
+}
+
+void finish_detach(EngineWorld& world) {
   world.mishap.clear();
   world.finish_hung();
   world.advance(ev::minutes(3));
   REQUIRE(world.attached("pgdata", "a2"));
+}
+
+}  // namespace
+
+TEST_CASE("who ran while its volume was detached under it does not get it back after another host had it") {
+  Held world;
+  start_before_detach(world);
+  finish_detach(world);
   end_of_second(world);
   CHECK_FALSE(world.attached("pgdata", "a1"));
   CHECK(world.blocked("pgdata", "a1") == "open_from_before");
@@ -80,18 +90,10 @@ TEST_CASE("who ran while its volume was detached under it does not get it back a
 
 TEST_CASE("who ended by his own word after the volume was taken from under him is remembered") {
   Held world;
-  world.mishap[ev::OperationKind::detach] = extvold::testing::Mishap::hang;
-  world.end_container("pg.1", "A1");
-  world.run_task("pg.2", "A2", "pgdata");  // first in line
-  world.task_updated("pg.1", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
-  world.advance(ev::seconds(20));
-  world.run_task("pg.9", "A1", "pgdata");  // opens the device before the detach takes effect
-  world.destroy_errors["A1"] = 1;          // it leaks, perhaps
+  start_before_detach(world);
+  world.destroy_errors["A1"] = 1;  // it leaks, perhaps
   world.task_updated("pg.9", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
-  world.mishap.clear();
-  world.finish_hung();
-  world.advance(ev::minutes(3));
-  REQUIRE(world.attached("pgdata", "a2"));
+  finish_detach(world);
   world.run_task("pg.10", "A1", "pgdata");
   end_of_second(world);
   CHECK_FALSE(world.attached("pgdata", "a1"));

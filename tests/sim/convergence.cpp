@@ -90,10 +90,7 @@ bool is_his(World& world, const Daemon& daemon, const VolumeEntry& entry, const 
   if (row.reason == "open_from_before") {
     // Who runs is started anew (People). Of who ended and is not proven gone only a person's word for the
     // whole host is left, and what waits lives there.
-    return std::any_of(entry.claims.begin(), entry.claims.end(), [&](const Claim* one) {
-      return one->host == claim.host && is_of_mesos(one->kind) && !one->wanted &&
-             one->liveness == Liveness::unknown;
-    });
+    return People::has_unproven_end(entry, claim.host);
   }
   if (row.reason == "attached_elsewhere") return others_are_first(world, snapshot, entry, claim);
   // The row of a wish says what stands in its way elsewhere, that of an attachment what stands there.

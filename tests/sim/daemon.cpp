@@ -139,10 +139,7 @@ void Daemon::set_guard(const std::string& why) {
   guard_why_ = why;
   takes_over_ = why.empty() && world_.guard.newest != number_;
   if (takes_over_) {
-    Duration longest{};
-    for (const ProviderInfo& one : policy_.providers) longest = std::max(longest, one.settle_time);
-    world_.time.after(policy_.operation_deadline + longest,
-                      [this, guard = ++guards_] { end_takeover(guard); });
+    world_.time.after(policy_.call_takes_at_most(), [this, guard = ++guards_] { end_takeover(guard); });
   }
   tell_policy();
 }

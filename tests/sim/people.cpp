@@ -175,15 +175,18 @@ void People::clean_hosts(Daemon& daemon) {
   }
 }
 
+bool People::has_unproven_end(const VolumeEntry& entry, HostId host) {
+  return std::any_of(entry.claims.begin(), entry.claims.end(), [&](const Claim* one) {
+    return one->host == host && is_of_mesos(one->kind) && !one->wanted && one->liveness == Liveness::unknown;
+  });
+}
+
 // Has the scheduler start it anew.
 void People::stop_what_is_old(Daemon& daemon) {
   for (const auto& [id, entry] : daemon.engine()->snapshot().volumes()) {
     for (const BlockedRow& row : entry.blocked) {
-      const bool over = std::any_of(entry.claims.begin(), entry.claims.end(), [&](const Claim* one) {
-        return one->host == row.host && is_of_mesos(one->kind) && !one->wanted &&
-               one->liveness == Liveness::unknown;
-      });
-      if (row.reason != "open_from_before" || over) continue;  // who is over cannot be started anew
+      // Who is over cannot be started anew.
+      if (row.reason != "open_from_before" || has_unproven_end(entry, row.host)) continue;
       world_.probes.hit(Probe::kept_from_old_process);
       for (const Claim* one : entry.claims) {
         if (one->host != row.host || one->liveness == Liveness::dead) continue;

@@ -28,6 +28,9 @@ class People {
   // ... and nothing else lives there by Mesos' word: then extvold takes a person's word for it.
   bool may_confirm(const Daemon& daemon, const Host& host) const;
 
+  // Somebody ended there, and nothing proves him gone.
+  static bool has_unproven_end(const VolumeEntry& entry, HostId host);
+
   // By hand.
   void map_by_hand();
   void use_by_hand();
