@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "host/helper.h"
-#include "providers/local/json_fields.h"
+#include "providers/json_fields.h"
 
 namespace extvold::providers::local {
 namespace {

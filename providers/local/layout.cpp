@@ -10,7 +10,7 @@
 #include "host/files.h"
 #include "host/loop.h"
 #include "model/ids.h"
-#include "providers/local/json_fields.h"
+#include "providers/json_fields.h"
 
 namespace extvold::providers::local {
 namespace {

@@ -17,7 +17,7 @@
 #include "model/enum_text.h"
 #include "model/result.h"
 
-namespace extvold::providers::local {
+namespace extvold::providers {
 
 class JsonFields {
  public:
@@ -52,4 +52,4 @@ class JsonFields {
   std::set<std::string> read_;
 };
 
-}  // namespace extvold::providers::local
+}  // namespace extvold::providers

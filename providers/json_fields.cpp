@@ -1,6 +1,6 @@
-#include "providers/local/json_fields.h"
+#include "providers/json_fields.h"
 
-namespace extvold::providers::local {
+namespace extvold::providers {
 namespace {
 
 const nlohmann::json& empty_array() {
@@ -88,4 +88,4 @@ Status JsonFields::done() const {
   return {};
 }
 
-}  // namespace extvold::providers::local
+}  // namespace extvold::providers
