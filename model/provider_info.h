@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/ids.h"
@@ -23,7 +24,7 @@ struct Capabilities {
   bool fence_volume = false;
   bool fence_host = false;
   bool fence_verifiable = false;
-  bool fence_cooperative = false;      // needs the host's own help
+  bool fence_cooperative = false;  // needs the host's own help
   // An attach that is still at work does not undo it. Else a volume's fence is an access that was taken away,
   // and nothing else: when it is lifted a look goes on showing none.
   bool fence_bars_late_calls = false;
@@ -31,6 +32,13 @@ struct Capabilities {
       false;                  // an inspect tells whether a call of ours for that volume is still at work
   bool host_reports = false;  // reports boot id, mounts and openers of its hosts (a node side)
   bool operator==(const Capabilities&) const = default;
+};
+
+// As whom a provider knows a host: an EC2 instance, an SDC, a CSI node, an address.
+struct HostIdentity {
+  std::string host;
+  std::string identity;
+  bool operator==(const HostIdentity&) const = default;
 };
 
 struct ProviderInfo {
@@ -43,6 +51,25 @@ struct ProviderInfo {
   std::int64_t size_step_mb = 1;
   std::int64_t size_min_mb = 1;
   int calls_max = 4;  // calls at the provider at once, per lane (attach, detach)
+  // One each way: neither a host nor an identity stands twice.
+  std::vector<HostIdentity> host_identities;
+  bool hosts_by_name = true;  // who is not in host_identities is known there by the name that he has here
 };
+
+// Empty: nobody told as whom the provider knows this host.
+inline std::string identity_of(const ProviderInfo& provider, std::string_view host) {
+  for (const HostIdentity& one : provider.host_identities) {
+    if (one.host == host) return one.identity;
+  }
+  return provider.hosts_by_name ? std::string(host) : std::string();
+}
+
+// Who it is that the provider calls so; one that nobody told of is called here as he is there.
+inline std::string host_of(const ProviderInfo& provider, std::string_view identity) {
+  for (const HostIdentity& one : provider.host_identities) {
+    if (one.identity == identity) return one.host;
+  }
+  return std::string(identity);
+}
 
 }  // namespace extvold

@@ -7,12 +7,12 @@
 #include <optional>
 
 #include "model/ascii.h"
+#include "providers/foreign_text.h"
 
 namespace extvold::providers::fence_agent {
 namespace {
 
 constexpr std::size_t kValueBytesMax = 1024;
-constexpr std::size_t kSaidBytesMax = 400;
 constexpr std::size_t kOutputBytesMax = 64U << 10U;
 constexpr std::string_view kRedacted = "[redacted]";
 constexpr int kStatusOn = 0;
@@ -60,21 +60,6 @@ void redact(std::string& text, std::string_view secret) {
     text.replace(text.size() - size, size, kRedacted);
     return;
   }
-}
-
-// On one line, printable, bounded.
-std::string in_one_line(std::string_view text) {
-  std::string line;
-  for (const char c : text) {
-    const bool shown = c > ' ' && c < '\x7f';
-    if (shown)
-      line += c;
-    else if (!line.empty() && line.back() != ' ')
-      line += ' ';
-  }
-  while (!line.empty() && line.back() == ' ') line.pop_back();
-  if (line.size() > kSaidBytesMax) line = line.substr(0, kSaidBytesMax - 3) + "...";
-  return line;
 }
 
 // What a program printed, fit for a log line and the ledger: first what went wrong, then its answer.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "model/check.h"
+#include "providers/results.h"
 
 namespace extvold::providers::local {
 namespace {
@@ -70,15 +71,6 @@ bool is_to_be_mounted(const Volume& volume) {
          (volume.format == FormatState::formatted || volume.format == FormatState::not_wanted);
 }
 
-OperationResult failed(const OperationCall& call, const Error& error, Instant now) {
-  OperationResult result;
-  result.id = call.operation.id;
-  result.state = error.code == Errc::uncertain ? OperationState::uncertain : OperationState::failed;
-  result.error = error;
-  result.ended_at = now;
-  return result;
-}
-
 // What a helper that ended has to say. An exit status, a cut answer: it may have happened.
 Result<std::string> whole_output(const Result<ProcessResult>& ended) {
   if (!ended) return tl::make_unexpected(ended.error());
@@ -98,13 +90,11 @@ OperationResult result_of(const OperationCall& call, const std::string& host_nam
     Error error = output.error();
     if (error.code == Errc::busy)
       error.message = fmt::format("volume {}: {}", call.volume.name, error.message);
-    return failed(call, error, now);
+    return failed_call(call, error, now);
   }
   const Result<OperationAnswer> answer = parse_operation_answer(*output);
-  if (!answer) return failed(call, answer.error(), now);
-  OperationResult result;
-  result.id = call.operation.id;
-  result.ended_at = now;
+  if (!answer) return failed_call(call, answer.error(), now);
+  OperationResult result = done_call(call, answer->changed ? Outcome::changed : Outcome::unchanged, now);
   result.provider_ref = answer->ref;
   result.granted_size_mb = answer->size_mb;
   result.host_identity = host_name;
@@ -113,12 +103,11 @@ OperationResult result_of(const OperationCall& call, const std::string& host_nam
   result.mounted = answer->mounted;
   if (answer->refused) {
     result.state = OperationState::failed;
+    result.outcome = Outcome::none;
     result.format_refused = true;
     result.error = Error{Errc::conflict, "format refused: " + answer->reason};
     return result;
   }
-  result.state = OperationState::done;
-  result.outcome = answer->changed ? Outcome::changed : Outcome::unchanged;
   return result;
 }
 

@@ -1,0 +1,6 @@
+// All providers that the conformance suite runs against.
+#pragma once
+
+#include "tests/providers/conformance/subject_local.h"
+
+#define EXTVOLD_SUBJECTS extvold::tests::conformance::LocalSubject
