@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "daemon/auth/authenticator.h"
@@ -32,6 +33,10 @@ struct ConfigProblem {
   bool operator==(const ConfigProblem&) const = default;
 };
 std::string to_text(const ConfigProblem& problem);  // "file:line:col: key: what: remedy"
+
+// One for each type of provider; each has a `name`.
+using ProviderConfig = std::variant<providers::local::LocalConfig>;
+const ProviderName& name_of(const ProviderConfig& config);
 
 struct Config {
   std::string file;
@@ -63,9 +68,9 @@ struct Config {
   // [log]
   LogLevel log_level = LogLevel::info;
 
-  // [providers.NAME]; program is not filled in yet. policy.providers is filled when they are made
+  // [providers.NAME]: no secrets, only where they are. policy.providers is filled when they are made
   // (providers_setup.h).
-  std::vector<providers::local::LocalConfig> local_providers;
+  std::vector<ProviderConfig> providers;
 
   // [power.NAME]: no secrets, only where they are.
   std::vector<providers::fence_agent::FenceAgentConfig> power;

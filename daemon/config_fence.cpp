@@ -69,20 +69,13 @@ void read_rule(ConfigTable section, FenceRule rule, Config& config) {
   config.policy.fences.push_back(std::move(rule));
 }
 
-std::string host_of(std::string_view url) {
-  url.remove_prefix(std::min(url.find("://") + 3, url.size()));
-  std::string_view host = url.substr(0, url.rfind(':'));
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  return std::string(host);
-}
-
 }  // namespace
 
 void read_fence(ConfigTable section, std::string_view host, Config& config) {
   Policy& policy = config.policy;
   policy.never_fence = section.texts("never").value_or(std::vector<std::string>{});
   if (!host.empty()) policy.never_fence.emplace_back(host);
-  for (const std::string& url : config.masters.urls) policy.never_fence.push_back(host_of(url));
+  for (std::string& master : config.masters.hosts()) policy.never_fence.push_back(std::move(master));
   if (const auto count = section.integer("storm_max", 1, 1'000'000))
     policy.fence_storm_max = static_cast<int>(*count);
   if (const auto percent = section.integer("storm_percent", 0, 100))

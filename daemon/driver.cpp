@@ -61,6 +61,7 @@ Status Driver::start() {
     disconnect_zookeeper();
     return opened;
   }
+  look_up_masters();
   upkeep_.start(kPruneFirst, [this] { upkeep(); });
   return {};
 }
@@ -230,6 +231,7 @@ void Driver::set_policy(Policy policy) {
   if (!configured_observe_only_.empty()) guard_epoch_ = 0;
   policy.others_acted = policy_.others_acted;
   policy.takes_over = policy_.takes_over;
+  policy.masters = policy_.masters;
   policy_ = std::move(policy);
   policy_told_ = false;
   guard_news_ = true;

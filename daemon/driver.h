@@ -248,6 +248,8 @@ class Driver {
   // driver_stream.cpp: the subscription
   void subscribe();
   void begin_subscription();
+  void look_up_masters();
+  void note_masters(std::vector<std::string> found);
   void unsubscribe();
   void on_opened(const SubscriptionOpened& opened);
   Flow on_bytes(std::string_view bytes);
@@ -295,6 +297,7 @@ class Driver {
   std::string leader_node_;              // whose events count; empty: nobody's
   std::string leader_url_;
 
+  std::vector<std::unique_ptr<uv::NameLookup>> lookups_;  // of the masters' names
   std::unique_ptr<Subscription> subscription_;
   bool subscription_begun_ = false;
   std::unique_ptr<ingest::RecordDecoder> decoder_;

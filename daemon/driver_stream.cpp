@@ -1,6 +1,7 @@
 // The subscription: bytes to events, and when not to read.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "daemon/driver.h"
@@ -40,6 +41,29 @@ void Driver::subscribe() {
 void Driver::begin_subscription() {
   subscription_begun_ = true;
   subscription_->start();
+}
+
+// Agents may tell another name of a master's host than the configuration, and the address is the same.
+void Driver::look_up_masters() {
+  for (const std::string& host : options_.masters.hosts()) {
+    if (uv::is_numeric_address(host)) continue;
+    lookups_.push_back(std::make_unique<uv::NameLookup>(
+        parts_.loop, host, [this](std::vector<std::string> addresses, const std::string& error) {
+          if (error.empty()) note_masters(std::move(addresses));
+        }));
+  }
+}
+
+// Never fenced from now on, also when they do not lead or have left the election.
+void Driver::note_masters(std::vector<std::string> found) {
+  const std::size_t before = policy_.masters.size();
+  for (std::string& one : found) {
+    if (std::find(policy_.masters.begin(), policy_.masters.end(), one) == policy_.masters.end())
+      policy_.masters.push_back(std::move(one));
+  }
+  if (policy_.masters.size() == before) return;
+  policy_told_ = false;
+  post(reconcilers::TimerFired{});  // drain() tells the engine before anything else
 }
 
 void Driver::unsubscribe() {

@@ -14,6 +14,7 @@ void Driver::connect_zookeeper() {
   callbacks.leader = [this] { on_leader(); };
   callbacks.guard = [this] { on_guard(); };
   callbacks.session = [this] { on_zookeeper_session(); };
+  callbacks.masters = [this] { note_masters({link_->masters().begin(), link_->masters().end()}); };
   link_ = std::make_unique<zookeeper::Link>(parts_.loop, parts_.clock, parts_.random,
                                             *options_.masters.zookeeper, std::move(callbacks));
   settle_candidate();

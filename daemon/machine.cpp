@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "daemon/providers_setup.h"
-
 namespace extvold::daemon {
 
 DriverOptions driver_options(const Config& config) {
@@ -33,7 +31,7 @@ DriverOptions driver_options(const Config& config) {
 
 Result<std::unique_ptr<Driver>> Machine::make_driver(const Config& config, bool dry_run, Log& log) {
   ASSIGN(const std::string program, own_program());
-  ASSIGN(auto providers, make_providers(config, program, processes, clock));
+  ASSIGN(auto providers, make_providers(config, program, provider_ports()));
   Policy policy = policy_of(config, providers);
   DriverOptions options = driver_options(config);
   options.dry_run = dry_run;

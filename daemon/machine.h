@@ -12,6 +12,7 @@
 #include "daemon/http_client.h"
 #include "daemon/log.h"
 #include "daemon/process_runner.h"
+#include "daemon/providers_setup.h"
 #include "daemon/random.h"
 #include "daemon/uv/deferred.h"
 #include "daemon/uv/loop.h"
@@ -25,6 +26,8 @@ struct Machine {
   CurlHttpClient http{loop, clock};
   UvProcessRunner processes{loop, clock};
   uv::Deferred deferred{loop};
+
+  ProviderPorts provider_ports() { return {processes, http, deferred, clock}; }
 
   // The driver of this configuration, not started. `log` must outlive it, and this Machine too.
   Result<std::unique_ptr<Driver>> make_driver(const Config& config, bool dry_run, Log& log);

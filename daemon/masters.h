@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "daemon/zookeeper/link.h"
@@ -16,6 +17,17 @@ struct Masters {
   std::vector<std::string> urls;                    // http(s)://host:port; redirects lead to the leader
   std::optional<zookeeper::LinkOptions> zookeeper;  // then there are no urls
 
+  // The host of each URL: a name or an address.
+  std::vector<std::string> hosts() const {
+    std::vector<std::string> out;
+    for (std::string_view url : urls) {
+      url.remove_prefix(std::min(url.find("://") + 3, url.size()));
+      std::string_view host = url.substr(0, url.rfind(':'));
+      if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+      out.emplace_back(host);
+    }
+    return out;
+  }
   bool none() const { return urls.empty() && !zookeeper; }
   bool any_https() const {
     return zookeeper ? zookeeper->https : std::any_of(urls.begin(), urls.end(), is_https);

@@ -13,16 +13,26 @@
 
 namespace extvold::daemon {
 
+namespace {
+
+using MadeProvider = Result<std::unique_ptr<providers::Provider>>;
+
+MadeProvider make(providers::local::LocalConfig config, const std::string& program,
+                  const ProviderPorts& ports) {
+  config.program = program;
+  TRY(providers::local::check_local_config(config));
+  return std::make_unique<providers::local::LocalProvider>(std::move(config), ports.processes,
+                                                           [&clock = ports.clock] { return clock.now(); });
+}
+
+}  // namespace
+
 Result<std::vector<std::unique_ptr<providers::Provider>>> make_providers(const Config& config,
                                                                          const std::string& program,
-                                                                         ProcessRunner& processes,
-                                                                         const Clock& clock) {
+                                                                         const ProviderPorts& ports) {
   std::vector<std::unique_ptr<providers::Provider>> out;
-  for (providers::local::LocalConfig local : config.local_providers) {
-    local.program = program;
-    TRY(providers::local::check_local_config(local));
-    out.push_back(std::make_unique<providers::local::LocalProvider>(std::move(local), processes,
-                                                                    [&clock] { return clock.now(); }));
+  for (const ProviderConfig& one : config.providers) {
+    ASSIGN(out.emplace_back(), std::visit([&](const auto& of) { return make(of, program, ports); }, one));
   }
   return out;
 }

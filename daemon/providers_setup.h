@@ -13,12 +13,19 @@
 
 namespace extvold::daemon {
 
-// `program`: the absolute path of this program, which providers start as their helper. The ports and `clock`
-// must outlive the providers. Errors name the provider, the key and the remedy.
+// What providers reach the world through; must outlive them.
+struct ProviderPorts {
+  ProcessRunner& processes;
+  HttpClient& http;
+  uv::Deferred& deferred;
+  const Clock& clock;
+};
+
+// `program`: the absolute path of this program, which providers start as their helper. Errors name the
+// provider, the key and the remedy.
 Result<std::vector<std::unique_ptr<providers::Provider>>> make_providers(const Config& config,
                                                                          const std::string& program,
-                                                                         ProcessRunner& processes,
-                                                                         const Clock& clock);
+                                                                         const ProviderPorts& ports);
 
 // The hosts of all [power.NAME]; null: there is none. The ports, `clock` and `deferred` must outlive it.
 std::unique_ptr<providers::PowerFence> make_power(const Config& config, ProcessRunner& processes,

@@ -15,6 +15,11 @@ inline std::string lower_case(std::string_view text) {
   return out;
 }
 
+inline bool is_same_ignoring_case(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](char x, char y) { return to_lower(x) == to_lower(y); });
+}
+
 // Without blanks, tabs and ends of lines around it.
 inline std::string_view trimmed(std::string_view text) {
   constexpr std::string_view kSpaces = " \t\r\n";

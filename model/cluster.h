@@ -140,7 +140,7 @@ struct Evidence {
   AgentId agent;
   ClaimId claim;  // none: all claims on (volume, host)
   ContainerId container;
-  std::int64_t view_epoch = 0;  // the Mesos view it was taken in
+  std::int64_t view_epoch = 0;         // the Mesos view it was taken in
   std::int64_t recorded_sequence = 0;  // the commit that brought it
   WallTime request_sent_at;
   std::int64_t user_uid = -1;  // operator: the socket peer's uid

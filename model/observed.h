@@ -81,10 +81,10 @@ struct FenceTry {
 
 // What its provider last said of one volume, and what the engine remembers about it.
 struct VolumeView {
-  Instant sent_at;     // of the newest complete observation of it; 0: none in this run
-  Instant acted_at;    // end of the newest call of ours; older observations say nothing
+  Instant sent_at;      // of the newest complete observation of it; 0: none in this run
+  Instant acted_at;     // end of the newest call of ours; older observations say nothing
   bool direct = false;  // the newest was a direct inspect, not a list
-  Instant idle_since;  // since when nothing wants it where it is attached; 0: wanted, or not attached
+  Instant idle_since;   // since when nothing wants it where it is attached; 0: wanted, or not attached
   bool present = false;
   TriState call_running = TriState::unknown;
   std::vector<AttachmentView> attachments;  // ordered by host

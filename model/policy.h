@@ -105,7 +105,9 @@ struct Policy {
   // The one that names most decides: a profile before a provider.
   std::vector<FenceRule> fences;
   std::vector<std::string> power_hosts;  // hosts that a [power.NAME] can switch off
-  std::vector<std::string> never_fence;  // host names and addresses: this machine, the masters, [fence] never
+  // Host names and addresses that are never fenced: this machine, [fence] never, the masters of [mesos].
+  std::vector<std::string> never_fence;
+  std::vector<std::string> masters;  // the same of those that were found to be masters since this start
   // More hosts to be fenced in the window than either, and a person is asked; one is always possible.
   int fence_storm_max = 3;
   int fence_storm_percent = 20;

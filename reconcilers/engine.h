@@ -335,7 +335,7 @@ class Engine {
   void prove_fenced(const Fence& fence, const Attachment& attachment, WallTime sent_at, Now now);
   void settle_by_fence(const Fence& fence, Attachment attachment, Now now);
   void void_fence_evidence(const Fence& fence, const std::string& why);
-  void tell_mesos(const Fence& fence, Now now);
+  void tell_mesos(const Fence& fence, bool news, Now now);
   void note_try(const Fence& fence, const std::string& why, Now now);
   void end_fence(Fence fence, FenceState state, Error error, Now now);
   void end_quarantine(HostId id, const std::string& why);
@@ -344,11 +344,14 @@ class Engine {
   void touch_host(HostId host);
   std::string why_not_clean(HostId host) const;
   void lift_fences(HostId host, std::string why, std::int64_t user_uid, Now now);
-  void lift_where_clean(const ProviderObservation& observation, Now now);
+  void lift_where_clean(const ProviderInfo& provider, const ProviderObservation& observation, Now now);
   void set_clocks(VolumeId id, const VolumePlan& plan, Now now);
   void history(const Fence& fence, std::string_view what, std::string_view why);
 
   // settle.cpp: what providers say
+  const ProviderInfo& provider_of(const VolumeEntry& entry) const {
+    return *policy_.provider(entry.volume.pool.provider);
+  }
   void on_observation(ProviderObservation observation, Now now);
   void on_result(OperationResult result, Now now);
   bool plausible(const ProviderObservation& observation, ProviderView& view) const;
@@ -452,7 +455,8 @@ class Engine {
     Instant due;
     Instant call_ended_at;  // of the newest set or lift: only what was sent later tells what it did
     Duration backoff;
-    bool just_set = false;  // no look since
+    bool just_set = false;       // no look since
+    std::string mesos_not_told;  // why, as it was said last
   };
   std::map<FenceId, FenceWork> fence_work_;
   std::map<HostId, Instant> recent_fences_;

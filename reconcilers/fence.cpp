@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "model/ascii.h"
 #include "reconcilers/reconcilers.h"
 #include "reconcilers/rule.h"
 
@@ -285,12 +286,24 @@ void climb(const Wait& wait, const FencePolicy& policy, VolumePlan& out) {
                   wait.there()));
 }
 
+// "db1" and "db1.cluster" may be one host: of two names the one without a domain counts as the other's
+// beginning. Two addresses, or two whole names, are the same or they are not.
+bool may_be_same_host(std::string_view a, std::string_view b) {
+  if (a.empty() || b.empty()) return false;
+  if (is_same_ignoring_case(a, b)) return true;
+  const bool a_is_short = a.find_first_of(".:") == std::string_view::npos;
+  const bool b_is_short = b.find_first_of(".:") == std::string_view::npos;
+  if (a_is_short == b_is_short) return false;
+  return is_same_ignoring_case(a.substr(0, a.find('.')), b.substr(0, b.find('.')));
+}
+
 // This machine and the masters. Of a host its own name and what its agents call themselves count.
 bool is_never_fenced(const Look& look, HostId host) {
   const auto is_one = [&](std::string_view name) {
-    const std::vector<std::string>& never = look.policy.never_fence;
-    return !name.empty() &&
-           (name == look.observed.leader_host || std::find(never.begin(), never.end(), name) != never.end());
+    const auto same = [&](const std::string& one) { return may_be_same_host(one, name); };
+    const auto& [never, masters] = std::tie(look.policy.never_fence, look.policy.masters);
+    return same(look.observed.leader_host) || std::any_of(never.begin(), never.end(), same) ||
+           std::any_of(masters.begin(), masters.end(), same);
   };
   if (is_one(host_name(look.snapshot, host))) return true;
   const std::vector<const Agent*> agents = look.snapshot.agents_of_host(host);

@@ -407,7 +407,7 @@ void Engine::hold_fence(Fence fence, const FenceResult& result, Now now) {
       prove_fenced(fence, attachment, sent, now);
   }
   if (news) std::erase_if(observed_.fence_tries, [&](const FenceTry& one) { return one.host == fence.host; });
-  if (news && counts) tell_mesos(fence, now);
+  if (counts) tell_mesos(fence, news, now);
   // More than this its provider does not give: the ladder goes on.
   if (just_set && !counts)
     note_try(fence, "it holds, but runs out sooner than the margin lets it count", now);
@@ -476,7 +476,9 @@ void Engine::void_fence_evidence(const Fence& fence, const std::string& why) {
 
 // Only what the policy asks for, only what [mesos] operations permits, and only now that the fence is read
 // back.
-void Engine::tell_mesos(const Fence& fence, Now now) {
+// Gone is said once, when the fence is first read back (`news`). Only an agent that is registered can be
+// deactivated, and who is fenced is not: it is when it comes back, as long as the fence stands.
+void Engine::tell_mesos(const Fence& fence, bool news, Now now) {
   const Claim* claim = snapshot_.claim(fence.claim);
   const VolumeEntry* entry = claim == nullptr ? nullptr : snapshot_.volume(claim->volume);
   if (entry == nullptr) return;
@@ -492,7 +494,11 @@ void Engine::tell_mesos(const Fence& fence, Now now) {
   }
   std::vector<AgentId> agents;
   for (const Agent* agent : snapshot_.agents_of_host(fence.host)) {
-    if (agent->state != AgentState::gone && agent->state != AgentState::removed) agents.push_back(agent->id);
+    const bool due = kind == MesosOperationKind::deactivate_agent
+                         ? agent->state == AgentState::registered && !agent->deactivated &&
+                               !snapshot_.mesos_operations().contains(agent->id)
+                         : news && agent->state != AgentState::gone && agent->state != AgentState::removed;
+    if (due) agents.push_back(agent->id);
   }
   for (const AgentId& id : agents) {
     AskMesos order;
@@ -500,7 +506,10 @@ void Engine::tell_mesos(const Fence& fence, Now now) {
     order.agent = order.typed = id.value;
     order.reason = fmt::format("fence {} holds: {}", fence.id.value, fence.cause);
     const Result<std::string> asked = obey(order, Command{}, now);
-    if (!asked) history(fence, "mesos_not_told", asked.error().message);
+    const std::string why = asked ? std::string() : asked.error().message;
+    std::string& told = fence_work_[fence.id].mesos_not_told;
+    if (!why.empty() && why != told) history(fence, "mesos_not_told", why);
+    told = why;
   }
 }
 
@@ -628,11 +637,11 @@ void Engine::lift_fences(HostId host, std::string why, std::int64_t user_uid, No
 // A node side's word ends a quarantine that a fence began: another boot than the one in which anything was
 // attached there, or nothing in use of what was. That nothing is attached there is no such word: that much
 // the fence did.
-void Engine::lift_where_clean(const ProviderObservation& observation, Now now) {
+void Engine::lift_where_clean(const ProviderInfo& provider, const ProviderObservation& observation, Now now) {
   if (snapshot_.fences().empty() || !policy_.observe_only.empty()) return;
   std::vector<std::pair<HostId, std::string>> clean;
   for (const ObservedHost& seen : observation.hosts) {
-    const Host* host = snapshot_.host_by_name(seen.host_identity);
+    const Host* host = snapshot_.host_by_name(host_of(provider, seen.host_identity));
     if (host == nullptr || !host->quarantine_fence || seen.boot_id.empty()) continue;
     bool another_boot = false;
     bool same_boot = false;

@@ -44,7 +44,7 @@ void Engine::note_unexplained_use(const VolumeEntry& entry, const ObservedVolume
                                   const ProviderObservation& observation) {
   std::vector<Attachment> news;
   for (const Attachment& row : entry.attachments) {
-    const ObservedAttachment* there = observed_on(&seen, snapshot_, entry, row.host);
+    const ObservedAttachment* there = observed_on(&seen, snapshot_, provider_of(entry), entry, row.host);
     if (row.state != AttachmentState::attached || there == nullptr) continue;
     const TriState used = use_of(there->mounted, there->open);
     const bool explained =
@@ -71,7 +71,7 @@ void Engine::host_evidence(const VolumeEntry& entry, const ObservedVolume& seen,
   std::vector<Evidence> refuted;
   std::vector<std::pair<Attachment, const LivenessRow*>> proven;
   for (const Attachment& row : entry.attachments) {
-    const ObservedAttachment* there = observed_on(&seen, snapshot_, entry, row.host);
+    const ObservedAttachment* there = observed_on(&seen, snapshot_, provider_of(entry), entry, row.host);
     if (row.state != AttachmentState::attached || there == nullptr) continue;
     const TriState used = use_of(there->mounted, there->open);
     for (const Evidence* one : entry.evidence) {

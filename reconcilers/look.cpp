@@ -133,12 +133,13 @@ std::string_view ip_of(std::string_view address) {
 }
 
 const ObservedAttachment* observed_on(const ObservedVolume* seen, const Snapshot& snapshot,
-                                      const VolumeEntry& entry, HostId host) {
+                                      const ProviderInfo& provider, const VolumeEntry& entry, HostId host) {
   if (seen == nullptr) return nullptr;
   const Attachment* known = entry.attachment(host);
   for (const ObservedAttachment& one : seen->attachments) {
-    if (known != nullptr && !known->host_identity.empty() ? one.host_identity == known->host_identity
-                                                          : one.host_identity == host_name(snapshot, host)) {
+    const bool recorded = known != nullptr && !known->host_identity.empty();
+    if (recorded ? one.host_identity == known->host_identity
+                 : host_of(provider, one.host_identity) == host_name(snapshot, host)) {
       return &one;
     }
   }

@@ -104,7 +104,7 @@ bool excludes(AccessMode access, bool read_only, bool other_read_only);
 inline constexpr std::string_view kSettlesAttach = "detach.settles_attach";
 // What a look shows of its attachment to that host; null: none.
 const ObservedAttachment* observed_on(const ObservedVolume* seen, const Snapshot& snapshot,
-                                      const VolumeEntry& entry, HostId host);
+                                      const ProviderInfo& provider, const VolumeEntry& entry, HostId host);
 // Whether the provider shows it attached there, or at somebody of whom nobody recorded which host that is,
 // and whose name no agent's host bears.
 bool may_be_attached_there(const Snapshot& snapshot, const VolumeEntry& entry, const VolumeView& view,

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "model/check.h"
 #include "reconcilers/engine.h"
 #include "reconcilers/rule.h"
 
@@ -59,6 +60,8 @@ bool Engine::plausible(const ProviderObservation& observation, ProviderView& vie
 }
 
 void Engine::on_observation(ProviderObservation observation, Now now) {
+  const ProviderInfo* provider = policy_.provider(observation.provider);
+  EXTVOLD_CHECK(provider != nullptr);  // nobody else was asked
   name_the_nameless(observation);
   if (!observation.volume_key.empty()) {
     const VolumeEntry* entry = snapshot_.volume_by_key(observation.volume_key);
@@ -97,12 +100,12 @@ void Engine::on_observation(ProviderObservation observation, Now now) {
     if (!same) change(pool);
   }
   for (const ObservedHost& one : observation.hosts) {
-    Host row = *snapshot_.host(host_named(one.host_identity));
+    Host row = *snapshot_.host(host_named(host_of(*provider, one.host_identity)));
     if (one.boot_id.empty() || row.boot_id == one.boot_id) continue;
     row.boot_id = one.boot_id;
     change(std::move(row));
   }
-  lift_where_clean(observation, now);
+  lift_where_clean(*provider, observation, now);
   std::map<std::string_view, const ObservedVolume*> by_key;
   std::erase_if(foreign_, [&](const auto& one) { return one.first.first == observation.provider; });
   for (const ObservedVolume& one : observation.volumes) {
@@ -162,7 +165,7 @@ void Engine::observe_volume(const VolumeEntry& entry, const ObservedVolume* seen
                        entry.open_operation->state == OperationState::issued &&
                        entry.open_operation->call_ended_at.value.ns == 0;
   if (calling) return;
-  const ProviderInfo* provider = policy_.provider(entry.volume.pool.provider);
+  const ProviderInfo& provider = provider_of(entry);
   const VolumeView before = view;
   view.sent_at = observation.sent_at;
   view.direct = !observation.volume_key.empty();
@@ -175,9 +178,9 @@ void Engine::observe_volume(const VolumeEntry& entry, const ObservedVolume* seen
       for (const Attachment& row : entry.attachments) {
         if (!row.host_identity.empty() && row.host_identity == one.host_identity) host = row.host;
       }
-      if (!host) host = host_named(one.host_identity);
+      if (!host) host = host_named(host_of(provider, one.host_identity));
       view.attachments.push_back({host, one.mounted, one.open});
-      if (provider->capabilities.host_reports && one.mounted != TriState::unknown)
+      if (provider.capabilities.host_reports && one.mounted != TriState::unknown)
         note_mounts(entry, host, one.mount_paths);
     }
     std::sort(view.attachments.begin(), view.attachments.end(),
@@ -193,7 +196,7 @@ void Engine::observe_volume(const VolumeEntry& entry, const ObservedVolume* seen
   if (entry.open_operation == nullptr) {
     settle_attachments(entry, seen, observation, now);
     if (seen != nullptr) {
-      if (provider->capabilities.host_reports) note_unexplained_use(entry, *seen, observation);
+      if (provider.capabilities.host_reports) note_unexplained_use(entry, *seen, observation);
       host_evidence(entry, *seen, observation, now);
       host_evidence_after_detach(entry, observation, now);
     }
@@ -209,12 +212,12 @@ void Engine::settle_operation(const VolumeEntry& entry, const ObservedVolume* se
   const Operation operation = *entry.open_operation;
   const Instant ended = operation.call_ended_at.value;
   if (ended.ns == 0 || observation.sent_at <= ended) return;
-  const ProviderInfo* provider = policy_.provider(entry.volume.pool.provider);
+  const ProviderInfo& provider = provider_of(entry);
   const TriState running = seen == nullptr ? TriState::unknown : seen->call_running;
   // An orphaned child of a dead daemon is still at work: nothing is settled (an orphaned mkfs looks like a
   // blank disk).
   if (EXTVOLD_FORBIDS(settle_running, running == TriState::yes)) return;
-  const ObservedAttachment* there = observed_on(seen, snapshot_, entry, operation.host);
+  const ObservedAttachment* there = observed_on(seen, snapshot_, provider_of(entry), entry, operation.host);
   // A list settles what it shows, never what it leaves out, and reads nothing back: an entry may be stale,
   // and a volume that a call is still making or removing is in no list.
   const bool direct = !observation.volume_key.empty();
@@ -225,9 +228,9 @@ void Engine::settle_operation(const VolumeEntry& entry, const ObservedVolume* se
     inspect_not_before_.try_emplace(entry.volume.id, now.at);
     return;
   }
-  const bool over = provider->capabilities.shows_running_calls
+  const bool over = provider.capabilities.shows_running_calls
                         ? EXTVOLD_PERMITS(settle_running, running == TriState::no || seen == nullptr)
-                        : EXTVOLD_PERMITS(settle_time, now.at >= ended + provider->settle_time);
+                        : EXTVOLD_PERMITS(settle_time, now.at >= ended + provider.settle_time);
   switch (operation.kind) {
     case OperationKind::create:
       if (made) {
@@ -275,8 +278,8 @@ void Engine::settle_attach(const VolumeEntry& entry, const Operation& operation,
     return end_operation(operation, OperationState::done, Outcome::changed, {}, now);
   }
   // Elsewhere "not there" settles it only by a person's word; or a detach does (reconcile_open_operation).
-  const ProviderInfo* provider = policy_.provider(entry.volume.pool.provider);
-  if (EXTVOLD_FORBIDS(settle_attach_untold, in_doubt && !shows_attach_not_made(provider->capabilities) &&
+  const ProviderInfo& provider = provider_of(entry);
+  if (EXTVOLD_FORBIDS(settle_attach_untold, in_doubt && !shows_attach_not_made(provider.capabilities) &&
                                                 !confirmed(entry, operation.host)))
     return;
   settle_not_shown(entry, operation, over, now);
@@ -333,7 +336,7 @@ void Engine::settle_attachments(const VolumeEntry& entry, const ObservedVolume* 
   const VolumeId id = entry.volume.id;
   const VolumeView& view = observed_.volumes[id];
   for (const AttachmentView& there : view.attachments) {
-    const ObservedAttachment* one = observed_on(seen, snapshot_, entry, there.host);
+    const ObservedAttachment* one = observed_on(seen, snapshot_, provider_of(entry), entry, there.host);
     const Attachment* known = entry.attachment(there.host);
     if (known != nullptr && known->state == AttachmentState::attached) {
       ensure_synthetic(Attachment(*known), now);
@@ -411,8 +414,10 @@ void Engine::on_result(OperationResult result, Now now) {
   if (operation.kind == OperationKind::attach && result.state == OperationState::done) {
     // The identity that a fence needs, before the attach counts as done.
     Attachment row = *entry->attachment(operation.host);
-    row.host_identity =
-        result.host_identity.empty() ? host_name(snapshot_, operation.host) : result.host_identity;
+    row.host_identity = result.host_identity;
+    if (row.host_identity.empty()) {
+      row.host_identity = identity_of(provider_of(*entry), host_name(snapshot_, operation.host));
+    }
     row.device = result.device;
     row.boot_id = result.boot_id;
     row.mounted = result.mounted;

@@ -2,7 +2,6 @@
 
 #include "daemon/api/ledger_backend.h"
 #include "daemon/machine.h"
-#include "daemon/providers_setup.h"
 
 namespace extvold::daemon::cli {
 namespace {
@@ -11,7 +10,7 @@ namespace {
 Result<Policy> policy_with_providers(const Config& config) {
   Machine machine;
   ASSIGN(const std::string program, own_program());
-  ASSIGN(const auto providers, make_providers(config, program, machine.processes, machine.clock));
+  ASSIGN(const auto providers, make_providers(config, program, machine.provider_ports()));
   return policy_of(config, providers);
 }
 

@@ -2,7 +2,6 @@
 #include "daemon/cli/table.h"
 #include "daemon/config_power.h"
 #include "daemon/machine.h"
-#include "daemon/providers_setup.h"
 #include "daemon/serve.h"
 #include "daemon/version.h"
 #include "ledger/ledger.h"
@@ -96,7 +95,7 @@ Exit config_check(Context& context) {
     const auto program = own_program();
     const auto providers =
         program
-            ? make_providers(*loaded.config, *program, machine.processes, machine.clock)
+            ? make_providers(*loaded.config, *program, machine.provider_ports())
             : Result<std::vector<std::unique_ptr<providers::Provider>>>(tl::make_unexpected(program.error()));
     if (!providers) {
       ConfigProblem problem;

@@ -152,8 +152,8 @@ EXTVOLD_FIELDS(Policy, providers, drivers, observe_only, others_acted, takes_ove
                agents_use_linux_launcher, agents_api_unfiltered, mesos_calls, detach_linger, agent_poll_min,
                agent_poll_max, master_poll, master_poll_min, provider_list, observation_age_max, audit,
                retry_min, retry_max, operation_deadline, detach_storm_max, detach_storm_percent,
-               detach_storm_window, fences, power_hosts, never_fence, fence_storm_max, fence_storm_percent,
-               fence_storm_window, fence_check, fence_retry, fence_margin);
+               detach_storm_window, fences, power_hosts, never_fence, masters, fence_storm_max,
+               fence_storm_percent, fence_storm_window, fence_check, fence_retry, fence_margin);
 
 // ---- the plan
 EXTVOLD_FIELDS(PlannedOperation, operation, after, waits_for);

@@ -4,12 +4,19 @@
 #include <netdb.h>
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <utility>
 
 #include "model/check.h"
 
 namespace extvold::daemon::uv {
+
+bool is_numeric_address(const std::string& host) {
+  std::array<unsigned char, sizeof(in6_addr)> ignored{};
+  return inet_pton(AF_INET, host.c_str(), ignored.data()) == 1 ||
+         inet_pton(AF_INET6, host.c_str(), ignored.data()) == 1;
+}
 
 NameLookup::NameLookup(Loop& loop, const std::string& host, Callback callback)
     : callback_(std::move(callback)), request_(nullptr) {

@@ -13,6 +13,9 @@
 
 namespace extvold::daemon::uv {
 
+// "10.0.0.1", "::1": nothing is to be looked up.
+bool is_numeric_address(const std::string& host);
+
 class NameLookup {
  public:
   // Numeric addresses, in the resolver's order; `error` is empty if there is at least one.

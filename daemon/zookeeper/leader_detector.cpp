@@ -13,8 +13,12 @@ constexpr Duration kTryLater = seconds(5);
 }  // namespace
 
 LeaderDetector::LeaderDetector(uv::Loop& loop, Session& session, std::string path,
-                               std::function<void()> changed)
-    : session_(session), path_(std::move(path)), changed_(std::move(changed)), retry_(loop) {}
+                               std::function<void()> changed, std::function<void()> members_changed)
+    : session_(session),
+      path_(std::move(path)),
+      changed_(std::move(changed)),
+      members_changed_(std::move(members_changed)),
+      retry_(loop) {}
 
 // A connection that broke changes nothing: whoever led still leads as far as anyone can know, until the
 // session is lost. After each connection it looks again; watches that were missed are of an earlier round.
@@ -57,9 +61,36 @@ void LeaderDetector::on_children(const std::vector<std::string>& names) {
   std::sort(nodes.begin(), nodes.end(), [](const MasterNode& a, const MasterNode& b) {
     return std::tie(a.sequence, a.name) < std::tie(b.sequence, b.name);
   });
+  read_members(nodes);
   // What is in a node never changes, so the same one needs no second look.
   if (leader_ && leader_->node == nodes.front().name && leader_->unreadable.empty()) return;
   read(std::move(nodes), 0, {});
+}
+
+void LeaderDetector::read_members(const std::vector<MasterNode>& nodes) {
+  std::erase_if(members_read_, [&](const std::string& name) {
+    return std::none_of(nodes.begin(), nodes.end(),
+                        [&](const MasterNode& node) { return node.name == name; });
+  });
+  for (const MasterNode& node : nodes) {
+    if (members_read_.contains(node.name)) continue;
+    session_.get(fmt::format("{}/{}", path_, node.name),
+                 in_this_round([this, node](const Result<Node>& read) { on_member(node, read); }));
+  }
+}
+
+// One that has gone, or cannot be read yet: the next list asks again if it is still there.
+void LeaderDetector::on_member(const MasterNode& node, const Result<Node>& read) {
+  if (!read) return;
+  members_read_.insert(node.name);
+  const Result<MasterInfo> master = parse_master(node.format, read->data);
+  if (!master) return;
+  constexpr std::size_t kMembersMax = 1000;
+  const std::size_t before = members_.size();
+  for (const std::string& name : {master->host, master->hostname}) {
+    if (!name.empty() && members_.size() < kMembersMax) members_.insert(name);
+  }
+  if (members_.size() != before) members_changed_();
 }
 
 void LeaderDetector::read(std::vector<MasterNode> nodes, std::size_t index, std::string unreadable) {

@@ -6,12 +6,14 @@
 //
 // Loop thread only; outlived by the Session. Its owner tells it what becomes of the session. `changed` comes
 // from the session's callbacks, never from inside a member function other than on_session(), whenever
-// leader() or why_none() has changed; it must not destroy the LeaderDetector.
+// leader() or why_none() has changed, `members_changed` when members() has; neither may destroy the
+// LeaderDetector.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,7 +32,8 @@ struct Leader {
 
 class LeaderDetector {
  public:
-  LeaderDetector(uv::Loop& loop, Session& session, std::string path, std::function<void()> changed);
+  LeaderDetector(uv::Loop& loop, Session& session, std::string path, std::function<void()> changed,
+                 std::function<void()> members_changed);
   LeaderDetector(const LeaderDetector&) = delete;
   LeaderDetector& operator=(const LeaderDetector&) = delete;
 
@@ -38,11 +41,16 @@ class LeaderDetector {
 
   const std::optional<Leader>& leader() const { return leader_; }
   const std::string& why_none() const { return why_none_; }
+  // Host names and addresses of all masters that were ever seen in the election, in order. A master that left
+  // it may be cut off from ZooKeeper, and a master yet.
+  const std::set<std::string>& members() const { return members_; }
 
  private:
   void list();
   void wait_for_path();
   void on_children(const std::vector<std::string>& names);
+  void read_members(const std::vector<MasterNode>& nodes);
+  void on_member(const MasterNode& node, const Result<Node>& read);
   void read(std::vector<MasterNode> nodes, std::size_t index, std::string unreadable);
   void on_data(std::vector<MasterNode> nodes, std::size_t index, std::string unreadable,
                const Result<Node>& node);
@@ -59,9 +67,12 @@ class LeaderDetector {
   Session& session_;
   std::string path_;
   std::function<void()> changed_;
+  std::function<void()> members_changed_;
   std::optional<Leader> leader_;
   std::string why_none_ = "ZooKeeper was not asked yet";
-  std::int64_t round_ = 0;  // of looking; what belongs to an earlier one is dropped
+  std::set<std::string> members_;
+  std::set<std::string> members_read_;  // nodes of the election whose data was read
+  std::int64_t round_ = 0;              // of looking; what belongs to an earlier one is dropped
   uv::Timer retry_;
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };

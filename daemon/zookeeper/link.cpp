@@ -16,7 +16,9 @@ Link::Link(uv::Loop& loop, const Clock& clock, Random& random, LinkOptions optio
                 [this] {
                   if (guard_) guard_->on_confirmed();
                 }}),
-      detector_(loop, session_, options_.address.path, [this] { callbacks_.leader(); }) {}
+      detector_(
+          loop, session_, options_.address.path, [this] { callbacks_.leader(); },
+          [this] { callbacks_.masters(); }) {}
 
 void Link::start() {
   session_since_ = clock_.wall();

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,7 @@ class Link {
     std::function<void()> leader;  // leader() or why_none() has changed
     std::function<void()> guard;   // guard_reason() may have changed
     std::function<void()> session;
+    std::function<void()> masters = [] {};  // masters() has changed
   };
 
   Link(uv::Loop& loop, const Clock& clock, Random& random, LinkOptions options, Callbacks callbacks);
@@ -66,6 +68,8 @@ class Link {
   Result<std::vector<std::string>> master_urls() const;
   std::string leader_url() const;  // empty: nobody leads
   const std::string& why_none() const { return detector_.why_none(); }
+  // Host names and addresses of all masters that this process has seen in the election.
+  const std::set<std::string>& masters() const { return detector_.members(); }
   // Why nothing may be done at `now`; empty: this daemon holds the guard.
   std::string guard_reason(Instant now) const;
   bool guard_acting(Instant now) const { return guard_ && guard_->acting(now); }

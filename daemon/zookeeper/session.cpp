@@ -45,12 +45,6 @@ Errc errc_from_code(int code) {
   return Errc::internal;
 }
 
-bool is_numeric(const std::string& host) {
-  std::array<unsigned char, sizeof(in6_addr)> ignored{};
-  return inet_pton(AF_INET, host.c_str(), ignored.data()) == 1 ||
-         inet_pton(AF_INET6, host.c_str(), ignored.data()) == 1;
-}
-
 int to_ms(Duration duration) { return static_cast<int>(duration.ns / 1'000'000); }
 
 }  // namespace
@@ -156,7 +150,7 @@ void Session::begin() {
 void Session::look_up(std::size_t server) {
   if (server == address_.servers.size()) return open();
   const Server& named = address_.servers[server];
-  if (is_numeric(named.host)) {
+  if (uv::is_numeric_address(named.host)) {
     resolved_ += fmt::format("{}{}:{}", resolved_.empty() ? "" : ",", named.host, named.port);
     return look_up(server + 1);
   }

@@ -31,6 +31,7 @@ struct LocalConfig {
   std::vector<std::string> helper_environment;  // tests only (crash points)
   Duration observe_deadline = seconds(20);
   int calls_max = 4;
+  bool operator==(const LocalConfig&) const = default;
 };
 
 Status check_local_config(const LocalConfig& config);

@@ -71,8 +71,8 @@ TEST_CASE("config: a small one, with every default") {
   CHECK(config.policy.agents_use_linux_launcher);
   CHECK(config.policy.agents_api_unfiltered);
   CHECK(config.policy.detach_linger == seconds(5));
-  REQUIRE(config.local_providers.size() == 1);
-  const auto& local = config.local_providers.front();
+  REQUIRE(config.providers.size() == 1);
+  const auto& local = std::get<extvold::providers::local::LocalConfig>(config.providers.front());
   CHECK(local.name.value == "local~lab");
   CHECK(local.root == "/srv/v");
   CHECK(local.hosts_dir == "/srv/h");
@@ -164,7 +164,7 @@ detach_storm_window = "1m"
   CHECK(config.socket_path == "/s/x.sock");
   CHECK(config.socket_group == "ops");
   CHECK(config.log_level == dm::LogLevel::debug);
-  const auto& local = config.local_providers.at(0);
+  const auto& local = std::get<extvold::providers::local::LocalConfig>(config.providers.at(0));
   CHECK(local.reach_all);
   CHECK(local.calls_max == 7);
   CHECK(local.observe_deadline == seconds(5));

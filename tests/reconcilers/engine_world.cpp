@@ -521,7 +521,7 @@ ObservedVolume EngineWorld::observed(const std::string& key, const FakeVolume& v
   out.call_running = running_calls.contains(key) ? TriState::yes : TriState::no;
   for (const std::string& host : volume.hosts) {
     ObservedAttachment one;
-    one.host_identity = host;
+    one.host_identity = identity_of(policy_.providers[0], host);
     one.device = "/dev/loop-" + key;
     if (const auto boot = volume.boots.find(host); boot != volume.boots.end()) one.boot_id = boot->second;
     const bool busy = volume.busy_hosts.contains(host);
@@ -554,7 +554,7 @@ void EngineWorld::answer_observation(const reconcilers::ObserveProvider& wish) {
                       std::any_of(truth.begin(), truth.end(), [&, &host = host](const auto& one) {
                         return (list || wish.volume_key == one.first) && one.second.busy_hosts.contains(host);
                       });
-    out.hosts.push_back({host, boot, used ? TriState::yes : TriState::no});
+    out.hosts.push_back({identity_of(policy_.providers[0], host), boot, used ? TriState::yes : TriState::no});
   }
   queue_.emplace_back(reconcilers::ObservationArrived{std::move(out)});
 }
@@ -630,7 +630,7 @@ void EngineWorld::take_effect(const OperationCall& call, OperationResult& result
         }
       }
       truth.at(key).hosts.insert(call.host_name);
-      result.host_identity = call.host_name;
+      result.host_identity = identity_of(policy_.providers[0], call.host_name);
       result.device = "/dev/loop-" + key;
       if (boot_ids.contains(call.host_name)) result.boot_id = boot_ids.at(call.host_name);
       truth.at(key).boots[call.host_name] = result.boot_id;

@@ -14,9 +14,11 @@ namespace {
 
 class Run {
  public:
-  explicit Run(int crash_at) {
-    world.crash_before_effect = crash_at;
-    const std::vector<std::function<void()>> script = {
+  // Killed before the n-th effect from here on; what a script does next is done by the next daemon.
+  void crash_before(int n) { world.crash_before_effect = n; }
+
+  void moves() {
+    play({
         [&] { subscribe(); },
         [&] { create(); },
         [&] { start("pg.1", "A1"); },
@@ -26,7 +28,25 @@ class Run {
         [&] { world.advance(ev::seconds(30)); },
         [&] { create(); },  // answered "exists" where it was made before
         [&] { world.advance(ev::minutes(5)); },
-    };
+    });
+  }
+
+  void ends_and_is_purged() {
+    play({
+        [&] { end("pg.2", "A2"); },
+        [&] { world.advance(ev::seconds(30)); },
+        [&] { remove(); },
+        [&] { world.advance(ev::minutes(1)); },
+        [&] { remove(); },  // where the order was not committed, or it was in use yet
+        [&] { world.advance(ev::minutes(5)); },
+    });
+  }
+
+  EngineWorld world;
+  bool crashed = false;
+
+ private:
+  void play(const std::vector<std::function<void()>>& script) {
     for (const auto& act : script) {
       try {
         act();
@@ -38,10 +58,6 @@ class Run {
     }
   }
 
-  EngineWorld world;
-  bool crashed = false;
-
- private:
   void subscribe() {
     std::vector<ev::MesosEvent> snapshot;
     for (const char* id : {"A1", "A2"}) {
@@ -69,6 +85,14 @@ class Run {
     world.advance(ev::seconds(1));
   }
 
+  void remove() {
+    const auto known = [&] { return world.engine().snapshot().volume_by_name("pgdata"); };
+    if (known() != nullptr && known()->volume.state == ev::VolumeState::available)
+      static_cast<void>(world.order(ev::RemoveVolume{"pgdata", "pgdata"}));
+    if (known() != nullptr && known()->volume.state == ev::VolumeState::trashed)
+      static_cast<void>(world.order(ev::PurgeVolume{"pgdata", "pgdata", true}));
+  }
+
   void start(const std::string& id, const std::string& agent) {
     alive_.push_back(world.task(id, agent, "pgdata", ev::TaskState::task_running));
     world.containers[agent].insert(id);
@@ -89,8 +113,10 @@ class Run {
 TEST_CASE("killed before each effect in turn, every run ends where the undisturbed one does") {
   int n = 1;
   for (; n < 1000; ++n) {
-    Run run(n);
+    Run run;
     INFO("killed before effect " << n);
+    run.crash_before(n);
+    run.moves();
     CHECK(run.world.attached("pgdata", "a2"));
     CHECK_FALSE(run.world.attached("pgdata", "a1"));
     CHECK(run.world.volume("pgdata").volume.format == ev::FormatState::formatted);
@@ -100,4 +126,20 @@ TEST_CASE("killed before each effect in turn, every run ends where the undisturb
   }
   CHECK(n > 50);    // the run has that many places to die at
   CHECK(n < 1000);  // and came to its end
+}
+
+TEST_CASE("killed before each effect of a removal in turn, the volume is detached and then gone, once") {
+  int n = 1;
+  for (; n < 1000; ++n) {
+    Run run;
+    INFO("killed before effect " << n);
+    run.moves();
+    run.crash_before(n);
+    run.ends_and_is_purged();
+    CHECK(run.world.truth.empty());
+    CHECK(run.world.engine().snapshot().volume_by_name("pgdata") == nullptr);
+    if (!run.crashed) break;
+  }
+  CHECK(n > 10);
+  CHECK(n < 1000);
 }

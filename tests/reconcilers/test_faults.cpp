@@ -523,6 +523,36 @@ TEST_CASE("9: a full attach lane does not hold up detaches, and every host gets 
   CHECK(world.count("attach s3 a2") == 0);
 }
 
+TEST_CASE("56: a full detach lane does not hold up attaches") {
+  ev::Policy policy = EngineWorld::default_policy();
+  policy.providers[0].calls_max = 2;
+  policy.detach_storm_max = 1000;
+  Cluster world(policy);
+  const std::vector<std::string> moving{"m1", "m2", "m3", "m4", "m5", "m6"};
+  for (const std::string& name : moving) {
+    world.make_volume(name);
+    world.run_task("t-" + name, "A1", name);
+  }
+  world.make_volume("pgdata");
+  world.advance(ev::seconds(30));
+  world.mishap[ev::OperationKind::detach] = Mishap::hang;
+  for (const std::string& name : moving) {
+    world.end_container("t-" + name, "A1");
+    world.task_updated("t-" + name, "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  }
+  world.advance(ev::seconds(30));
+  const auto detaches = [&] {
+    std::int64_t calls = 0;
+    for (const std::string& name : moving) calls += world.count("detach " + name + " a1");
+    return calls;
+  };
+  REQUIRE(detaches() == 2);  // as many as there may be at once; the others wait
+  world.run_task("pg.1", "A2", "pgdata");
+  world.advance(ev::seconds(2));
+  CHECK(detaches() == 2);
+  CHECK(world.attached("pgdata", "a2"));
+}
+
 TEST_CASE("a format that was refused is not tried again and blocks with the operator as its owner") {
   Cluster world;
   // The fake provider formats anything; a refusal comes as the result of the call.

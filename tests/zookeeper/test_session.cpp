@@ -24,7 +24,8 @@ struct Watched {
                    detector.on_session(state);
                  },
                  {}}),
-        detector(loop, session, address.path, [this] { ++changes; }) {
+        detector(
+            loop, session, address.path, [this] { ++changes; }, [this] { ++member_changes; }) {
     session.start();
   }
   std::string leader() const { return detector.leader() ? detector.leader()->master.url() : ""; }
@@ -40,6 +41,7 @@ struct Watched {
   uv::Loop loop;
   std::vector<SessionState> states;
   int changes = 0;
+  int member_changes = 0;
   Session session;
   LeaderDetector detector;
 };
@@ -62,6 +64,14 @@ TEST_CASE("the master with the lowest number leads, whatever its label", "[zooke
   masters.create("/mesos/json.info_0000000013", master_json(2));
   run_for(watched.loop, milliseconds(50));
   CHECK(watched.changes == changes);  // the leader is the same: nothing to do
+  // Who does not lead is a master, too, and stays one when he has left.
+  const std::set<std::string> both{"10.0.0.1", "10.0.0.2", "m1", "m2"};
+  CHECK(watched.until([&] { return watched.detector.members() == both; }));
+  masters.remove("/mesos/json.info_0000000013");
+  run_for(watched.loop, milliseconds(50));
+  CHECK(watched.detector.members() == both);
+  CHECK(watched.member_changes == 2);
+  masters.create("/mesos/json.info_0000000013", master_json(2));
 
   masters.create("/mesos/0000000011", "master@10.0.0.9:5050");
   CHECK(watched.leads("http://10.0.0.9:5050"));

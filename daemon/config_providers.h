@@ -1,0 +1,18 @@
+// [providers.NAME] of the configuration: one reader for each type of provider.
+//
+// Plain functions, called while a configuration is read; what they find goes to the ConfigProblems of the
+// table that they are given.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "daemon/config.h"
+#include "daemon/config_table.h"
+
+namespace extvold::daemon {
+
+// The names of those that are no provider: who refers to them need not be told again.
+std::vector<std::string> read_providers(ConfigTable& top, Config& config);
+
+}  // namespace extvold::daemon

@@ -1,0 +1,61 @@
+// Hosts that a provider knows by names of its own (an SDC, a CSI node, an address): the ledger records them,
+// a fence names them, and what is found under them is at the host that is meant.
+#include <catch2/catch.hpp>
+
+#include "tests/reconcilers/split.h"
+
+namespace ev = extvold;
+using extvold::testing::EngineWorld;
+
+namespace {
+
+ev::Policy named(ev::Policy policy) {
+  policy.providers[0].hosts_by_name = false;
+  policy.providers[0].host_identities = {{"a1", "sdc-1"}, {"a2", "sdc-2"}};
+  return policy;
+}
+
+}  // namespace
+
+TEST_CASE("a volume moves between hosts that its provider knows by other names") {
+  EngineWorld world(named(EngineWorld::default_policy()));
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  world.agent_added("A2", "a2");
+  world.make_volume("pgdata");
+  world.run_task("pg.1", "A1", "pgdata");
+  world.advance(ev::seconds(1));
+  REQUIRE(world.attached("pgdata", "a1"));
+  CHECK(world.attachment("pgdata", "a1")->host_identity == "sdc-1");
+  world.end_container("pg.1", "A1");
+  world.task_updated("pg.1", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  world.run_task("pg.2", "A2", "pgdata");
+  world.advance(ev::minutes(1));
+  CHECK(world.attached("pgdata", "a2"));
+  CHECK(world.attachment("pgdata", "a2")->host_identity == "sdc-2");
+  CHECK(world.engine().snapshot().host_by_name("sdc-1") == nullptr);
+  CHECK(world.engine().snapshot().host_by_name("sdc-2") == nullptr);
+}
+
+TEST_CASE("what is found at a host's other name is at that host, and nobody else's") {
+  EngineWorld world(named(EngineWorld::default_policy()));
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  world.agent_added("A2", "a2");
+  world.make_volume("pgdata");
+  world.truth.begin()->second.hosts.insert("a2");
+  world.run_task("pg.1", "A1", "pgdata");
+  world.advance(ev::minutes(2));
+  CHECK(world.attached("pgdata", "a2"));
+  CHECK_FALSE(world.attached("pgdata", "a1"));
+  CHECK(world.attachment("pgdata", "a2")->host_identity == "sdc-2");
+  CHECK(world.blocked("pgdata", "a2") == "unexplained_attachment");
+}
+
+TEST_CASE("a fence names the host as the provider knows it") {
+  ev::testing::Split world(named(ev::testing::fencing()));
+  world.advance(ev::testing::kAfter + ev::minutes(2));
+  CHECK(world.attached("pgdata", "a2"));
+  REQUIRE(world.fence() != nullptr);
+  CHECK(world.fence()->target == "sdc-1");
+}
