@@ -75,6 +75,12 @@ bool format_host_is_dead(World& world, const Snapshot& snapshot, const VolumeEnt
   });
 }
 
+bool formats_on(const VolumeEntry& entry, HostId host) {
+  return std::any_of(entry.claims.begin(), entry.claims.end(), [&](const Claim* one) {
+    return one->kind == ClaimKind::format && one->wanted && one->host == host;
+  });
+}
+
 // A person has to look why, and it goes on meanwhile.
 bool is_tried_again(const VolumeEntry& entry) {
   const Operation* last = entry.last_operation.get();
@@ -89,8 +95,9 @@ bool is_his(World& world, const Daemon& daemon, const VolumeEntry& entry, const 
   if (row.reason == "format_refused") return true;
   if (row.reason == "open_from_before") {
     // Who runs is started anew (People). Of who ended and is not proven gone only a person's word for the
-    // whole host is left, and what waits lives there.
-    return People::has_unproven_end(entry, claim.host);
+    // whole host is left, and what waits lives there, or waits until it is formatted there.
+    return People::has_unproven_end(entry, row.host) &&
+           (row.host == claim.host || formats_on(entry, row.host));
   }
   if (row.reason == "attached_elsewhere") return others_are_first(world, snapshot, entry, claim);
   // The row of a wish says what stands in its way elsewhere, that of an attachment what stands there.
@@ -144,6 +151,30 @@ std::string what_is_missing_of(World& world, const Daemon& daemon, const VolumeE
   return {};
 }
 
+// What nobody uses any more is taken away, or a row says who has to act.
+std::string what_is_left_of(const Snapshot& snapshot, const VolumeEntry& entry) {
+  for (const Attachment& one : entry.attachments) {
+    if (one.state == AttachmentState::detached) continue;
+    const bool used = std::any_of(entry.claims.begin(), entry.claims.end(), [&](const Claim* claim) {
+      return (!claim->host || claim->host == one.host) && claim->liveness != Liveness::dead;
+    });
+    if (used || !entry.blocked.empty()) continue;
+    return fmt::format("{}: nobody uses it on {} and it is {} there", entry.volume.name,
+                       snapshot.host(one.host)->name, to_text(one.state));
+  }
+  return {};
+}
+
+// A fence ends as held, failed or lifted; nothing is left under way.
+std::string what_is_left_of_fences(const Snapshot& snapshot) {
+  for (const auto& [id, fence] : snapshot.fences()) {
+    if (fence.state == FenceState::held) continue;
+    return fmt::format("fence {} of {} ({}) is {}: {}", id.value, snapshot.host(fence.host)->name,
+                       to_text(fence.rung), to_text(fence.state), fence.error);
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string what_is_missing(World& world) {
@@ -155,7 +186,9 @@ std::string what_is_missing(World& world) {
   if (engine.snapshot().mode != Mode::active) return "the ledger observes only";
   for (const auto& [id, entry] : engine.snapshot().volumes()) {
     if (std::string what = what_is_missing_of(world, *daemon, entry); !what.empty()) return what;
+    if (std::string what = what_is_left_of(engine.snapshot(), entry); !what.empty()) return what;
   }
+  if (std::string what = what_is_left_of_fences(engine.snapshot()); !what.empty()) return what;
   if (world.master.agents().empty()) return {};  // every host is dead
   for (const Service& one : world.workload.services()) {
     const KnownTask* task = world.master.task(one.task);

@@ -186,7 +186,7 @@ void Daemon::carry_out(reconcilers::ChangeFence& effect) {
       refused.sent_at = refused.ended_at = world_.time.now();
       return post(reconcilers::FenceCallEnded{std::move(refused)});
     }
-    world_.oracle.fence_started(effect.call, mirror_, engine_->observed().view_complete);
+    world_.oracle.fence_started(effect.call, mirror_, engine_->snapshot(), engine_->observed().view_complete);
   }
   // What runs out is renewed for as long as it is needed: that is no flapping.
   const bool counts = effect.call.act != FenceAct::check && effect.call.fence.expires_at.ns == 0;

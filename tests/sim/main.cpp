@@ -1,6 +1,7 @@
 // extvold-sim: runs seeds, says what they found, and how to see it again. docs/simulator.md.
 #include <fmt/format.h>
 #include <malloc.h>
+#include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
 #include <chrono>
@@ -96,6 +97,34 @@ void print_probes(const sim::Probes& probes) {
     fmt::print("{:>10} {}\n", probes.count(static_cast<sim::Probe>(i)), sim::Probe_texts[i]);
 }
 
+// Of this process and of the jobs that have ended.
+double processor_seconds() {
+  double seconds = 0;
+  for (const int who : {RUSAGE_SELF, RUSAGE_CHILDREN}) {
+    rusage usage{};
+    getrusage(who, &usage);
+    for (const timeval& one : {usage.ru_utime, usage.ru_stime})
+      seconds += static_cast<double>(one.tv_sec) + static_cast<double>(one.tv_usec) / 1e6;
+  }
+  return seconds;
+}
+
+// The first finding also in fewer words. One that ends the process, or that another run does not show, is not
+// made small: there is nothing to compare with.
+void print_how_to_reproduce(const sim::CampaignResult& result, const Arguments& arguments,
+                            const sim::Overrides& overrides) {
+  if (result.findings.empty()) return;
+  fmt::print("\n");
+  for (const sim::Finding& one : result.findings)
+    fmt::print("reproduce: ./dev sim {}\n", sim::command_line(one.seed, overrides));
+  const sim::Finding& first = result.findings.front();
+  if (!arguments.no_shrink && first.rule != "process_ended" && first.rule != "not_deterministic") {
+    const sim::Overrides small = sim::shrink(first.seed, overrides, first.rule, arguments.shrink_runs);
+    fmt::print("   or less: ./dev sim {}\n", sim::command_line(first.seed, small));
+  }
+  fmt::print("\n");
+}
+
 int campaign(const Arguments& arguments, const sim::Overrides& overrides) {
   sim::CampaignOptions options;
   options.overrides = overrides;
@@ -107,22 +136,23 @@ int campaign(const Arguments& arguments, const sim::Overrides& overrides) {
     for (std::uint64_t n = 0; n < arguments.seeds; ++n) options.seeds.push_back(arguments.from + n);
   }
   const auto began = std::chrono::steady_clock::now();
+  const double worked_before = processor_seconds();
   const sim::CampaignResult result = sim::run_campaign(options, [](const sim::Finding& finding) {
     fmt::print("seed {}: {}: {}\n", finding.seed, finding.rule, finding.what);
     std::fflush(stdout);
   });
   const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-  if (!result.findings.empty() && !arguments.no_shrink && result.findings.front().rule != "process_ended") {
-    const sim::Finding& first = result.findings.front();
-    const sim::Overrides small = sim::shrink(first.seed, overrides, first.rule, arguments.shrink_runs);
-    fmt::print("\nreproduce: ./dev sim {}\n   or less: ./dev sim {}\n\n",
-               sim::command_line(first.seed, overrides), sim::command_line(first.seed, small));
-  }
+  const double worked = processor_seconds() - worked_before;
+  print_how_to_reproduce(result, arguments, overrides);
+  // A run that is done twice took twice as long, and counts as one.
+  const double done = static_cast<double>(result.runs + result.repeated) /
+                      static_cast<double>(std::max<std::int64_t>(1, result.runs));
+  const double simulated = static_cast<double>(result.simulated.ns) / 1e9 * done;
   fmt::print(
-      "{} runs ({} of them twice), {} findings; {} h simulated in {:.1f} s ({:.0f} times real time a job), "
-      "{} steps, {} calls\n",
+      "{} runs ({} of them twice), {} findings; {} h simulated in {:.1f} s: {:.0f} times real time a job, "
+      "{:.0f} times a second of a processor; {} steps, {} calls\n",
       result.runs, result.repeated, result.findings.size(), result.simulated.ns / 3'600'000'000'000, took,
-      static_cast<double>(result.simulated.ns) / 1e9 / took / arguments.jobs, result.steps, result.calls);
+      simulated / took / arguments.jobs, simulated / worked, result.steps, result.calls);
   if (arguments.list_probes) print_probes(result.probes);
   print_unreached(result.probes);
   return result.findings.empty() ? 0 : 1;

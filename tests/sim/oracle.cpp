@@ -177,7 +177,8 @@ void Oracle::ledger_copied(int from, int to) {
 
 void Oracle::host_lost(int host) { lost_at_.try_emplace(host, world_.time.now()); }
 
-void Oracle::fence_started(const FenceCall& call, const Snapshot& committed, bool view_complete) {
+void Oracle::fence_started(const FenceCall& call, const Snapshot& committed, const Snapshot& known,
+                           bool view_complete) {
   const Host* host = committed.host(call.fence.host);
   if (host == nullptr) return fail("fence_without_host", "a fence of a host that the ledger does not know");
   const Fence* fence = committed.fence(call.fence.id);
@@ -188,7 +189,10 @@ void Oracle::fence_started(const FenceCall& call, const Snapshot& committed, boo
     fail("fenced_what_never_is", host->name + " must never be fenced");
   if (call.act == FenceAct::check) return;
   check_held("a fence of " + host->name, committed, committed, {}, host->id);
-  const bool first = call.act == FenceAct::set && fence->held_at.ns == 0;  // what held once is set again
+  // What held once is set again or renewed, and that it holds may have been read back just before.
+  const Fence* newest = known.fence(call.fence.id);
+  const bool first =
+      call.act == FenceAct::set && fence->held_at.ns == 0 && (newest == nullptr || newest->held_at.ns == 0);
   if (first && (committed.fence_stop || host->fence_held))
     fail("fenced_though_stopped", host->name + ": it was ordered, or the guard said, that it is not fenced");
   if (first && !view_complete) fail("call_without_view", "a fence of " + host->name);

@@ -41,7 +41,9 @@ class Oracle {
   void host_lost(int host);
   // A daemon is about to have this done.
   void call_started(int daemon, const OperationCall& call, const Snapshot& committed);
-  void fence_started(const FenceCall& call, const Snapshot& committed, bool view_complete);
+  // `known`: what the daemon knows, and its ledger perhaps not yet.
+  void fence_started(const FenceCall& call, const Snapshot& committed, const Snapshot& known,
+                     bool view_complete);
   // ... by what it calls a whole view of Mesos, or not: nothing destructive follows from what is incomplete.
   void check_view(const OperationCall& call, const Snapshot& committed, bool view_complete);
   // A daemon's ledger says so for good.
