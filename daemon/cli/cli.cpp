@@ -50,6 +50,7 @@ class CommandLine {
     add_reconcile();
     add_volume();
     add_looks();
+    add_providers();
     add_holds();
     add_fence();
     add_agent();
@@ -243,6 +244,19 @@ class CommandLine {
     CLI::App* why = command(app_, "explain", "Why a volume is as it is, and who must act",
                             [this] { return explain(context_, target_); });
     why->add_option("VOLUME", target_, "Its name")->required();
+  }
+
+  void add_providers() {
+    CLI::App& provider = *group("provider", "Storage providers: what they can do, and whether they answer");
+    command(provider, "list",
+            "Each with its pools, what it can and cannot do, and the difference to the ledger",
+            [this] { return provider_list(context_); });
+    CLI::App* check = command(provider, "check", "Ask one now, as the daemon would; changes nothing",
+                              [this] { return provider_check(context_, target_); });
+    check->add_option("NAME", target_, "As in [providers.NAME], or TYPE~NAME")->required();
+    check->footer(
+        "It proves that the configuration, the credentials and the tools do. Exit status 1: its list is not "
+        "whole.");
   }
 
   // A forgotten argument must not mean everything.

@@ -79,6 +79,10 @@ Exit status(Context& context);
 Exit history(Context& context, const HistoryArgs& args);
 Exit explain(Context& context, const std::string& volume);
 
+// ---- providers
+Exit provider_list(Context& context);
+Exit provider_check(Context& context, const std::string& name);
+
 // ---- standing orders
 Exit hold(Context& context, const std::string& target);  // empty: everything
 Exit release(Context& context, const std::string& target);

@@ -1,0 +1,182 @@
+// extvold provider list, check: what storage there is, what each can do, and whether it answers.
+#include <algorithm>
+#include <optional>
+#include <set>
+
+#include "daemon/cli/commands.h"
+#include "daemon/cli/render_parts.h"
+#include "daemon/machine.h"
+#include "daemon/record/record.h"
+
+namespace extvold::daemon::cli {
+namespace {
+
+std::string capabilities_text(const Json& capabilities, bool wanted) {
+  std::string out;
+  for (const auto& [name, can] : capabilities.items()) {
+    if ((can == true) == wanted) out += (out.empty() ? "" : ", ") + name;
+  }
+  return out.empty() ? "nothing" : out;
+}
+
+std::string sizes_text(const Json& pools, Style style) {
+  if (pools.empty()) return {};
+  Table table({"POOL", ">VOLUMES", ">ALLOCATED MB", ">CAPACITY MB", ">FREE MB", "DRIFT"});
+  for (const Json& one : pools) {
+    std::string drift = "the provider does not say";
+    if (!part(one, "capacity_mb").is_null()) {
+      const std::int64_t used = number_of(one, "capacity_mb") - number_of(one, "free_mb");
+      const std::int64_t more = used - number_of(one, "allocated_mb");
+      drift = more == 0 ? "none"
+                        : fmt::format("{} MB {} in use there", std::abs(more), more > 0 ? "more" : "less");
+    }
+    table.add({text_of(one, "name"), text_of(one, "volumes"), text_of(one, "allocated_mb"),
+               text_of(one, "capacity_mb"), text_of(one, "free_mb"), drift});
+  }
+  return table.text(style.colours);
+}
+
+std::string render_providers(const Json& answer, Style style) {
+  std::string out;
+  for (const Json& one : list_of(answer, "providers")) {
+    const bool complete = part(one, "complete") == true;
+    out +=
+        fmt::format("{}: {}\n", text_of(one, "name"),
+                    complete ? fmt::format("answers ({} volumes listed, {})", text_of(one, "volumes_listed"),
+                                           short_time(text_of(one, "listed_at")))
+                             : text_of(one, "why_incomplete"));
+    out += fmt::format("  can     {}\n  cannot  {}\n", capabilities_text(part(one, "capabilities"), true),
+                       capabilities_text(part(one, "capabilities"), false));
+  }
+  if (out.empty()) return "no provider is configured\n";
+  return out + "\n" + sizes_text(list_of(answer, "pools"), style);
+}
+
+// By its full name, or by that in [providers.NAME].
+const ProviderConfig* configured(const Config& config, const std::string& name) {
+  const auto found = std::find_if(config.providers.begin(), config.providers.end(), [&](const auto& one) {
+    const std::string& full = name_of(one).value;
+    return full == name || full.substr(full.find('~') + 1) == name;
+  });
+  return found == config.providers.end() ? nullptr : &*found;
+}
+
+struct Looked {
+  ProviderInfo info;
+  ProviderObservation seen;
+};
+
+Result<Looked> look_at(const Config& config, const ProviderConfig& one) {
+  Machine machine;
+  Config alone = config;
+  alone.providers = {one};
+  ASSIGN(const std::string program, own_program());
+  ASSIGN(const auto made, make_providers(alone, program, machine.provider_ports()));
+  std::optional<ProviderObservation> seen;
+  made.front()->observe("", [&](ProviderObservation answer) { seen = std::move(answer); });
+  while (!seen && machine.loop.turn()) {
+  }
+  if (!seen) return fail(Errc::internal, "{}: it never answered", name_of(one).value);
+  return Looked{made.front()->info(), *std::move(seen)};
+}
+
+// What stands in the ledger and not at the provider, and the other way round; null: there is no ledger.
+Json drift_of(Context& context, const ProviderObservation& seen) {
+  const Result<Json> known = context.ask({"GET", {"volumes"}, {}, nullptr});
+  if (!known) return nullptr;
+  std::set<std::string> there;
+  for (const ObservedVolume& one : seen.volumes) there.insert(one.key);
+  std::set<std::string> rows;
+  Json missing = Json::array();
+  for (const Json& one : list_of(*known, "volumes")) {
+    const std::string key = text_of(one, "key");
+    if (!text_of(one, "pool").starts_with(seen.provider.value + "~")) continue;
+    rows.insert(key);
+    const std::string state = text_of(one, "state");
+    if (!there.contains(key) && (state == "available" || state == "trashed"))
+      missing.push_back(text_of(one, "name"));
+  }
+  Json unknown = Json::array();
+  for (const ObservedVolume& one : seen.volumes) {
+    if (one.key.starts_with("xv-") && !rows.contains(one.key)) unknown.push_back(one.key);
+  }
+  return {{"missing_at_provider", std::move(missing)}, {"unknown_to_ledger", std::move(unknown)}};
+}
+
+Json check_view(const ProviderObservation& seen, const ProviderInfo& info, Json drift) {
+  const auto ours = std::count_if(seen.volumes.begin(), seen.volumes.end(),
+                                  [](const ObservedVolume& one) { return one.key.starts_with("xv-"); });
+  Json pools = Json::array();
+  for (const Pool& pool : seen.pools) {
+    const bool told = pool.capacity_mb > 0;
+    pools.push_back({{"name", to_text(pool.name)},
+                     {"capacity_mb", told ? Json(pool.capacity_mb) : Json(nullptr)},
+                     {"free_mb", told ? Json(pool.free_mb) : Json(nullptr)}});
+  }
+  return {{"name", seen.provider.value},
+          {"complete", seen.complete},
+          {"why_incomplete", seen.complete ? Json(nullptr) : Json(seen.why_incomplete)},
+          {"took_ms", (seen.ended_at - seen.sent_at).ns / 1'000'000},
+          {"volumes", seen.volumes.size()},
+          {"volumes_of_extvold", ours},
+          {"pools", std::move(pools)},
+          {"drift", std::move(drift)},
+          {"capabilities", record::to_json(info.capabilities, record::Defaults::written)}};
+}
+
+std::string render_check(const Json& answer, Style) {
+  const bool complete = part(answer, "complete") == true;
+  std::string out =
+      fmt::format("{}: {}\n", text_of(answer, "name"),
+                  complete ? fmt::format("answers in {} ms: {} volumes, {} of them by extvold's names",
+                                         text_of(answer, "took_ms"), text_of(answer, "volumes"),
+                                         text_of(answer, "volumes_of_extvold"))
+                           : "not whole: " + text_of(answer, "why_incomplete"));
+  for (const Json& pool : list_of(answer, "pools")) {
+    out += part(pool, "capacity_mb").is_null()
+               ? fmt::format("  pool    {}: its capacity is not told\n", text_of(pool, "name"))
+               : fmt::format("  pool    {}: {} MB, {} MB free\n", text_of(pool, "name"),
+                             text_of(pool, "capacity_mb"), text_of(pool, "free_mb"));
+  }
+  const Json& drift = part(answer, "drift");
+  if (!list_of(drift, "missing_at_provider").empty())
+    out += "  missing there: " + joined(list_of(drift, "missing_at_provider")) + "\n";
+  if (!list_of(drift, "unknown_to_ledger").empty())
+    out += "  in no ledger row: " + joined(list_of(drift, "unknown_to_ledger")) + "\n";
+  return out + fmt::format("  can     {}\n  cannot  {}\n",
+                           capabilities_text(part(answer, "capabilities"), true),
+                           capabilities_text(part(answer, "capabilities"), false));
+}
+
+}  // namespace
+
+Exit provider_list(Context& context) {
+  const Result<Json> status = context.ask({"GET", {"status"}, {}, nullptr});
+  if (!status) return context.fail(status.error());
+  const Result<Json> pools = context.ask({"GET", {"pools"}, {}, nullptr});
+  if (!pools) return context.fail(pools.error());
+  return context.show(
+      Result<Json>(Json{{"providers", list_of(*status, "providers")}, {"pools", list_of(*pools, "pools")}}),
+      render_providers);
+}
+
+// A look like the daemon's own, made by this process: it proves that the configuration, the credentials and
+// the tools do, and changes nothing.
+Exit provider_check(Context& context, const std::string& name) {
+  const Config* config = context.config();
+  if (config == nullptr) return Exit::usage;
+  const ProviderConfig* one = configured(*config, name);
+  if (one == nullptr) {
+    return context.fail(
+        {Errc::not_found,
+         fmt::format("provider {}: is not configured; `extvold provider list` shows which are", name)});
+  }
+  const Result<Looked> looked = look_at(*config, *one);
+  if (!looked) return context.fail(looked.error());
+  Json drift = looked->seen.complete ? drift_of(context, looked->seen) : Json(nullptr);
+  const Exit shown =
+      context.show(Result<Json>(check_view(looked->seen, looked->info, std::move(drift))), render_check);
+  return looked->seen.complete ? shown : Exit::error;
+}
+
+}  // namespace extvold::daemon::cli
