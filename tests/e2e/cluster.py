@@ -60,6 +60,7 @@ provider = "local~laptop"
 [policy]
 linger = "{linger}"
 provider_list = "5s"
+{more}
 """
 
 
@@ -129,8 +130,9 @@ class Watcher(threading.Thread):
 
 class Cluster:
     def __init__(self, recording, speed=1.0, holds=(), active="true", agents_api="unfiltered", linger="500ms",
-                 log=None, credential=None):
-        self.dir = os.path.realpath(tempfile.mkdtemp(prefix=f"extvold-e2e-{recording}-"))
+                 log=None, credential=None, more=""):
+        """`recording`: a name below tests/data/mesos, or a folder's path. `more`: sections of the configuration."""
+        self.dir = os.path.realpath(tempfile.mkdtemp(prefix=f"extvold-e2e-{os.path.basename(recording)}-"))
         self.replay = self.daemon = self.netns = None
         self.log_path = log or os.path.join(self.dir, "log")
         try:
@@ -141,7 +143,7 @@ class Cluster:
             self.config = f"{self.dir}/extvold.toml"
             with open(self.config, "w", encoding="utf-8") as file:
                 file.write(CONFIG.format(dir=self.dir, master=self.master, active=active, agents_api=agents_api,
-                                         linger=linger, credential=self.write_credential(credential)))
+                                         linger=linger, credential=self.write_credential(credential), more=more))
             self.watcher = Watcher(self.dir)
             self.watcher.start()
         except BaseException:
@@ -171,7 +173,7 @@ class Cluster:
 
     def start_replay(self, recording, speed, holds):
         """At the recorded addresses, in a network namespace of its own, where that may be made; else at others."""
-        command = [REPLAY, "--die-with-parent", "--recording", f"{SOURCE}/tests/data/mesos/{recording}",
+        command = [REPLAY, "--die-with-parent", "--recording", os.path.join(SOURCE, "tests/data/mesos", recording),
                    "--speed", str(speed), "--netns", f"extvold-e2e-{os.getpid()}"]
         for hold in holds:
             command += ["--hold-at", str(hold)]

@@ -27,16 +27,17 @@ FOUND = """
 SELECT 1 FROM history WHERE kind = 'attachment.found' AND volume = ? AND host = ? AND number > ? AND number < ?"""
 
 
-def judge(path):
+def judge(path, accepted=("proven",)):
+    """`accepted`: the grades of evidence that the policy lets pass."""
     connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
     connection.row_factory = sqlite3.Row
     try:
-        return list(violations(connection))
+        return list(violations(connection, accepted))
     finally:
         connection.close()
 
 
-def violations(ledger):
+def violations(ledger, accepted):
     attaches = ledger.execute(ATTACHES).fetchall()
     for later in attaches:
         if later["recorded_at"] is None:
@@ -50,10 +51,10 @@ def violations(ledger):
                 latest_elsewhere[earlier["host"]] = earlier
         for host, earlier in latest_elsewhere.items():
             if host != later["host"]:
-                yield from released(ledger, earlier, later)
+                yield from released(ledger, earlier, later, accepted)
 
 
-def released(ledger, earlier, later):
+def released(ledger, earlier, later, accepted):
     """Nothing is left of `earlier` when `later` was intended."""
     where = f"{text(later)} while {text(earlier)}"
     detaches = ledger.execute(DETACHES, (earlier["volume"], earlier["host"], earlier["number"], later["number"]))
@@ -72,7 +73,7 @@ def released(ledger, earlier, later):
     if evidence is None:
         yield f"{where}: its detach {last['id']} names no evidence"
         return
-    if evidence["kind"] not in PERMITS_DETACH or evidence["grade"] != "proven":
+    if evidence["kind"] not in PERMITS_DETACH or evidence["grade"] not in accepted:
         yield f"{where}: {evidence['kind']} ({evidence['grade']}) permits no detach"
     if (evidence["volume"], evidence["host"]) != (earlier["volume"], earlier["host"]):
         yield f"{where}: evidence {evidence['id']} speaks of something else"

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Each recorded scenario, served by extvold-replay, to its expected end state: the daemon, the `local` provider on real
 loop devices, the ledger as an operator reads it. Run one: tests/e2e/test_recordings.py Recordings.test_move
-Environment: EXTVOLD_BUILD (build directory), EXTVOLD_E2E_SEED.
+Another recording, by the promise alone: EXTVOLD_RECORDING=FOLDER tests/e2e/test_recordings.py AnyRecording
+Environment: EXTVOLD_BUILD (build directory), EXTVOLD_E2E_SEED, EXTVOLD_RECORDING (default: move), EXTVOLD_SPEED (4).
 """
 
 import hashlib
@@ -31,9 +32,9 @@ class EndToEnd(unittest.TestCase):
     def hosts(self, world, volume):
         return promise.attach_hosts(self.ledger(world), volume)
 
-    def check_promise(self, world):
+    def check_promise(self, world, accepted=("proven",)):
         """By the ledger, by the kernel, and by the invariants that the program itself ships."""
-        self.assertEqual(promise.judge(self.ledger(world)), [])
+        self.assertEqual(promise.judge(self.ledger(world), accepted), [])
         self.assertEqual(world.watcher.violations, [])
         self.assertGreater(world.watcher.looks, 20)
         self.assertEqual(failed_checks(self.ledger(world)), [])
@@ -136,12 +137,14 @@ class Recordings(EndToEnd):
 
     def test_partition(self):
         """A frozen agent's volume is not moved, and the row of its replacement says why; thawed, the task is alive."""
-        with Cluster("partition", speed=1, holds=[1.3, 8.75]) as world:
+        # The lists of the hold are those after the partition: a view that is whole, and shows nothing of a1.
+        with Cluster("partition", speed=1, holds=[1.3, 8.785]) as world:
             world.prepare(["pgdata", "mydata"])
             world.release_clock()
             world.await_blocked("pgdata", "waits_for_unknown_claim", A2, limit=30)
-            world.await_recorded(8.75)
+            world.await_recorded(8.785)
             time.sleep(2)  # a1 stays frozen: however long, nothing may follow from its silence
+            self.assertTrue(world.try_get("/v1/status")["mesos"]["view_complete"])
             self.assertEqual(world.volume("pgdata")["attached_to"], A1)
             self.assertEqual(world.volume("mydata")["attached_to"], A1)
             self.assertEqual(world.blocked("pgdata"), {(A2, "waits_for_unknown_claim"): "operator"})
@@ -178,6 +181,26 @@ class Recordings(EndToEnd):
             self.assertEqual(self.hosts(world, "pgdata"), [A1, A2])
             self.assertEqual(self.hosts(world, "mydata"), [A1])
             self.check_promise(world)
+
+    def test_partition_fenced(self):
+        """The same, and a policy fences a1: the volume moves after the read-back, and a1 stays in quarantine."""
+        fence = '[fence]\nafter = "3s"\naccept_cooperative = true\ncheck = "1s"\nretry = "1s"'
+        with Cluster("partition", speed=1, holds=[1.3, 8.785], more=fence) as world:
+            world.prepare(["pgdata", "mydata"])
+            world.release_clock()
+            world.await_attached("pgdata", A2, limit=40)
+            world.await_idle()
+            self.assertEqual(self.hosts(world, "pgdata"), [A1, A2])
+            self.assertEqual(self.evidence(world, "pgdata"), [("fenced", A1)])
+            self.assertEqual(self.hosts(world, "mydata"), [A1])  # nobody waits for it elsewhere
+            fences = world.sql("SELECT f.rung, f.state, h.name FROM fences AS f JOIN hosts AS h ON h.id = f.host")
+            self.assertEqual([tuple(row) for row in fences], [("volume", "held", A1)])
+            # It comes back, its task alive and without its volume: nothing is attached there again.
+            world.release_clock()
+            world.await_recorded(12.0)
+            self.assertEqual(world.sql("SELECT quarantined FROM host_status WHERE host = ?", A1)[0][0], 1)
+            self.assertEqual(self.hosts(world, "pgdata"), [A1, A2])
+            self.check_promise(world, accepted=("proven", "cooperative"))
 
     def test_basic(self):
         """pgdata is detached from a1 and never attached to a2: no longer wanted by the time there is evidence."""
@@ -336,6 +359,57 @@ class Recordings(EndToEnd):
                     text = file.read()
                 for secret in secrets:
                     self.assertNotIn(secret.encode(), text, path)
+
+
+class AnyRecording(EndToEnd):
+    """A recording of which nothing is known: all volumes that its tasks name are made, and the promise is kept."""
+
+    RECORDING = os.environ.get("EXTVOLD_RECORDING", "move")
+    SPEED = float(os.environ.get("EXTVOLD_SPEED", "4"))
+    FENCE = '[fence]\nafter = "2s"\naccept_cooperative = true\ncheck = "1s"\nretry = "1s"'
+
+    def answered_from(self):
+        """From when on the recorded master answers every poll that a whole view needs, in seconds of the recording."""
+        first = {}
+        with open(os.path.join(cluster.SOURCE, "tests/data/mesos", self.RECORDING, "watch.index"), encoding="utf-8") as index:
+            for line in index:
+                answer = json.loads(line)
+                if answer.get("endpoint") == "m1" and answer.get("status") == 200:
+                    first.setdefault(answer["call"], answer["t"])
+        return max(first.values()) + 0.2
+
+    def names(self):
+        with Cluster(self.RECORDING, speed=8) as world:
+            world.start_daemon(wait=False)
+            world.clock_started()
+            world.await_recorded(world.ends_at + 1)
+            return [row[0] for row in world.sql(
+                "SELECT DISTINCT name FROM claims WHERE driver IN ('extvold', 'rexray') AND name <> '' ORDER BY name")]
+
+    def play(self, more, accepted):
+        names = self.names()
+        with Cluster(self.RECORDING, speed=self.SPEED, holds=[self.answered_from()], more=more) as world:
+            world.prepare([])
+            for name in names:
+                world.create_volume(name)
+            world.await_sql("the volumes to be formatted", f"""SELECT 1 FROM (SELECT count(*) AS n FROM volumes
+                WHERE format = 'formatted') WHERE n = {len(names)}""")
+            world.release_clock()
+            world.await_recorded(world.ends_at + 3 * self.SPEED)
+            self.check_promise(world, accepted)
+            # Nobody waits without being told for what, and for whom.
+            silent = world.sql("""SELECT name FROM claims AS c WHERE c.wanted = 1 AND c.liveness = 'live' AND c.kind = 'task'
+                AND c.volume IS NOT NULL AND NOT EXISTS (SELECT 1 FROM attachments AS a WHERE a.volume = c.volume
+                AND a.host = c.host AND a.state = 'attached') AND NOT EXISTS (SELECT 1 FROM blocked AS b JOIN volumes AS v
+                ON v.name = b.volume WHERE v.id = c.volume) AND NOT EXISTS (SELECT 1 FROM operations AS o
+                WHERE o.volume = c.volume AND o.state IN ('recorded', 'issued', 'uncertain'))""")
+            self.assertEqual([tuple(row) for row in silent], [])
+
+    def test_as_it_is(self):
+        self.play("", ("proven",))
+
+    def test_with_fences(self):
+        self.play(self.FENCE, ("proven", "cooperative"))
 
 
 class Refusals(EndToEnd):
