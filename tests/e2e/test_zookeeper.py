@@ -110,6 +110,7 @@ class Daemon:
 
     def configure(self, port):
         text = cluster.CONFIG.format(dir=self.dir, master="", active="true", agents_api="unfiltered", linger="500ms",
+                                     more="",
                                      credential=f'zookeeper_timeout = "{SESSION_S}s"')
         text = text.replace('active = true\n', "")
         text = text.replace('master = "http://"', f'master = "zk://extvold:{PASSWORD}@127.0.0.1:{port}/mesos"')
