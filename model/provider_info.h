@@ -31,6 +31,9 @@ struct Capabilities {
   bool shows_running_calls =
       false;                  // an inspect tells whether a call of ours for that volume is still at work
   bool host_reports = false;  // reports boot id, mounts and openers of its hosts (a node side)
+  // What it makes carries the ledger's tag, and a look shows it. Else a volume of ours is known by its key
+  // alone, which nobody else gives: it is made of this ledger's id.
+  bool keeps_tags = true;
   bool operator==(const Capabilities&) const = default;
 };
 

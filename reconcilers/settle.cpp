@@ -221,7 +221,9 @@ void Engine::settle_operation(const VolumeEntry& entry, const ObservedVolume* se
   // A list settles what it shows, never what it leaves out, and reads nothing back: an entry may be stale,
   // and a volume that a call is still making or removing is in no list.
   const bool direct = !observation.volume_key.empty();
-  const bool made = seen != nullptr && EXTVOLD_PERMITS(create_ours, seen->ledger_id == snapshot_.ledger.id);
+  const bool is_ours =
+      seen != nullptr && (!provider.capabilities.keeps_tags || seen->ledger_id == snapshot_.ledger.id);
+  const bool made = EXTVOLD_PERMITS(create_ours, is_ours);
   const bool shown = (operation.kind == OperationKind::create && made) ||
                      (operation.kind == OperationKind::attach && there != nullptr);
   if (EXTVOLD_FORBIDS(settle_list_absence, !direct && !shown)) {
@@ -236,7 +238,7 @@ void Engine::settle_operation(const VolumeEntry& entry, const ObservedVolume* se
       if (made) {
         Volume row = entry.volume;
         row.provider_ref = seen->provider_ref;
-        row.size_mb = seen->size_mb;
+        if (seen->size_mb > 0) row.size_mb = seen->size_mb;  // 0: it does not tell
         change(row);
         return end_operation(operation, OperationState::done, Outcome::changed, {}, now);
       }

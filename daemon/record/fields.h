@@ -140,7 +140,7 @@ EXTVOLD_FIELDS(Observed, view_complete, view_incomplete_why, master_calls, agent
 // ---- what the configuration decides
 EXTVOLD_FIELDS(Capabilities, create, attach_to_named_host, list_attachments, detach_enforced,
                exclusive_attach, fence_volume, fence_host, fence_verifiable, fence_cooperative,
-               fence_bars_late_calls, shows_running_calls, host_reports);
+               fence_bars_late_calls, shows_running_calls, host_reports, keeps_tags);
 EXTVOLD_FIELDS(HostIdentity, host, identity);
 EXTVOLD_FIELDS(ProviderInfo, name, capabilities, pools, reach_all, format_host, settle_time, size_step_mb,
                size_min_mb, calls_max, host_identities, hosts_by_name);

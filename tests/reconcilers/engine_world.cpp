@@ -515,9 +515,9 @@ ObservedVolume EngineWorld::observed(const std::string& key, const FakeVolume& v
   ObservedVolume out;
   out.key = key;
   out.provider_ref = "ref-" + key;
-  out.ledger_id = volume.ledger_id;
+  if (policy_.providers[0].capabilities.keeps_tags) out.ledger_id = volume.ledger_id;
   out.pool = "p1";
-  out.size_mb = volume.made.size_mb;
+  out.size_mb = sizes_untold ? 0 : volume.made.size_mb;
   out.call_running = running_calls.contains(key) ? TriState::yes : TriState::no;
   for (const std::string& host : volume.hosts) {
     ObservedAttachment one;

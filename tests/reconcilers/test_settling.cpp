@@ -127,6 +127,18 @@ TEST_CASE("a create is not given up because no list has the volume yet") {
   CHECK(world.volume("late").open_operation->state == ev::OperationState::uncertain);
 }
 
+TEST_CASE("where a storage keeps no tag and tells no size, a volume of ours is known by its key") {
+  ev::Policy policy = EngineWorld::default_policy();
+  policy.providers[0].capabilities.keeps_tags = false;
+  EngineWorld world(policy);
+  world.sizes_untold = true;
+  world.subscribe();
+  world.make_volume("pgdata");
+  CHECK(world.volume("pgdata").volume.state == ev::VolumeState::available);
+  CHECK(world.volume("pgdata").volume.size_mb == 64);
+  CHECK(world.volume("pgdata").volume.provider_ref == "ref-" + world.truth.begin()->first);
+}
+
 TEST_CASE("a list settles what it shows: an attach whose answer was lost") {
   Cluster world;
   world.mishap[ev::OperationKind::attach] = Mishap::lose_reply_after;
