@@ -3,5 +3,8 @@
 
 #include "tests/providers/conformance/subject_docker.h"
 #include "tests/providers/conformance/subject_local.h"
+#include "tests/providers/conformance/subject_scaleio.h"
 
-#define EXTVOLD_SUBJECTS extvold::tests::conformance::LocalSubject, extvold::tests::conformance::DockerSubject
+#define EXTVOLD_SUBJECTS                                                                 \
+  extvold::tests::conformance::LocalSubject, extvold::tests::conformance::DockerSubject, \
+      extvold::tests::conformance::ScaleioSubject

@@ -1,0 +1,133 @@
+#include "providers/scaleio/gateway_client.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "providers/json_answer.h"
+#include "providers/scaleio/basic_auth.h"
+#include "providers/scaleio/gateway_values.h"
+
+namespace extvold::providers::scaleio {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kAnswerBytesMax = 64U << 20U;
+constexpr int kUnauthorized = 401;
+
+}  // namespace
+
+GatewayClient::GatewayClient(const ScaleioConfig& config, ScaleioPorts ports)
+    : config_(config), ports_(std::move(ports)), who_("gateway " + config.gateway) {}
+
+void GatewayClient::open(Instant until, SessionDone done) {
+  if (session_) {
+    ports_.defer([done = std::move(done), session = *session_] { done(session); });
+    return;
+  }
+  const Result<std::string> password = ports_.read_secret(config_.password_place);
+  if (!password) {
+    ports_.defer([done = std::move(done), error = password.error()] { done(tl::make_unexpected(error)); });
+    return;
+  }
+  send({"GET", "/api/login", nullptr, Effect::reads, until}, basic_auth(config_.user, *password), "",
+       [this, until, done = std::move(done)](const Result<json>& answer, int) {
+         if (!answer) return done(wrap(answer.error(), "login as " + config_.user));
+         Result<std::string> token = text_in(*answer, who_ + ": login");
+         if (!token) return done(tl::make_unexpected(token.error()));
+         ask_version(Session{*std::move(token), {}, {}}, until, done);
+       });
+}
+
+void GatewayClient::ask_version(Session session, Instant until, SessionDone done) {
+  const std::string authorization = basic_auth("", session.token);
+  send({"GET", "/api/version", nullptr, Effect::reads, until}, authorization, "",
+       [this, until, session = std::move(session), done = std::move(done)](const Result<json>& answer,
+                                                                           int) mutable {
+         if (!answer) return done(tl::make_unexpected(answer.error()));
+         Result<std::string> version = text_in(*answer, who_ + ": version");
+         if (!version) return done(tl::make_unexpected(version.error()));
+         const bool digits = std::all_of(version->begin(), version->end(),
+                                         [](char c) { return (c >= '0' && c <= '9') || c == '.'; });
+         if (!digits || version->size() > 20)
+           return done(fail(Errc::uncertain, "{}: its version is no number", who_));
+         session.version = *std::move(version);
+         ask_system(std::move(session), until, std::move(done));
+       });
+}
+
+void GatewayClient::ask_system(Session session, Instant until, SessionDone done) {
+  const std::string authorization = basic_auth("", session.token);
+  const std::string version = session.version;
+  send({"GET", "/api/types/System/instances", nullptr, Effect::reads, until}, authorization, version,
+       [this, session = std::move(session), done = std::move(done)](const Result<json>& answer, int) mutable {
+         if (!answer) return done(tl::make_unexpected(answer.error()));
+         const auto systems = names_of(*answer);
+         if (!systems) return done(wrap(systems.error(), who_ + ": systems"));
+         if (systems->size() != 1) {
+           return done(fail(Errc::invalid, "{}: is a gateway of {} systems; extvold serves those of one",
+                            who_, systems->size()));
+         }
+         session.system_id = systems->begin()->first;
+         session_ = session;
+         done(std::move(session));
+       });
+}
+
+void GatewayClient::call(GatewayRequest request, JsonDone done) {
+  call_once(std::move(request), false, std::move(done));
+}
+
+void GatewayClient::call_once(GatewayRequest request, bool again, JsonDone done) {
+  const Instant until = request.until;
+  open(until, [this, again, request = std::move(request),
+               done = std::move(done)](const Result<Session>& session) mutable {
+    if (!session) {
+      // The request itself has not left.
+      Error error = session.error();
+      if (error.code == Errc::uncertain) error.code = Errc::unavailable;
+      return done(tl::make_unexpected(std::move(error)));
+    }
+    const GatewayRequest now = request;
+    send(now, basic_auth("", session->token), session->version,
+         [this, again, token = session->token, request = std::move(request), done = std::move(done)](
+             Result<json> answer, int status) mutable {
+           if (status == kUnauthorized && session_ && session_->token == token) session_.reset();
+           if (status == kUnauthorized && !again) return call_once(std::move(request), true, std::move(done));
+           done(std::move(answer));
+         });
+  });
+}
+
+void GatewayClient::send(const GatewayRequest& request, const std::string& authorization,
+                         const std::string& version, std::function<void(Result<json>, int status)> done) {
+  const std::string what = fmt::format("{}: {} {}", who_, request.method, request.path);
+  const Duration left = request.until - ports_.clock();
+  if (left.ns <= 0) {
+    ports_.defer([done = std::move(done), what] {
+      done(fail(Errc::unavailable, "{}: no time is left for it before the deadline", what), 0);
+    });
+    return;
+  }
+  const std::string type = "application/json" + (version.empty() ? "" : ";version=" + version);
+  HttpRequest http;
+  http.method = request.method;
+  http.url = config_.gateway + request.path;
+  http.tls = config_.tls;
+  http.headers = {{"Authorization", authorization}, {"Accept", type}};
+  if (!request.body.is_null()) {
+    http.headers.emplace_back("Content-Type", type);
+    http.body = json_text(request.body);
+  }
+  http.deadline = request.effect == Effect::reads ? std::min(left, config_.look_deadline) : left;
+  http.response_bytes_max = kAnswerBytesMax;
+  http.safe_to_repeat = request.effect == Effect::reads;
+  ports_.http.request(std::move(http), [what, done = std::move(done)](const Result<HttpResponse>& ended) {
+    if (ended) return done(gateway_body(*ended, what), ended->status);
+    Error error = ended.error();
+    if (error.code == Errc::exhausted) error.code = Errc::uncertain;
+    done(wrap(error, what), 0);
+  });
+}
+
+}  // namespace extvold::providers::scaleio

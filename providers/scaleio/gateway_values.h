@@ -1,0 +1,80 @@
+// What a ScaleIO gateway answers, as values. Pure functions of foreign bytes, any thread; nothing here
+// throws. A number or a boolean may come as itself or as a text: versions differ.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/ports.h"
+#include "model/result.h"
+
+namespace extvold::providers::scaleio {
+
+struct SdcMapping {
+  std::string sdc_id;
+  std::int64_t limit_iops = 0;  // 0: none
+  bool read_only = false;
+  bool operator==(const SdcMapping&) const = default;
+};
+
+struct GatewayVolume {
+  std::string id;
+  std::string name;  // empty: it has none
+  std::string pool_id;
+  std::string ancestor_id;  // of a snapshot
+  std::int64_t size_mb = 0;
+  bool to_all_sdcs = false;         // every SDC reaches it
+  bool to_scsi_initiators = false;  // somebody reaches it who is no SDC
+  std::vector<SdcMapping> mappings;
+  bool operator==(const GatewayVolume&) const = default;
+};
+
+struct GatewaySdc {
+  std::string id;
+  std::string guid;  // in upper case; empty: it has none
+  bool operator==(const GatewaySdc&) const = default;
+};
+
+struct GatewayPool {
+  std::string id;
+  std::string name;
+  std::string domain_id;
+  bool operator==(const GatewayPool&) const = default;
+};
+
+struct Capacity {
+  std::int64_t total_mb = 0;
+  std::int64_t free_mb = 0;
+  bool operator==(const Capacity&) const = default;
+};
+
+// The body of an answer that is no error; null if it is empty. Errors carry the gateway's number and text.
+// `uncertain`: the answer makes no sense (HTML among it), or is an error that is not known to mean that
+// nothing happened. `permission` with 401: the token is none any more.
+Result<nlohmann::json> gateway_body(const HttpResponse& answer, std::string_view what);
+
+// Whatever makes no sense is Errc::uncertain.
+Result<GatewayVolume> volume_of(const nlohmann::json& value);
+Result<std::vector<GatewayVolume>> volumes_of(const nlohmann::json& value);
+Result<std::vector<GatewaySdc>> sdcs_of(const nlohmann::json& value);
+Result<std::vector<GatewayPool>> pools_of(const nlohmann::json& value);
+// id → name, of a list of anything.
+Result<std::map<std::string, std::string>> names_of(const nlohmann::json& value);
+// A bare text, as tokens, versions and ids are answered.
+Result<std::string> text_in(const nlohmann::json& value, std::string_view what);
+
+// The properties that tell a pool's capacity, by API version, and what they say.
+bool is_at_least_3(std::string_view version);
+std::vector<std::string> capacity_properties(std::string_view version);
+Result<Capacity> capacity_of(const nlohmann::json& statistics, std::string_view version);
+
+// How many writes the newest sample of a volume's statistics counted.
+Result<std::int64_t> writes_in(const nlohmann::json& statistics);
+
+std::string upper_case(std::string_view text);
+
+}  // namespace extvold::providers::scaleio

@@ -1,0 +1,257 @@
+#include "providers/scaleio/scaleio_provider.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "providers/foreign_text.h"
+#include "providers/results.h"
+#include "providers/scaleio/scaleio_plan.h"
+
+namespace extvold::providers::scaleio {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::int64_t kStepMb = 8192;
+
+// Of a look that did not come back, before anything was changed: nothing happened.
+Error nothing_happened(Error error) {
+  if (error.code == Errc::uncertain) error.code = Errc::unavailable;
+  return error;
+}
+
+std::string told(const OperationCall& call, const std::string& message) {
+  return fmt::format("volume {}: {}", call.volume.name, message);
+}
+
+}  // namespace
+
+// One operation, from its first look to its callback.
+struct ScaleioProvider::Work {
+  OperationCall call;
+  std::function<void(OperationResult)> done;
+  Instant until;
+  std::optional<Step> last;      // the newest step
+  std::optional<Error> refusal;  // of it
+  bool changed = false;          // a step was answered well
+};
+
+struct ScaleioProvider::Observing {
+  ProviderObservation seen;
+  std::function<void(ProviderObservation)> done;
+  Instant until;
+};
+
+bool is_gateway_url(std::string_view text) {
+  const bool has_scheme = text.starts_with("https://") || text.starts_with("http://");
+  const std::string_view host = has_scheme ? text.substr(text.find("://") + 3) : std::string_view();
+  return !host.empty() && host.find_first_of("/?#@ ") == std::string_view::npos;
+}
+
+Status check_scaleio_config(const ScaleioConfig& config) {
+  const auto wrong = [&](std::string_view what) {
+    return fail(Errc::invalid, "provider {}: {}", config.name.value, what);
+  };
+  if (!is_gateway_url(config.gateway))
+    return wrong("gateway: write https://HOST or https://HOST:PORT, without a path");
+  if (config.user.empty() || config.user.find(':') != std::string::npos)
+    return wrong("user: is empty, or has a ':' in it");
+  if (config.password_place.empty()) return wrong("password_file: is missing");
+  if (config.pools.empty()) return wrong("has no pools");
+  std::set<std::string> names;
+  for (const ScaleioPool& pool : config.pools) {
+    if (pool.name.empty() || pool.iops < 0) return wrong("pools: one has no name, or negative iops");
+    if (!names.insert(pool.name).second) return wrong("pools: one is there twice");
+  }
+  std::set<std::string> taken;
+  for (const HostIdentity& one : config.sdcs) {
+    if (one.host.empty() || one.identity.empty() || one.identity != upper_case(one.identity))
+      return wrong("hosts: write HOST = \"GUID\", in upper case");
+    if (!taken.insert("host " + one.host).second || !taken.insert("guid " + one.identity).second)
+      return wrong("hosts: a host or a GUID is there twice");
+  }
+  return {};
+}
+
+ScaleioProvider::ScaleioProvider(ScaleioConfig config, ScaleioPorts ports)
+    : config_(std::move(config)), ports_(std::move(ports)), client_(config_, ports_) {
+  info_.name = config_.name;
+  info_.capabilities.create = true;
+  info_.capabilities.attach_to_named_host = true;
+  info_.capabilities.list_attachments = true;
+  info_.capabilities.detach_enforced = true;
+  info_.capabilities.exclusive_attach = true;
+  info_.capabilities.fence_volume = true;
+  info_.capabilities.fence_verifiable = true;
+  for (const ScaleioPool& pool : config_.pools) info_.pools.push_back(pool.name);
+  info_.reach_all = config_.reach_all;
+  info_.settle_time = config_.settle_time;
+  info_.size_step_mb = kStepMb;
+  info_.size_min_mb = kStepMb;
+  info_.calls_max = config_.calls_max;
+  info_.host_identities = config_.sdcs;
+  info_.hosts_by_name = false;
+}
+
+void ScaleioProvider::execute(OperationCall call, std::function<void(OperationResult)> done) {
+  auto work = std::make_shared<Work>();
+  work->call = std::move(call);
+  work->done = std::move(done);
+  work->until = ports_.clock() + work->call.deadline;
+  if (const Status wish = check_wish(info_, work->call); !wish) {
+    ports_.defer([this, work, error = wish.error()] { finish_failed(work, error); });
+    return;
+  }
+  if (work->call.operation.kind == OperationKind::create && !work->call.source_ref.empty())
+    return look_at_source(work);
+  look(work);
+}
+
+// A snapshot lies in its source's pool, and is no smaller.
+void ScaleioProvider::look_at_source(const WorkPtr& work) {
+  look_at(client_, config_, {work->call.source_ref, {}}, work->until,
+          [this, work](const Result<GatewayLook>& seen) {
+            if (!seen) return finish_failed(work, nothing_happened(seen.error()));
+            const Volume& volume = work->call.volume;
+            const GatewayVolume* source = seen->volume();
+            if (source == nullptr) return look(work);  // it may have been made before the source was removed
+            if (source->size_mb > volume.size_mb) {
+              return finish_failed(
+                  work, {Errc::invalid, fmt::format("its source has {} MB, so it cannot have {} MB",
+                                                    source->size_mb, volume.size_mb)});
+            }
+            const std::string pool = seen->pool_name(source->pool_id, config_);
+            if (pool == volume.pool.pool) return look(work);
+            finish_failed(work,
+                          {Errc::invalid,
+                           fmt::format("its source is in pool {}, and a snapshot lies there too", pool)});
+          });
+}
+
+void ScaleioProvider::look(const WorkPtr& work) {
+  look_at(client_, config_, what_to_look_for(work->call.volume), work->until,
+          [this, work](const Result<GatewayLook>& seen) { decide(work, seen); });
+}
+
+void ScaleioProvider::decide(const WorkPtr& work, const Result<GatewayLook>& seen) {
+  if (!seen && !work->last) return finish_failed(work, nothing_happened(seen.error()));
+  if (!seen) {
+    return finish_failed(
+        work, {Errc::uncertain, fmt::format("{}; and then a look: {}",
+                                            work->refusal ? work->refusal->message : "it was said to be done",
+                                            seen.error().message)});
+  }
+  const Result<std::optional<Step>> next = next_step(config_, info_, work->call, *seen);
+  if (next && !*next) return finish_done(work, *seen);
+  // What was done before stays done.
+  const auto stopped = [&](Error error) {
+    if (work->changed) error.code = Errc::uncertain;
+    finish_failed(work, error);
+  };
+  if (!next) return stopped(next.error());
+  if (work->refusal) return stopped(*work->refusal);
+  if (work->last == *next) {
+    return finish_failed(work,
+                         {Errc::uncertain, "the gateway said that it was done, a look does not show it"});
+  }
+  work->last = *next;
+  GatewayRequest request{"POST", (**next).path, (**next).body, Effect::changes, work->until};
+  client_.call(std::move(request), [this, work, stopped_before = work->changed](const Result<json>& answer) {
+    if (answer) {
+      work->changed = true;
+      return look(work);
+    }
+    Error error = answer.error();
+    if (stopped_before) error.code = Errc::uncertain;
+    // Refused because of how things stand: then they are looked at.
+    if (error.code != Errc::conflict && error.code != Errc::not_found) return finish_failed(work, error);
+    work->refusal = std::move(error);
+    look(work);
+  });
+}
+
+void ScaleioProvider::finish_failed(const WorkPtr& work, const Error& error) {
+  work->done(failed_call(work->call, {error.code, told(work->call, error.message)}, ports_.clock()));
+}
+
+void ScaleioProvider::finish_done(const WorkPtr& work, const GatewayLook& seen) {
+  OperationResult result =
+      done_call(work->call, work->changed ? Outcome::changed : Outcome::unchanged, ports_.clock());
+  const GatewayVolume* volume = seen.volume();
+  if (work->call.operation.kind == OperationKind::create) {
+    result.provider_ref = volume->id;
+    result.granted_size_mb = volume->size_mb;
+  }
+  if (work->call.operation.kind == OperationKind::attach) {
+    result.host_identity = identity_of_call(info_, work->call);
+    result.device = device_of(seen, *volume);
+  }
+  work->done(std::move(result));
+}
+
+// ---- looks
+
+void ScaleioProvider::observe(std::string volume_key, std::function<void(ProviderObservation)> done) {
+  auto observing = std::make_shared<Observing>();
+  observing->done = std::move(done);
+  observing->seen.provider = info_.name;
+  observing->seen.volume_key = std::move(volume_key);
+  observing->seen.sent_at = ports_.clock();
+  observing->until = observing->seen.sent_at + config_.look_deadline * 3;
+  look_at(client_, config_, {{}, observing->seen.volume_key}, observing->until,
+          [this, observing](const Result<GatewayLook>& look) {
+            if (!look) return finish_observation(observing, tl::make_unexpected(look.error()));
+            for (const GatewayVolume& one : look->volumes)
+              observing->seen.volumes.push_back(observed(*look, one, config_));
+            if (!observing->seen.volume_key.empty()) return finish_observation(observing, {});
+            observe_capacity(observing, *look);
+          });
+}
+
+void ScaleioProvider::observe_capacity(const ObservingPtr& observing, const GatewayLook& look) {
+  std::vector<std::pair<std::string, Pool>> wanted;
+  json ids = json::array();
+  for (const ScaleioPool& pool : config_.pools) {
+    const Result<GatewayPool> found = look.pool_of(pool.name, config_);
+    if (!found) continue;  // a create there says so
+    Pool row;
+    row.name = {info_.name, pool.name};
+    row.iops = pool.iops;
+    ids.push_back(found->id);
+    wanted.emplace_back(found->id, std::move(row));
+  }
+  if (wanted.empty()) return finish_observation(observing, {});
+  json body = {{"ids", std::move(ids)}, {"properties", capacity_properties(look.version)}};
+  GatewayRequest request{"POST", "/api/types/StoragePool/instances/action/querySelectedStatistics",
+                         std::move(body), Effect::reads, observing->until};
+  client_.call(
+      std::move(request), [this, observing, wanted, version = look.version](const Result<json>& answer) {
+        if (!answer) return finish_observation(observing, tl::make_unexpected(answer.error()));
+        for (const auto& [id, row] : wanted) {
+          const auto at = answer->is_object() ? answer->find(id) : answer->end();
+          const Result<Capacity> capacity = at == answer->end()
+                                                ? fail(Errc::uncertain, "the gateway tells no statistics")
+                                                : capacity_of(*at, version);
+          if (!capacity)
+            return finish_observation(observing, wrap(capacity.error(), "pool " + row.name.pool));
+          Pool pool = row;
+          pool.capacity_mb = capacity->total_mb;
+          pool.free_mb = capacity->free_mb;
+          observing->seen.pools.push_back(std::move(pool));
+        }
+        finish_observation(observing, {});
+      });
+}
+
+void ScaleioProvider::finish_observation(const ObservingPtr& observing, const Status& status) {
+  ProviderObservation& seen = observing->seen;
+  std::sort(seen.volumes.begin(), seen.volumes.end(),
+            [](const ObservedVolume& a, const ObservedVolume& b) { return a.key < b.key; });
+  seen.complete = status.has_value();
+  if (!status) seen.why_incomplete = status.error().message;
+  seen.ended_at = ports_.clock();
+  observing->done(std::move(seen));
+}
+
+}  // namespace extvold::providers::scaleio
