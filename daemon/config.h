@@ -18,8 +18,10 @@
 #include "daemon/masters.h"
 #include "daemon/subscription.h"
 #include "model/policy.h"
+#include "providers/docker/docker_config.h"
 #include "providers/fence_agent/fence_agents.h"
 #include "providers/local/local_config.h"
+#include "providers/scaleio/scaleio_config.h"
 
 namespace extvold::daemon {
 
@@ -35,7 +37,8 @@ struct ConfigProblem {
 std::string to_text(const ConfigProblem& problem);  // "file:line:col: key: what: remedy"
 
 // One for each type of provider; each has a `name`.
-using ProviderConfig = std::variant<providers::local::LocalConfig>;
+using ProviderConfig = std::variant<providers::local::LocalConfig, providers::docker::DockerConfig,
+                                    providers::scaleio::ScaleioConfig>;
 const ProviderName& name_of(const ProviderConfig& config);
 
 struct Config {

@@ -8,7 +8,9 @@
 #include <system_error>
 #include <utility>
 
+#include "daemon/config_docker.h"
 #include "daemon/config_fence.h"
+#include "daemon/config_scaleio.h"
 #include "host/files.h"
 #include "providers/local/layout.h"
 
@@ -95,8 +97,8 @@ const ProviderName& name_of(const ProviderConfig& config) {
 
 std::vector<std::string> read_providers(ConfigTable& top, Config& config) {
   std::vector<std::string> broken;
-  constexpr std::array<std::string_view, 7> kLater = {"rexray",  "docker", "csi", "rbd",
-                                                      "scaleio", "ebs",    "nfs"};
+  constexpr std::string_view kTypes = "write type = \"local\", \"docker\" or \"scaleio\"";
+  constexpr std::array<std::string_view, 5> kLater = {"rexray", "csi", "rbd", "ebs", "nfs"};
   std::vector<std::pair<ConfigTable, std::string>> locals;  // with its root
   for (auto& [name, section] : top.tables("providers")) {
     if (!is_plain_name(name))
@@ -108,14 +110,22 @@ std::vector<std::string> read_providers(ConfigTable& top, Config& config) {
       if (!root.empty()) locals.emplace_back(section, real_path(root));
       continue;
     }
+    if (type && *type == "docker") {
+      config.providers.emplace_back(read_docker(name, section, config));
+      continue;
+    }
+    if (type && *type == "scaleio") {
+      config.providers.emplace_back(read_scaleio(name, section, config));
+      continue;
+    }
     broken.push_back(name);
     if (type && std::find(kLater.begin(), kLater.end(), *type) != kLater.end()) {
       section.error("type", fmt::format("\"{}\" is not built yet: it comes with a later release", *type),
-                    "write type = \"local\"");
+                    std::string(kTypes));
     } else if (type || !section.has("type")) {
       section.error("type",
                     type ? fmt::format("\"{}\" is not known here", type->substr(0, 64)) : "is missing",
-                    "write type = \"local\"");
+                    std::string(kTypes));
     }
   }
   for (std::size_t i = 0; i < locals.size(); ++i) {

@@ -8,8 +8,10 @@
 #include <utility>
 
 #include "daemon/power_secret.h"
+#include "providers/docker/docker_provider.h"
 #include "providers/fence_agent/fence_agents.h"
 #include "providers/local/local_provider.h"
+#include "providers/scaleio/scaleio_provider.h"
 
 namespace extvold::daemon {
 
@@ -17,12 +19,33 @@ namespace {
 
 using MadeProvider = Result<std::unique_ptr<providers::Provider>>;
 
+std::function<Instant()> clock_of(const ProviderPorts& ports) {
+  return [&clock = ports.clock] { return clock.now(); };
+}
+
+std::function<void(std::function<void()>)> defer_of(const ProviderPorts& ports) {
+  return [&deferred = ports.deferred](std::function<void()> closure) { deferred.post(std::move(closure)); };
+}
+
 MadeProvider make(providers::local::LocalConfig config, const std::string& program,
                   const ProviderPorts& ports) {
   config.program = program;
   TRY(providers::local::check_local_config(config));
   return std::make_unique<providers::local::LocalProvider>(std::move(config), ports.processes,
-                                                           [&clock = ports.clock] { return clock.now(); });
+                                                           clock_of(ports));
+}
+
+MadeProvider make(providers::docker::DockerConfig config, const std::string&, const ProviderPorts& ports) {
+  TRY(providers::docker::check_docker_config(config));
+  return std::make_unique<providers::docker::DockerProvider>(
+      std::move(config), providers::docker::DockerPorts{ports.http, defer_of(ports), clock_of(ports)});
+}
+
+MadeProvider make(providers::scaleio::ScaleioConfig config, const std::string&, const ProviderPorts& ports) {
+  TRY(providers::scaleio::check_scaleio_config(config));
+  return std::make_unique<providers::scaleio::ScaleioProvider>(
+      std::move(config),
+      providers::scaleio::ScaleioPorts{ports.http, &read_power_secret, defer_of(ports), clock_of(ports)});
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "daemon/config_docker.h"
 #include "daemon/config_scaleio.h"
+#include "tests/daemon/config_support.h"
 
 namespace {
 
@@ -116,8 +117,7 @@ TEST_CASE("config docker: what is wrong is told with its key and a remedy", "[da
   };
   CHECK(has(docker("size_option = \"size\"\n").errors, "plugin: is missing"));
   CHECK(has(docker("plugin = \"../x\"\nsize_option = \"size\"\n").errors, "plugin: \"../x\" is no name"));
-  CHECK(has(docker("plugin = \"x\"\nsize_suffix = \"G\"\n").errors,
-            "size_suffix: is there"));
+  CHECK(has(docker("plugin = \"x\"\nsize_suffix = \"G\"\n").errors, "size_suffix: is there"));
   CHECK(has(docker("plugin = \"x\"\n").warnings, "size_option: is missing"));
   CHECK(has(with("host = \"a1\"\n"), "host: is there without shows_mounts"));
   CHECK(has(with("reach = \"some\"\n"), "reach: \"some\" is not known"));
@@ -190,4 +190,18 @@ TEST_CASE("config scaleio: what is wrong is told with its key and a remedy, and 
             "hosts: is missing"));
   CHECK(has(scaleio(std::string(kScaleio) + "provisioning = \"fat\"\n").errors, "provisioning: \"fat\""));
   CHECK(has(scaleio(std::string(kScaleio) + "nonsense = 1\n").errors, "nonsense"));
+}
+
+TEST_CASE("config: docker and scaleio providers stand beside others, with a fence of their own",
+          "[daemon][config]") {
+  const dm::ConfigResult result = dm::tests::parse(dm::tests::base_with(fmt::format(
+      "[providers.plug]\ntype = \"docker\"\nplugin = \"rexray\"\nsize_option = \"size\"\n[providers.row8]\n{}"
+      "[providers.row8.fence]\nladder = [\"volume\"]\n",
+      kScaleio)));
+  CHECK(dm::tests::texts(result.errors).empty());
+  REQUIRE(result.config);
+  REQUIRE(result.config->providers.size() == 3);
+  CHECK(dm::name_of(result.config->providers.at(1)).value == "docker~plug");
+  CHECK(dm::name_of(result.config->providers.at(2)).value == "scaleio~row8");
+  CHECK_FALSE(result.config->policy.fences.empty());
 }
