@@ -3,8 +3,13 @@
 
 #include "tests/providers/conformance/subject_docker.h"
 #include "tests/providers/conformance/subject_local.h"
+#include "tests/providers/conformance/subject_rexray_cli.h"
+#include "tests/providers/conformance/subject_rexray_rest.h"
 #include "tests/providers/conformance/subject_scaleio.h"
 
-#define EXTVOLD_SUBJECTS                                                                 \
-  extvold::tests::conformance::LocalSubject, extvold::tests::conformance::DockerSubject, \
-      extvold::tests::conformance::ScaleioSubject
+#define EXTVOLD_SUBJECTS                                                                                  \
+  extvold::tests::conformance::LocalSubject, extvold::tests::conformance::DockerSubject,                  \
+      extvold::tests::conformance::ScaleioSubject, extvold::tests::conformance::RexrayRestSubject,        \
+      extvold::tests::conformance::RexrayCli1Subject, extvold::tests::conformance::RexrayCli2YamlSubject, \
+      extvold::tests::conformance::RexrayCli2Subject, extvold::tests::conformance::RexrayCli3Subject,     \
+      extvold::tests::conformance::RexrayCli4Subject

@@ -1,0 +1,27 @@
+// What REX-Ray says of volumes, read into StorageVolume. Foreign bytes: whatever is not as it should be is an
+// error in words, never a guess. Pure functions, any thread; nothing here throws.
+//
+// Two shapes. libStorage's, of its API and of the program since 0.4:
+//   {"id":"vfs-000","name":"pg0","size":1,"type":"","attachments":[{"instanceID":{"id":"a1",…},
+//    "deviceName":"/dev/xvda","status":"attached","volumeID":"vfs-000"}],"attachmentState":2}
+// and the older program's, whose keys are VolumeID, Name, Size (a text), InstanceID (a text), DeviceName, in
+// lower case where it writes YAML. The keys are compared without case, as Go writes and reads them.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "providers/rexray/storage.h"
+
+namespace extvold::providers::rexray {
+
+Result<StorageVolume> read_volume(const nlohmann::json& value);
+
+// A JSON list of volumes; `null` is an empty one. An element that cannot be read makes it unreadable, not
+// shorter without a word. Errors: `value` is no list.
+Result<StorageList> read_volume_list(const nlohmann::json& value);
+
+// An object keyed by id.
+Result<StorageList> read_volume_map(const nlohmann::json& value);
+
+}  // namespace extvold::providers::rexray
