@@ -41,7 +41,7 @@ void save() {
 // How a call ends that was to go wrong after it was done. `stage` is of the commands that change or look.
 void end(bool changes, int status) {
   const std::string fault = state["stage"] == (changes ? "change" : "look") ? state["fault"] : Json("");
-  if (changes) save();
+  if (changes && fault != "disabled") save();  // as create.disable and remove.disable do
   if (fault == "lost_answer") ::kill(::getpid(), SIGKILL);
   if (fault == "garbage") out = std::string("\x01\xff<html>}{", 9) + std::string(200, '\n');
   if (fault == "cut_short") out.resize(out.size() / 2);
@@ -54,7 +54,6 @@ void end(bool changes, int status) {
 }
 
 [[noreturn]] void fatal(const std::string& text) {
-  if (dialect == "4") std::puts("");
   if (dialect == "1")
     std::fprintf(stderr, "2015/06/05 12:00:00 %s\n", text.c_str());
   else
@@ -362,6 +361,10 @@ void run(std::vector<std::string> words) {
   }
   const bool changes = verb != "ls" && verb != "get" && verb != "map";
   const std::string fault = state["stage"] == (changes ? "change" : "look") ? state["fault"] : Json("");
+  if (fault == "steal") {  // somebody attached it since we looked
+    for (Json& volume : state["volumes"]) volume["attachments"] = Json::array({"thief"});
+    save();
+  }
   if (fault == "hang") ::execl("/bin/sleep", "sleep", "600", nullptr);
   if (fault == "refused") fatal("volume size too small");
   if (is_newest())
