@@ -16,6 +16,7 @@ LAYERS = {
     "providers": ["model"],
     "providers/": ["model", "providers"],  # a provider's own folder
     "providers/local": ["model", "providers", "host"],
+    "providers/rexray": ["model", "providers", "host"],  # formats what it attached on its own host
     "daemon": ["model", "ledger", "reconcilers", "host", "providers"],
     "daemon/ingest": ["model"],
     "daemon/uv": ["model"],

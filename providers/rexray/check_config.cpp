@@ -79,6 +79,9 @@ Status check_cli(const RexrayConfig& config) {
   if (!is_absolute(config.lock_folder))
     return fail(Errc::invalid, "provider {}: lock_folder = \"{}\": must be an absolute path",
                 config.name.value, config.lock_folder);
+  if (!config.helper.empty() && !is_absolute(config.helper))
+    return fail(Errc::invalid, "provider {}: helper = \"{}\": must be an absolute path", config.name.value,
+                config.helper);
   if (!config.config_file.empty() && !is_absolute(config.config_file))
     return fail(Errc::invalid, "provider {}: config_file = \"{}\": must be an absolute path",
                 config.name.value, config.config_file);

@@ -61,6 +61,8 @@ struct RexrayConfig {
   std::string config_file;  // of rexray, absolute; empty: its own default
   std::string cli_host;     // the name of the host on which it runs; empty: nothing is attached
   std::string lock_folder;  // absolute; must exist
+  std::string helper;       // absolute path of this program, which formats; empty: nothing is formatted
+  std::vector<std::string> helper_arguments = {"host-helper"};
   std::vector<std::string> environment = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                                           "HOME=/root"};
 };

@@ -4,9 +4,9 @@
 #include <map>
 #include <utility>
 
-#include "model/check.h"
 #include "providers/foreign_text.h"
 #include "providers/results.h"
+#include "providers/rexray/job.h"
 #include "providers/rexray/libstorage.h"
 #include "providers/rexray/names.h"
 #include "providers/rexray/rexray_cli.h"
@@ -56,13 +56,6 @@ Error twins(const StorageVolume& one, const StorageVolume& other) {
 
 }  // namespace
 
-struct RexrayProvider::Job {
-  OperationCall call;
-  std::function<void(OperationResult)> done;
-  Instant end_at;
-  std::string host;  // its identity, where the call has one
-};
-
 RexrayProvider::RexrayProvider(RexrayConfig config, RexrayPorts ports)
     : config_(std::move(config)), ports_(std::move(ports)) {
   const bool rest = config_.mode == Mode::rest;
@@ -77,6 +70,7 @@ RexrayProvider::RexrayProvider(RexrayConfig config, RexrayPorts ports)
                                     .detach_enforced = config_.detach_enforced};
   for (const RexrayPool& pool : config_.pools) info_.pools.push_back(pool.name);
   info_.reach_all = config_.reach_all;
+  if (!rest && !config_.helper.empty()) info_.format_host = config_.cli_host;
   info_.settle_time = config_.settle_time;
   info_.size_step_mb = config_.size_step_gb * kMbPerGb;
   info_.size_min_mb = info_.size_step_mb;
@@ -206,9 +200,13 @@ Result<std::string> RexrayProvider::host_of_call(const OperationCall& call) cons
 Status RexrayProvider::check_call(const OperationCall& call) const {
   const Volume& volume = call.volume;
   const bool adopted = volume.origin == VolumeOrigin::adopted;
-  if (call.operation.kind == OperationKind::format)
-    return fail(Errc::invalid,
-                "REX-Ray formats what it does not know, so it is never asked to; a node side is");
+  if (call.operation.kind == OperationKind::format) {
+    if (info_.format_host.empty())
+      return fail(Errc::invalid, "nothing here can format: REX-Ray itself overwrites what it does not know");
+    if (volume.filesystem == Filesystem::none) return fail(Errc::invalid, "it has no filesystem to make");
+    if (volume.origin != VolumeOrigin::created)
+      return fail(Errc::conflict, "{} volumes are never formatted", to_text(volume.origin));
+  }
   if (call.operation.kind == OperationKind::create && !call.source_ref.empty())
     return fail(Errc::invalid,
                 "REX-Ray cannot make a volume from another one: the program ignores the source and makes an "
@@ -241,10 +239,11 @@ void RexrayProvider::execute(OperationCall call, std::function<void(OperationRes
   const OperationKind kind = job->call.operation.kind;
   if (kind == OperationKind::create) return create(job);
   locate(job, [this, job, kind](const Found& found) {
-    const bool attaches = kind == OperationKind::attach;
-    if (!found && attaches) return end(job, {Errc::not_found, "REX-Ray has no such volume"});
+    const bool needs_it = kind == OperationKind::attach || kind == OperationKind::format;
+    if (!found && needs_it) return end(job, {Errc::not_found, "REX-Ray has no such volume"});
     if (!found) return end_done(job, Outcome::unchanged, nullptr);
-    if (attaches) return attach(job, *found);
+    if (kind == OperationKind::attach) return attach(job, *found);
+    if (kind == OperationKind::format) return format(job, *found);
     return kind == OperationKind::detach ? detach(job, *found) : remove(job, *found);
   });
 }

@@ -28,6 +28,8 @@
 //   host, the new one too, and others know no force. Power fences are for these hosts.
 // - shows_running_calls: no, tasks are counted anew with each start of the server and say nothing of volumes.
 // - host_reports: no; there is no node side here.
+// Volumes are formatted in mode cli, on `cli_host`, under extvold's own guard and not by REX-Ray
+// (format_helper.h); in mode rest nothing here runs on a host.
 // Its hosts get no read-only attachment: REX-Ray has none. One that is to be only read is attached like any
 // other, to one host, and its mount has to be read-only.
 #pragma once
@@ -71,6 +73,7 @@ class RexrayProvider final : public Provider {
   void attach(const JobPtr& job, const StorageVolume& volume);
   void detach(const JobPtr& job, const StorageVolume& volume);
   void remove(const JobPtr& job, const StorageVolume& volume);
+  void format(const JobPtr& job, const StorageVolume& volume);
   // A look by id at what became of a change, unless its error says that there is nothing to see.
   void read_back(const JobPtr& job, const std::string& id, const Status& said,
                  std::function<void(const Found&)> judge);

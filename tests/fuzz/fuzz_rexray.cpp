@@ -1,12 +1,13 @@
 // What the rexray provider reads that others wrote: the lists of a server and of the program, in both shapes
-// and in YAML, and what the program says of its version. The first byte picks the reader. What is read must
-// hold what its users rely upon.
+// and in YAML, what the program says of its version, and what the helper answers. The first byte picks the
+// reader. What is read must hold what its users rely upon.
 #include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
 #include "model/check.h"
+#include "providers/rexray/format_helper.h"
 #include "providers/rexray/rexray_cli.h"
 #include "providers/rexray/volume_answers.h"
 #include "providers/rexray/yaml_list.h"
@@ -39,7 +40,7 @@ void read_yaml(std::string_view text) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 5) {
+  switch (data[0] % 6) {
     case 0:
       check_list(rexray::read_volume_map(nlohmann::json::parse(text, nullptr, false)));
       break;
@@ -55,6 +56,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 4: {
       const Result<rexray::CliVersion> version = rexray::parse_version(text);
       if (version) EXTVOLD_CHECK(version->dialect >= 1 && version->dialect <= 4);
+      break;
+    }
+    case 5: {
+      const Result<rexray::FormatAnswer> answer = rexray::parse_format_answer(text);
+      if (answer) EXTVOLD_CHECK(*rexray::parse_format_answer(rexray::format_answer_text(*answer)) == *answer);
       break;
     }
   }

@@ -3,7 +3,7 @@
 // strict about words and flags as they are, and as treacherous: unknown ones end with status 0.
 //
 // REXRAY_DOUBLE names the file, which also says which dialect is spoken and on which host this runs; a test
-// that wants a fault writes it there: {"dialect":"4","host":"a1","driver_enforces":false,"fault":"",
+// that wants a fault writes it there: {"dialect":"4","host":"a1","device":"/dev/xvda","fault":"",
 // "stage":"look","next":0,"volumes":[{"id","name","size","attachments":[HOST,…]}]}
 #include <signal.h>
 #include <unistd.h>
@@ -77,7 +77,7 @@ Json shown(const Json& volume, bool attachments, bool own_only) {
     for (const std::string held : volume["attachments"]) {
       if (held == host) attached = 2;
       if (own_only && held != host) continue;
-      row["attachments"].push_back({{"deviceName", "/dev/xvda"},
+      row["attachments"].push_back({{"deviceName", state["device"]},
                                     {"instanceID", {{"id", held}, {"driver", "vfs"}, {"service", "vfs"}}},
                                     {"status", "attached"},
                                     {"volumeID", volume["id"]}});
@@ -107,9 +107,9 @@ void print_older(const std::vector<const Json*>& volumes, bool json) {
     out += (*volume)["attachments"].empty() ? " []\n" : "\n";
     for (const std::string host : (*volume)["attachments"]) {
       out += "  - volumeid: " + id + "\n    instanceid: " + host +
-             "\n    devicename: /dev/xvdb\n    status: attached\n";
+             "\n    devicename: " + std::string(state["device"]) + "\n    status: attached\n";
       attachments.push_back(
-          {{"VolumeID", id}, {"InstanceID", host}, {"DeviceName", "/dev/xvdb"}, {"Status", "attached"}});
+          {{"VolumeID", id}, {"InstanceID", host}, {"DeviceName", state["device"]}, {"Status", "attached"}});
     }
     all.push_back({{"Name", name},
                    {"VolumeID", id},

@@ -27,6 +27,7 @@ RexrayCliSubject::RexrayCliSubject(const std::string& dialect) : no_http_(std::m
   dir_ = folder;
   set_state({{"dialect", dialect},
              {"host", "a1"},
+             {"device", "/dev/xvda"},
              {"fault", ""},
              {"stage", "look"},
              {"next", 0},
