@@ -9,6 +9,7 @@
 
 #include "daemon/uv/async.h"
 #include "daemon/uv/deferred.h"
+#include "daemon/uv/delays.h"
 #include "daemon/uv/poll.h"
 #include "daemon/uv/process.h"
 #include "daemon/uv/signal.h"
@@ -81,6 +82,30 @@ TEST_CASE("a destroyed or stopped timer does not fire", "[daemon][uv]") {
   }
   loop.run();
   CHECK_FALSE(fired);
+}
+
+TEST_CASE("delays run each closure after its own while, and none once they are destroyed", "[daemon][uv]") {
+  uv::Loop loop;
+  const SystemClock clock;
+  const Instant start = clock.now();
+  auto delays = std::make_unique<uv::Delays>(loop);
+  std::string order;
+  bool inside = true;
+  delays->after(milliseconds(20), [&] {
+    order += "late ";
+    CHECK(clock.now() - start >= milliseconds(19));
+    delays.reset();  // with its last closure still waiting
+    order += "gone";
+  });
+  delays->after(seconds(60), [&] { order += "never"; });
+  delays->after({}, [&] {
+    CHECK_FALSE(inside);
+    order += "now ";
+    delays->after({}, [&] { order += "then "; });
+  });
+  inside = false;
+  loop.run();
+  CHECK(order == "now then late gone");
 }
 
 TEST_CASE("a signal calls back, also one that destroys its own watcher", "[daemon][uv]") {
