@@ -21,6 +21,7 @@
 #include "providers/docker/docker_config.h"
 #include "providers/fence_agent/fence_agents.h"
 #include "providers/local/local_config.h"
+#include "providers/rexray/rexray_config.h"
 #include "providers/scaleio/scaleio_config.h"
 
 namespace extvold::daemon {
@@ -38,7 +39,7 @@ std::string to_text(const ConfigProblem& problem);  // "file:line:col: key: what
 
 // One for each type of provider; each has a `name`.
 using ProviderConfig = std::variant<providers::local::LocalConfig, providers::docker::DockerConfig,
-                                    providers::scaleio::ScaleioConfig>;
+                                    providers::rexray::RexrayConfig, providers::scaleio::ScaleioConfig>;
 const ProviderName& name_of(const ProviderConfig& config);
 
 struct Config {

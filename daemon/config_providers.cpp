@@ -10,6 +10,7 @@
 
 #include "daemon/config_docker.h"
 #include "daemon/config_fence.h"
+#include "daemon/config_rexray.h"
 #include "daemon/config_scaleio.h"
 #include "host/files.h"
 #include "providers/local/layout.h"
@@ -97,8 +98,8 @@ const ProviderName& name_of(const ProviderConfig& config) {
 
 std::vector<std::string> read_providers(ConfigTable& top, Config& config) {
   std::vector<std::string> broken;
-  constexpr std::string_view kTypes = "write type = \"local\", \"docker\" or \"scaleio\"";
-  constexpr std::array<std::string_view, 5> kLater = {"rexray", "csi", "rbd", "ebs", "nfs"};
+  constexpr std::string_view kTypes = "write type = \"local\", \"rexray\", \"docker\" or \"scaleio\"";
+  constexpr std::array<std::string_view, 4> kLater = {"csi", "rbd", "ebs", "nfs"};
   std::vector<std::pair<ConfigTable, std::string>> locals;  // with its root
   for (auto& [name, section] : top.tables("providers")) {
     if (!is_plain_name(name))
@@ -116,6 +117,10 @@ std::vector<std::string> read_providers(ConfigTable& top, Config& config) {
     }
     if (type && *type == "scaleio") {
       config.providers.emplace_back(read_scaleio(name, section, config));
+      continue;
+    }
+    if (type && *type == "rexray") {
+      read_rexray(name, section, config);
       continue;
     }
     broken.push_back(name);

@@ -27,7 +27,7 @@ struct Machine {
   UvProcessRunner processes{loop, clock};
   uv::Deferred deferred{loop};
 
-  ProviderPorts provider_ports() { return {processes, http, deferred, clock}; }
+  ProviderPorts provider_ports() { return {processes, http, deferred, loop, clock}; }
 
   // The driver of this configuration, not started. `log` must outlive it, and this Machine too.
   Result<std::unique_ptr<Driver>> make_driver(const Config& config, bool dry_run, Log& log);

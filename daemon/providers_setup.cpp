@@ -8,9 +8,11 @@
 #include <utility>
 
 #include "daemon/power_secret.h"
+#include "daemon/uv/delays.h"
 #include "providers/docker/docker_provider.h"
 #include "providers/fence_agent/fence_agents.h"
 #include "providers/local/local_provider.h"
+#include "providers/rexray/rexray_provider.h"
 #include "providers/scaleio/scaleio_provider.h"
 
 namespace extvold::daemon {
@@ -46,6 +48,21 @@ MadeProvider make(providers::scaleio::ScaleioConfig config, const std::string&, 
   return std::make_unique<providers::scaleio::ScaleioProvider>(
       std::move(config),
       providers::scaleio::ScaleioPorts{ports.http, &read_power_secret, defer_of(ports), clock_of(ports)});
+}
+
+MadeProvider make(providers::rexray::RexrayConfig config, const std::string& program,
+                  const ProviderPorts& ports) {
+  if (config.mode == providers::rexray::Mode::cli) config.helper = program;
+  TRY(providers::rexray::check_rexray_config(config));
+  // The provider's own, and so never later than it.
+  const auto delays = std::make_shared<uv::Delays>(ports.loop);
+  return std::make_unique<providers::rexray::RexrayProvider>(
+      std::move(config),
+      providers::rexray::RexrayPorts{ports.http, ports.processes, &read_power_secret,
+                                     [delays](Duration delay, std::function<void()> closure) {
+                                       delays->after(delay, std::move(closure));
+                                     },
+                                     clock_of(ports)});
 }
 
 }  // namespace

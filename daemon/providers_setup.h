@@ -7,6 +7,7 @@
 
 #include "daemon/config.h"
 #include "daemon/uv/deferred.h"
+#include "daemon/uv/loop.h"
 #include "model/ports.h"
 #include "providers/power.h"
 #include "providers/provider.h"
@@ -18,6 +19,7 @@ struct ProviderPorts {
   ProcessRunner& processes;
   HttpClient& http;
   uv::Deferred& deferred;
+  uv::Loop& loop;
   const Clock& clock;
 };
 

@@ -18,7 +18,7 @@
 // - detach_enforced: no. Unmount tells the plugin that one user less is there.
 // - exclusive_attach: no. Nothing refuses a second host.
 // - fence_volume, fence_host, fence_verifiable: no, the protocol has no such call.
-// - shows_running_calls, host_reports: no.
+// - shows_running_calls, host_reports, keeps_tags: no.
 //
 // Not promised either: that a volume that somebody else has mounted is not removed. A real plugin removes it;
 // the call is refused here only if the plugin shows a mount.

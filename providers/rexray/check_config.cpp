@@ -42,7 +42,7 @@ Status check_identities(const RexrayConfig& config) {
       return fail(Errc::invalid, "provider {}: host {}: its identity has a character that no instance id has",
                   config.name.value, one.host);
     if (!hosts.insert(one.host).second || !identities.insert(one.identity).second)
-      return fail(Errc::invalid, "provider {}: host {} or its identity stands twice in host_identities",
+      return fail(Errc::invalid, "provider {}: host {} or its identity stands twice in hosts",
                   config.name.value, one.host);
   }
   return {};

@@ -65,6 +65,7 @@ struct RexrayConfig {
   std::vector<std::string> helper_arguments = {"host-helper"};
   std::vector<std::string> environment = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                                           "HOME=/root"};
+  bool operator==(const RexrayConfig&) const = default;
 };
 
 Status check_rexray_config(const RexrayConfig& config);

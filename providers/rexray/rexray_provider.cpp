@@ -189,10 +189,10 @@ Result<std::string> RexrayProvider::host_of_call(const OperationCall& call) cons
   std::string identity = call.host_identity.empty() ? identity_of(info_, call.host_name) : call.host_identity;
   if (identity.empty())
     return fail(Errc::not_found,
-                "nobody told as whom REX-Ray knows host {}: write it into host_identities of {}",
+                "nobody told as whom REX-Ray knows host {}: write it into `hosts` of {}",
                 call.host_name, config_.name.value);
   if (!is_plain_identity(identity))
-    return fail(Errc::invalid, "\"{}\" is no instance id; write the one of {} into host_identities of {}",
+    return fail(Errc::invalid, "\"{}\" is no instance id; write the one of {} into `hosts` of {}",
                 in_one_line(identity, 80), call.host_name, config_.name.value);
   return identity;
 }

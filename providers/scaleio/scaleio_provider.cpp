@@ -78,6 +78,7 @@ ScaleioProvider::ScaleioProvider(ScaleioConfig config, ScaleioPorts ports)
     : config_(std::move(config)), ports_(std::move(ports)), client_(config_, ports_) {
   info_.name = config_.name;
   info_.capabilities.create = true;
+  info_.capabilities.keeps_tags = false;
   info_.capabilities.attach_to_named_host = true;
   info_.capabilities.list_attachments = true;
   info_.capabilities.detach_enforced = true;

@@ -361,8 +361,8 @@ TEST_CASE("config: each way to write it wrong is said with its place, its key an
       {base_but("api = \"unfiltered\"", "api = \"open\""),
        "x.toml:7:1: mesos.agents.api: \"open\" is not known here"},
       // providers
-      {base_but("type = \"local\"", "type = \"rexray\""),
-       "x.toml:9:1: providers.lab.type: \"rexray\" is not built yet"},
+      {base_but("type = \"local\"", "type = \"ebs\""),
+       "x.toml:9:1: providers.lab.type: \"ebs\" is not built yet"},
       {base_but("root = \"/srv/v\"\n", ""), "x.toml:8:1: providers.lab.root: is missing: name the folder"},
       {base_but("pools = [{ name = \"disk\" }]", "pools = []"),
        "x.toml:12:1: providers.lab.pools: names no pool"},
