@@ -30,11 +30,30 @@
 
 namespace extvold::providers {
 
+// A volume of the ledger's, for a storage that keeps no key of ours.
+struct KnownVolume {
+  std::string key;
+  std::string provider_ref;  // empty: not known yet
+  std::string pool;
+  std::int64_t size_mb = 0;
+};
+
+struct KnownVolumes {
+  std::string ledger_id;
+  std::vector<KnownVolume> volumes;
+};
+
 class Provider {
  public:
   virtual ~Provider() = default;
 
   virtual const ProviderInfo& info() const = 0;
+
+  // False: the storage knows its own ids only (CSI). Then the ledger's volumes of this provider are told by
+  // know_volumes() before each look: what has their provider_ref is shown under their key and with the
+  // ledger's id, and an observation of a key whose provider_ref nobody knows may find nothing.
+  virtual bool keeps_our_keys() const { return true; }
+  virtual void know_volumes(KnownVolumes) {}
 
   // `volume_key` empty: list everything. Else inspect this volume directly.
   virtual void observe(std::string volume_key, std::function<void(ProviderObservation)> done) = 0;
