@@ -21,6 +21,11 @@ extvold_system(blkid blkid)
 extvold_system(mount mount)
 extvold_system(microhttpd libmicrohttpd)
 extvold_system(zlib zlib)
+extvold_system(grpc grpc++)
+extvold_system(protobuf protobuf)
+# Its pkg-config file has -DNOMINMAX, which is for Windows; a definition more and no precompiled header fits.
+set_target_properties(PkgConfig::EXTVOLD_grpc PROPERTIES INTERFACE_COMPILE_OPTIONS "")
+set_target_properties(PkgConfig::EXTVOLD_protobuf PROPERTIES INTERFACE_COMPILE_OPTIONS "")
 
 # ZooKeeper's C client, the single-threaded library: our loop drives it. It has no pkg-config file.
 find_path(EXTVOLD_zookeeper_HEADERS zookeeper/zookeeper.h)
@@ -32,6 +37,11 @@ add_library(zookeeper_st UNKNOWN IMPORTED GLOBAL)
 set_target_properties(zookeeper_st PROPERTIES IMPORTED_LOCATION ${EXTVOLD_zookeeper_LIBRARY}
                                               INTERFACE_INCLUDE_DIRECTORIES ${EXTVOLD_zookeeper_HEADERS})
 add_library(dep::zookeeper ALIAS zookeeper_st)
+
+find_program(EXTVOLD_PROTOC protoc)
+if(NOT EXTVOLD_PROTOC)
+  message(FATAL_ERROR "protoc: not found. Install what the build needs with: ./dev setup")
+endif()
 
 find_package(Threads REQUIRED)
 find_package(tl-expected REQUIRED)    # header only: tl/expected.hpp

@@ -36,6 +36,7 @@ ONLY_IN = [
     (r"nlohmann/.*", ["daemon", "providers", "host"]),
     (r"(CLI|toml\+\+|systemd|microhttpd)(/.*|\.h)", ["daemon"]),
     (r"zookeeper/.*", ["daemon/zookeeper"]),
+    (r"(grpc|grpcpp|google/protobuf|csi_proto)/.*", ["providers/csi"]),
     (r"(thread|(shared_)?mutex|condition_variable|atomic|future|semaphore|latch|barrier)|pthread\.h",
      ["ledger", "daemon"]),
     (r"(coroutine)", []),
@@ -125,6 +126,7 @@ GOOD = {
     "daemon/uv/loop.h": "#pragma once\n#include <uv.h>\n",
     "daemon/zookeeper/session.cpp": '#include <zookeeper/zookeeper.h>\n#include "daemon/uv/loop.h"\n',
     "providers/local/local.h": "#pragma once\n",
+    "providers/csi/channel.cpp": "#include <grpcpp/grpcpp.h>\n#include <csi_proto/csi.pb.h>\n",
     "tests/lib/fake.h": '#include "daemon/uv/loop.h"\n#include <catch2/catch.hpp>\n#include <sqlite3.h>\n',
 }
 BAD = [
@@ -142,6 +144,8 @@ BAD = [
      "providers/csi/ includes providers/local/local.h"),
     ({"providers/x.cpp": '#include "providers/local/local.h"\n'},
      "providers/ includes providers/local/local.h"),
+    ({"daemon/x.cpp": "#include <grpcpp/grpcpp.h>\n"}, "<grpcpp/grpcpp.h> in daemon/"),
+    ({"providers/x.cpp": "#include <csi_proto/csi.pb.h>\n"}, "<csi_proto/csi.pb.h> in providers/"),
     ({"host/x.cpp": "#include <thread>\n"}, "<thread> in host/"),
     ({"daemon/x.cpp": "#include <simdjson.h>\n"}, "<simdjson.h> in daemon/"),
     ({"daemon/x.cpp": "#include <zookeeper/zookeeper.h>\n"}, "<zookeeper/zookeeper.h> in daemon/"),

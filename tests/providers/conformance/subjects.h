@@ -1,6 +1,7 @@
 // All providers that the conformance suite runs against.
 #pragma once
 
+#include "tests/providers/conformance/subject_csi.h"
 #include "tests/providers/conformance/subject_docker.h"
 #include "tests/providers/conformance/subject_local.h"
 #include "tests/providers/conformance/subject_rexray_cli.h"
@@ -8,8 +9,8 @@
 #include "tests/providers/conformance/subject_scaleio.h"
 
 #define EXTVOLD_SUBJECTS                                                                                  \
-  extvold::tests::conformance::LocalSubject, extvold::tests::conformance::DockerSubject,                  \
-      extvold::tests::conformance::ScaleioSubject, extvold::tests::conformance::RexrayRestSubject,        \
-      extvold::tests::conformance::RexrayCli1Subject, extvold::tests::conformance::RexrayCli2YamlSubject, \
-      extvold::tests::conformance::RexrayCli2Subject, extvold::tests::conformance::RexrayCli3Subject,     \
-      extvold::tests::conformance::RexrayCli4Subject
+  extvold::tests::conformance::LocalSubject, extvold::tests::conformance::CsiSubject,                     \
+      extvold::tests::conformance::DockerSubject, extvold::tests::conformance::ScaleioSubject,            \
+      extvold::tests::conformance::RexrayRestSubject, extvold::tests::conformance::RexrayCli1Subject,     \
+      extvold::tests::conformance::RexrayCli2YamlSubject, extvold::tests::conformance::RexrayCli2Subject, \
+      extvold::tests::conformance::RexrayCli3Subject, extvold::tests::conformance::RexrayCli4Subject

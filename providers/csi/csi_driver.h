@@ -1,0 +1,103 @@
+// CsiDriver: a CSI driver's controller service, asked by messages and deadlines; what it is and can do, found
+// out at first use. What all calls of the provider share. Private to providers/csi: it brings protobuf's
+// headers in.
+//
+// Loop thread only. Each call ends in exactly one callback, never from inside the call. What it knows of the
+// driver's capabilities is forgotten when the driver is not reached: another one may come up there.
+#pragma once
+
+#include <csi_proto/csi.pb.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "model/result.h"
+#include "providers/csi/csi_config.h"
+#include "providers/csi/csi_ports.h"
+#include "providers/csi/rpc_channel.h"
+#include "providers/csi/rpc_status.h"
+
+namespace extvold::providers::csi {
+
+namespace pb = ::csi::v1;
+using Capability = pb::ControllerServiceCapability::RPC::Type;
+using Rpc = pb::ControllerServiceCapability::RPC;
+
+template <typename Response>
+using Replied = tl::expected<Response, RpcProblem>;
+
+// Controller capabilities as the driver told them.
+class DriverCapabilities {
+ public:
+  void add(Capability one) { all_.insert(one); }
+  bool has(Capability one) const { return all_.contains(one); }
+
+ private:
+  std::set<int> all_;
+};
+
+using SecretTexts = google::protobuf::Map<std::string, std::string>;
+
+class CsiDriver {
+ public:
+  // `config` must outlive it.
+  CsiDriver(const CsiConfig& config, const std::string& endpoint, CsiPorts ports);
+
+  Instant now() const { return ports_.clock(); }
+  const CsiConfig& config() const { return config_; }
+  void defer(std::function<void()> closure) { channel_.defer(std::move(closure)); }
+
+  // `method`: "/csi.v1.Controller/CreateVolume".
+  template <typename Response, typename Request>
+  void call(const std::string& method, const Request& request, Instant until,
+            std::function<void(Replied<Response>)> done) {
+    send(method, request.SerializeAsString(), until,
+         [method, done = std::move(done)](Replied<std::string> bytes) {
+           if (!bytes) return done(tl::make_unexpected(std::move(bytes).error()));
+           Response response;
+           if (response.ParseFromString(*bytes)) return done(std::move(response));
+           done(tl::make_unexpected(unreadable(method)));
+         });
+  }
+
+  // The same, with what `place` holds as the request's secrets. A secret that a driver repeats in its error
+  // is not passed on.
+  template <typename Response, typename Request>
+  void call(const std::string& method, Request request, const SecretTexts& secrets, Instant until,
+            std::function<void(Replied<Response>)> done) {
+    *request.mutable_secrets() = secrets;
+    call<Response>(method, request, until, [secrets, done = std::move(done)](Replied<Response> reply) {
+      if (!reply) hide(secrets, reply.error());
+      done(std::move(reply));
+    });
+  }
+
+  // What the file `place` holds; empty place: none. Errors: permission or invalid, nothing was sent.
+  Result<SecretTexts> secrets(const std::string& place) const;
+
+  // Errors say what the driver lacks that the configuration counts on, and what to do.
+  void discover(Instant until, std::function<void(Result<DriverCapabilities>)> done);
+
+ private:
+  struct Discovery;
+
+  static RpcProblem unreadable(const std::string& method);
+  static void hide(const SecretTexts& secrets, RpcProblem& problem);
+  void send(const std::string& method, const std::string& request, Instant until,
+            std::function<void(Replied<std::string>)> done);
+  void probe(const std::shared_ptr<Discovery>& found);
+  void ask_name(const std::shared_ptr<Discovery>& found);
+  void ask_plugin(const std::shared_ptr<Discovery>& found);
+  void ask_controller(const std::shared_ptr<Discovery>& found);
+  Status check(const DriverCapabilities& can) const;
+
+  const CsiConfig& config_;
+  CsiPorts ports_;
+  RpcChannel channel_;
+  std::optional<DriverCapabilities> known_;
+};
+
+}  // namespace extvold::providers::csi

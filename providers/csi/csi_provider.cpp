@@ -1,0 +1,149 @@
+#include "providers/csi/csi_provider.h"
+
+#include <optional>
+#include <utility>
+
+#include "model/check.h"
+#include "providers/csi/csi_operation.h"
+#include "providers/csi/fence_host.h"
+#include "providers/csi/observe_volumes.h"
+#include "providers/csi/own_key.h"
+#include "providers/results.h"
+
+namespace extvold::providers::csi {
+namespace {
+
+bool has_node(OperationKind kind) { return kind == OperationKind::attach || kind == OperationKind::detach; }
+
+// What needs no question to the driver.
+Status check_call(const CsiConfig& config, const OperationCall& call) {
+  const Volume& volume = call.volume;
+  switch (call.operation.kind) {
+    case OperationKind::create:
+      if (!config.create)
+        return fail(Errc::invalid, "provider {} does not create volumes (create = false)", config.name.value);
+      if (!is_own_key(volume.key)) return fail(Errc::invalid, "\"{}\" is no name that we make", volume.key);
+      return {};
+    case OperationKind::format:
+      return fail(
+          Errc::invalid,
+          "a CSI driver's volume is formatted by its node plugin when it is staged, not by this provider");
+    case OperationKind::attach:
+    case OperationKind::detach:
+      if (!config.attach) {
+        return fail(Errc::invalid, "provider {} does not attach (attach = false): its node plugin does",
+                    config.name.value);
+      }
+      break;
+    case OperationKind::remove:
+      if (!config.create)
+        return fail(Errc::invalid, "provider {} does not remove volumes (create = false)", config.name.value);
+      break;
+  }
+  if (!volume.provider_ref.empty()) return {};
+  return fail(Errc::invalid, "the driver's id of it is not known, and a driver finds no volume by its name");
+}
+
+ProviderInfo info_of(const CsiConfig& config) {
+  ProviderInfo info;
+  info.name = config.name;
+  const bool fences = !config.addons_endpoint.empty();
+  info.capabilities = Capabilities{.create = config.create,
+                                   .attach_to_named_host = config.attach,
+                                   .list_attachments = config.list_attachments,
+                                   .fence_host = fences,
+                                   .fence_verifiable = fences,
+                                   .fence_bars_late_calls = fences};
+  for (const CsiPool& pool : config.pools) info.pools.push_back(pool.name);
+  info.reach_all = config.reach_all;
+  info.settle_time = config.settle_time;
+  info.calls_max = config.calls_max;
+  info.host_identities = config.host_identities;
+  info.hosts_by_name = config.hosts_by_name;
+  return info;
+}
+
+}  // namespace
+
+struct CsiProvider::Connections {
+  Connections(const CsiConfig& config, const CsiPorts& ports) : driver(config, config.endpoint, ports) {
+    if (!config.addons_endpoint.empty()) addons.emplace(config, config.addons_endpoint, ports);
+  }
+
+  CsiDriver driver;
+  std::optional<CsiDriver> addons;
+};
+
+CsiProvider::CsiProvider(CsiConfig config, CsiPorts ports)
+    : config_(std::move(config)),
+      info_(info_of(config_)),
+      connections_(std::make_unique<Connections>(config_, ports)) {}
+
+CsiProvider::~CsiProvider() = default;
+
+void CsiProvider::know_volumes(KnownVolumes known) { known_ = std::move(known); }
+
+void CsiProvider::observe(std::string volume_key, std::function<void(ProviderObservation)> done) {
+  ProviderObservation seen;
+  seen.provider = config_.name;
+  seen.volume_key = std::move(volume_key);
+  seen.sent_at = connections_->driver.now();
+  observe_volumes(connections_->driver, known_, std::move(seen), std::move(done));
+}
+
+Result<std::string> CsiProvider::node_of(const OperationCall& call) const {
+  if (!call.host_identity.empty()) return call.host_identity;
+  std::string node = identity_of(info_, call.host_name);
+  if (!node.empty()) return node;
+  return fail(
+      Errc::not_found,
+      "the node id of host {} is not known: add it to host_identities of provider {} (as its NodeGetInfo "
+      "says it)",
+      call.host_name, config_.name.value);
+}
+
+void CsiProvider::execute(OperationCall call, std::function<void(OperationResult)> done) {
+  CsiDriver& driver = connections_->driver;
+  const Instant until = driver.now() + call.deadline;
+  CsiOperation operation{
+      driver, {}, std::move(call), {}, until, std::move(done), [this](const std::string& node) {
+        return host_of(info_, node);
+      }};
+  Status checked = check_call(config_, operation.call);
+  const OperationKind kind = operation.call.operation.kind;
+  if (checked && has_node(kind)) {
+    const Result<std::string> node = node_of(operation.call);
+    if (node)
+      operation.node_id = *node;
+    else
+      checked = tl::make_unexpected(node.error());
+  }
+  if (!checked) {
+    const Error error = checked.error();
+    return driver.defer([operation = std::move(operation), error] { operation.fail(error); });
+  }
+  driver.discover(until, [operation = std::move(operation), kind](Result<DriverCapabilities> can) mutable {
+    if (!can) return operation.fail(can.error());
+    operation.can = *std::move(can);
+    switch (kind) {
+      case OperationKind::create:
+        return create_volume(std::move(operation));
+      case OperationKind::remove:
+        return remove_volume(std::move(operation));
+      case OperationKind::attach:
+        return publish_volume(std::move(operation));
+      case OperationKind::detach:
+        return unpublish_volume(std::move(operation));
+      case OperationKind::format:
+        break;
+    }
+    EXTVOLD_UNREACHABLE();
+  });
+}
+
+void CsiProvider::change_fence(FenceCall call, std::function<void(FenceResult)> done) {
+  EXTVOLD_CHECK(call.fence.rung == FenceRung::host);  // no other rung is named by the capabilities
+  change_host_fence(*connections_->addons, std::move(call), std::move(done));
+}
+
+}  // namespace extvold::providers::csi

@@ -1,0 +1,185 @@
+#include "providers/csi/fence_host.h"
+
+#include <csi_proto/fence.pb.h>
+#include <csi_proto/identity.pb.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "providers/csi/addresses.h"
+#include "providers/foreign_text.h"
+#include "providers/results.h"
+
+namespace extvold::providers::csi {
+namespace {
+
+using Ranges = std::vector<AddressRange>;
+
+// What ListClusterFence shows.
+struct Standing {
+  Ranges ranges;
+  std::string unread;  // the first that is no address; empty: all were read
+};
+
+std::string text_of(const Ranges& ranges) {
+  std::string text;
+  for (const AddressRange& one : ranges) text += (text.empty() ? "" : ", ") + to_text(one);
+  return text;
+}
+
+class HostFence : public std::enable_shared_from_this<HostFence> {
+ public:
+  HostFence(CsiDriver& addons, FenceCall call, std::function<void(FenceResult)> done)
+      : addons_(addons),
+        call_(std::move(call)),
+        done_(std::move(done)),
+        sent_at_(addons.now()),
+        until_(sent_at_ + call_.deadline) {}
+
+  void start() {
+    if (Status ready = prepare(); !ready) {
+      const Error error = ready.error();
+      return addons_.defer([self = shared_from_this(), error] { self->end(error); });
+    }
+    addons_.call<identity::GetCapabilitiesResponse>(
+        "/identity.Identity/GetCapabilities", identity::GetCapabilitiesRequest(), until_,
+        [self = shared_from_this()](const Replied<identity::GetCapabilitiesResponse>& reply) {
+          if (!reply) return self->end(error_of_look(reply.error()));
+          const auto fences = [](const identity::Capability& one) {
+            return one.network_fence().type() == identity::Capability::NetworkFence::NETWORK_FENCE;
+          };
+          const auto& all = reply->capabilities();
+          if (std::none_of(all.begin(), all.end(), fences))
+            return self->end({Errc::invalid, "the driver's csi-addons do not offer NETWORK_FENCE"});
+          self->act();
+        });
+  }
+
+ private:
+  // The node that was recorded when attaching, never the one that the host has now.
+  Status prepare() {
+    const auto& all = addons_.config().fence_addresses;
+    const auto found = all.find(call_.fence.target);
+    if (found == all.end()) {
+      return fail(Errc::not_found,
+                  "node \"{}\": its addresses are not known: add it to fence_addresses of provider {}",
+                  in_one_line(call_.fence.target, 80), addons_.config().name.value);
+    }
+    for (const std::string& text : found->second) {
+      if (const std::optional<AddressRange> range = address_range_from_text(text)) ours_.push_back(*range);
+    }
+    ASSIGN(secrets_, addons_.secrets(addons_.config().fence_secrets_file));
+    return {};
+  }
+
+  void act() {
+    switch (call_.act) {
+      case FenceAct::set:
+        return change<fence::FenceClusterNetworkRequest, fence::FenceClusterNetworkResponse>(
+            "/fence.FenceController/FenceClusterNetwork", ours_, &HostFence::done);
+      case FenceAct::check:
+        return list(&HostFence::tell);
+      case FenceAct::lift:
+        return list(&HostFence::lift);
+    }
+  }
+
+  template <typename Request, typename Response>
+  void change(const char* method, const Ranges& ranges, void (HostFence::*then)()) {
+    Request request;
+    request.mutable_parameters()->insert(addons_.config().fence_parameters.begin(),
+                                         addons_.config().fence_parameters.end());
+    for (const AddressRange& one : ranges) request.add_cidrs()->set_cidr(to_text(one));
+    addons_.call<Response>(method, request, secrets_, until_,
+                           [self = shared_from_this(), then](const Replied<Response>& reply) {
+                             if (!reply) return self->end(error_of_change(reply.error()));
+                             ((*self).*then)();
+                           });
+  }
+
+  void list(void (HostFence::*then)(const Standing&)) {
+    fence::ListClusterFenceRequest request;
+    request.mutable_parameters()->insert(addons_.config().fence_parameters.begin(),
+                                         addons_.config().fence_parameters.end());
+    addons_.call<fence::ListClusterFenceResponse>(
+        "/fence.FenceController/ListClusterFence", request, secrets_, until_,
+        [self = shared_from_this(), then](const Replied<fence::ListClusterFenceResponse>& reply) {
+          if (!reply) return self->end(error_of_look(reply.error()));
+          Standing standing;
+          for (const fence::CIDR& one : reply->cidrs()) {
+            if (const std::optional<AddressRange> range = address_range_from_text(one.cidr()))
+              standing.ranges.push_back(*range);
+            else if (standing.unread.empty())
+              standing.unread = in_one_line(one.cidr(), 80);
+          }
+          ((*self).*then)(standing);
+        });
+  }
+
+  // Of ours, those that one entry covers whole. Two halves that make a whole are none: then it is set again.
+  Ranges barred(const Standing& standing) const {
+    Ranges out;
+    for (const AddressRange& one : ours_) {
+      const auto covers_it = [&](const AddressRange& entry) { return covers(entry, one); };
+      if (std::any_of(standing.ranges.begin(), standing.ranges.end(), covers_it)) out.push_back(one);
+    }
+    return out;
+  }
+
+  void tell(const Standing& standing) {
+    const Ranges found = barred(standing);
+    result_.held = found.size() == ours_.size() ? TriState::yes
+                   : standing.unread.empty()    ? TriState::no
+                                                : TriState::unknown;
+    result_.seen =
+        fmt::format("ListClusterFence shows {} of {} address ranges of node {} barred: {}", found.size(),
+                    ours_.size(), call_.fence.target, found.empty() ? "none" : text_of(found));
+    if (result_.held == TriState::unknown)
+      result_.seen += fmt::format("; \"{}\" there is no address", standing.unread);
+    done();
+  }
+
+  // This entry alone: a wider one that somebody else made stays.
+  void lift(const Standing& standing) {
+    Ranges found;
+    for (const AddressRange& one : ours_) {
+      if (std::find(standing.ranges.begin(), standing.ranges.end(), one) != standing.ranges.end())
+        found.push_back(one);
+    }
+    if (found.empty()) return done();
+    change<fence::UnfenceClusterNetworkRequest, fence::UnfenceClusterNetworkResponse>(
+        "/fence.FenceController/UnfenceClusterNetwork", found, &HostFence::done);
+  }
+
+  void end(const Error& error) {
+    done_(failed_call(call_, {error.code, fmt::format("host {}: {}", call_.host_name, error.message)},
+                      sent_at_, addons_.now()));
+  }
+
+  void done() {
+    result_.id = call_.fence.id;
+    result_.act = call_.act;
+    result_.state = FenceCallState::done;
+    result_.sent_at = sent_at_;
+    result_.ended_at = addons_.now();
+    done_(std::move(result_));
+  }
+
+  CsiDriver& addons_;
+  const FenceCall call_;
+  std::function<void(FenceResult)> done_;
+  const Instant sent_at_;
+  const Instant until_;
+  Ranges ours_;
+  SecretTexts secrets_;
+  FenceResult result_;
+};
+
+}  // namespace
+
+void change_host_fence(CsiDriver& addons, FenceCall call, std::function<void(FenceResult)> done) {
+  std::make_shared<HostFence>(addons, std::move(call), std::move(done))->start();
+}
+
+}  // namespace extvold::providers::csi

@@ -1,0 +1,208 @@
+#include "providers/csi/look.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "providers/foreign_text.h"
+
+namespace extvold::providers::csi {
+namespace {
+
+constexpr int kCodeInvalidArgument = 3;
+constexpr int kCodeNotFound = 5;
+constexpr int kCodeAborted = 10;
+constexpr int kPagesMax = 10'000;
+constexpr int kListTries = 3;
+constexpr std::size_t kIdBytesMax = 1024;  // the specification says 128, and drivers have longer ones
+
+using Seen = std::optional<SeenVolume>;
+
+bool is_good_id(const std::string& id) {
+  return !id.empty() && id.size() <= kIdBytesMax &&
+         std::all_of(id.begin(), id.end(), [](char c) { return c >= ' ' && c != '\x7f'; });
+}
+
+Result<SeenVolume> seen_of(const pb::Volume& volume) {
+  if (!is_good_id(volume.volume_id()))
+    return fail(Errc::unavailable, "the driver shows a volume with the id \"{}\"",
+                in_one_line(volume.volume_id(), 80));
+  if (volume.capacity_bytes() < 0)
+    return fail(Errc::unavailable, "volume {}: the driver says that it has {} bytes", volume.volume_id(),
+                volume.capacity_bytes());
+  SeenVolume seen;
+  seen.id = volume.volume_id();
+  seen.size_mb = volume.capacity_bytes() >> 20;
+  seen.context.insert(volume.volume_context().begin(), volume.volume_context().end());
+  return seen;
+}
+
+// A driver without LIST_VOLUMES_PUBLISHED_NODES may fill this in as well (a real one says [""] of every
+// volume, published or not): it must not be read then.
+template <typename VolumeStatus>
+Status read_nodes(const DriverCapabilities& can, const VolumeStatus& status, SeenVolume& seen) {
+  if (!can.has(Rpc::LIST_VOLUMES_PUBLISHED_NODES)) return {};
+  for (const std::string& node : status.published_node_ids()) {
+    if (!is_good_id(node))
+      return fail(Errc::unavailable, "volume {}: the driver does not say by name where it is published",
+                  seen.id);
+    if (std::find(seen.nodes.begin(), seen.nodes.end(), node) == seen.nodes.end()) seen.nodes.push_back(node);
+  }
+  std::sort(seen.nodes.begin(), seen.nodes.end());
+  return {};
+}
+
+class Listing : public std::enable_shared_from_this<Listing> {
+ public:
+  Listing(CsiDriver& driver, const DriverCapabilities& can, Instant until,
+          std::function<void(Result<SeenVolumes>)> done)
+      : driver_(driver), can_(can), until_(until), done_(std::move(done)) {}
+
+  void ask(const std::string& token) {
+    pb::ListVolumesRequest request;
+    request.set_starting_token(token);
+    driver_.call<pb::ListVolumesResponse>(
+        "/csi.v1.Controller/ListVolumes", request, until_,
+        [self = shared_from_this(), token](const Replied<pb::ListVolumesResponse>& reply) {
+          self->read(token, reply);
+        });
+  }
+
+ private:
+  void read(const std::string& token, const Replied<pb::ListVolumesResponse>& page) {
+    // Its place in the list is not known there any more.
+    if (!page && page.error().code == kCodeAborted && !token.empty() && ++tries_ < kListTries) {
+      volumes_.clear();
+      return ask("");
+    }
+    if (!page) return done_(tl::make_unexpected(error_of_look(page.error())));
+    for (const pb::ListVolumesResponse::Entry& entry : page->entries()) {
+      if (Status status = read_entry(entry); !status) return done_(tl::make_unexpected(status.error()));
+    }
+    if (page->next_token().empty()) return done_(std::move(volumes_));
+    if (page->next_token() == token || ++pages_ >= kPagesMax)
+      return done_(fail(Errc::unavailable, "ListVolumes: the list does not end"));
+    ask(page->next_token());
+  }
+
+  // There is no one view of all pages: a volume may be on two of them.
+  Status read_entry(const pb::ListVolumesResponse::Entry& entry) {
+    ASSIGN(SeenVolume seen, seen_of(entry.volume()));
+    const auto before = volumes_.find(seen.id);
+    if (before != volumes_.end()) seen.nodes = before->second.nodes;
+    TRY(read_nodes(can_, entry.status(), seen));
+    volumes_[seen.id] = std::move(seen);
+    return {};
+  }
+
+  CsiDriver& driver_;
+  const DriverCapabilities can_;
+  const Instant until_;
+  std::function<void(Result<SeenVolumes>)> done_;
+  SeenVolumes volumes_;
+  int pages_ = 0;
+  int tries_ = 0;
+};
+
+class LookAtOne : public std::enable_shared_from_this<LookAtOne> {
+ public:
+  LookAtOne(CsiDriver& driver, const DriverCapabilities& can, std::string id, bool known, Instant until,
+            std::function<void(Result<Seen>)> done)
+      : driver_(driver),
+        can_(can),
+        id_(std::move(id)),
+        known_(known),
+        until_(until),
+        done_(std::move(done)) {}
+
+  void start() {
+    // What is no id may be refused as such, or looked for in vain; a list is asked for neither.
+    if (can_.has(Rpc::GET_VOLUME) && (known_ || !can_.has(Rpc::LIST_VOLUMES))) return get();
+    find_or_validate();
+  }
+
+ private:
+  void get() {
+    pb::ControllerGetVolumeRequest request;
+    request.set_volume_id(id_);
+    driver_.call<pb::ControllerGetVolumeResponse>(
+        "/csi.v1.Controller/ControllerGetVolume", request, until_,
+        [self = shared_from_this()](const Replied<pb::ControllerGetVolumeResponse>& reply) {
+          if (!reply) return self->end(reply.error());
+          self->read(*reply);
+        });
+  }
+
+  void read(const pb::ControllerGetVolumeResponse& reply) {
+    // A real driver answers so for a volume that does not exist; others for one that is merely ill.
+    if (reply.status().volume_condition().abnormal()) return find_or_validate();
+    const bool silent = can_.has(Rpc::LIST_VOLUMES_PUBLISHED_NODES) && !reply.has_status();
+    if (silent) return find_or_validate();
+    Result<SeenVolume> seen = seen_of(reply.volume());
+    if (seen && seen->id != id_)
+      seen = fail(Errc::unavailable, "volume {}: the driver answers for {}", id_, seen->id);
+    if (!seen) return done_(tl::make_unexpected(seen.error()));
+    if (Status status = read_nodes(can_, reply.status(), *seen); !status)
+      return done_(tl::make_unexpected(status.error()));
+    done_(Seen(*std::move(seen)));
+  }
+
+  void find_or_validate() {
+    if (!can_.has(Rpc::LIST_VOLUMES)) return validate();
+    list_volumes(driver_, can_, until_, [self = shared_from_this()](Result<SeenVolumes> all) {
+      if (!all) return self->done_(tl::make_unexpected(all.error()));
+      const auto found = all->find(self->id_);
+      self->done_(found == all->end() ? Seen() : Seen(std::move(found->second)));
+    });
+  }
+
+  // Whether the driver confirms what is asked for does not matter here: it knows the volume, or it does not.
+  void validate() {
+    if (can_.has(Rpc::LIST_VOLUMES_PUBLISHED_NODES))
+      return done_(fail(Errc::unavailable, "volume {}: the driver does not say where it is published", id_));
+    pb::ValidateVolumeCapabilitiesRequest request;
+    request.set_volume_id(id_);
+    pb::VolumeCapability& wanted = *request.add_volume_capabilities();
+    wanted.mutable_mount();
+    wanted.mutable_access_mode()->set_mode(pb::VolumeCapability::AccessMode::SINGLE_NODE_WRITER);
+    const Result<SecretTexts> secrets = driver_.secrets(driver_.config().create_secrets_file);
+    if (!secrets) {
+      const Error error = secrets.error();
+      return driver_.defer([self = shared_from_this(), error] { self->done_(tl::make_unexpected(error)); });
+    }
+    driver_.call<pb::ValidateVolumeCapabilitiesResponse>(
+        "/csi.v1.Controller/ValidateVolumeCapabilities", request, *secrets, until_,
+        [self = shared_from_this()](const Replied<pb::ValidateVolumeCapabilitiesResponse>& reply) {
+          if (!reply) return self->end(reply.error());
+          SeenVolume seen;
+          seen.id = self->id_;
+          self->done_(Seen(std::move(seen)));
+        });
+  }
+
+  void end(const RpcProblem& problem) {
+    const bool is_no_id = !known_ && problem.code == kCodeInvalidArgument;
+    if (problem.code == kCodeNotFound || is_no_id) return done_(Seen());
+    done_(tl::make_unexpected(error_of_look(problem)));
+  }
+
+  CsiDriver& driver_;
+  const DriverCapabilities can_;
+  const std::string id_;
+  const bool known_;
+  const Instant until_;
+  std::function<void(Result<Seen>)> done_;
+};
+
+}  // namespace
+
+void list_volumes(CsiDriver& driver, const DriverCapabilities& can, Instant until,
+                  std::function<void(Result<SeenVolumes>)> done) {
+  std::make_shared<Listing>(driver, can, until, std::move(done))->ask("");
+}
+
+void look_at(CsiDriver& driver, const DriverCapabilities& can, const std::string& id, bool known,
+             Instant until, std::function<void(Result<std::optional<SeenVolume>>)> done) {
+  std::make_shared<LookAtOne>(driver, can, id, known, until, std::move(done))->start();
+}
+
+}  // namespace extvold::providers::csi

@@ -1,0 +1,36 @@
+// Look: what a CSI driver shows of its volumes, by the best of the three ways that it offers:
+// ControllerGetVolume, ListVolumes, or only whether a volume is there, by ValidateVolumeCapabilities, which
+// every driver has.
+//
+// Loop thread only; `driver` must outlive the call. Errors (never Errc::uncertain): nothing was changed, and
+// what could not be read is not taken for something that is not there.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "providers/csi/csi_driver.h"
+
+namespace extvold::providers::csi {
+
+struct SeenVolume {
+  std::string id;
+  std::int64_t size_mb = 0;        // 0: the driver does not say
+  std::vector<std::string> nodes;  // in order; only of a driver that lists published nodes
+  Texts context;
+};
+using SeenVolumes = std::map<std::string, SeenVolume>;  // by id
+
+// Whole, or an error. REQUIRES: the driver has LIST_VOLUMES.
+void list_volumes(CsiDriver& driver, const DriverCapabilities& can, Instant until,
+                  std::function<void(Result<SeenVolumes>)> done);
+
+// By its id. `known`: a driver told us this id; of another text it may say as well that it is no id of a
+// volume.
+void look_at(CsiDriver& driver, const DriverCapabilities& can, const std::string& id, bool known,
+             Instant until, std::function<void(Result<std::optional<SeenVolume>>)> done);
+
+}  // namespace extvold::providers::csi

@@ -1,0 +1,76 @@
+// CsiDouble: a CSI driver for tests, on a unix socket in a temporary folder, that keeps its volumes in memory
+// and misbehaves on demand. It reads and writes messages by their bytes, so that it can answer what is none.
+//
+// Main thread, save that it answers on threads of gRPC's; what it keeps is under one lock. Destroying it ends
+// the calls that hang.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tests/providers/conformance/subject.h"
+
+namespace extvold::tests {
+
+struct CsiDoubleOptions {
+  // As the hostpath driver of the recording: one node, "n1", no list of published nodes but [""] in its
+  // place, and an abnormal condition instead of NOT_FOUND. Else as the specification says.
+  bool as_recorded = false;
+  std::set<int> without;  // controller capabilities that it does not have
+  std::int64_t pool_bytes = std::int64_t{256} << 20;
+  int page = 0;                // volumes on a page of ListVolumes; 0: all
+  bool sizes_unknown = false;  // capacity_bytes 0 in all answers (democratic-csi)
+  bool id_is_name = false;
+  bool fences = true;                          // csi-addons: NETWORK_FENCE
+  std::map<std::string, std::string> secrets;  // must come with every change of a volume; empty: none needed
+};
+
+struct CsiDoubleVolume {
+  std::string id;
+  std::string name;
+  std::int64_t bytes = 0;
+  std::string source;
+  std::map<std::string, std::string> parameters;
+  std::map<std::string, bool> nodes;  // published at: read-only
+};
+
+class CsiDouble {
+ public:
+  explicit CsiDouble(CsiDoubleOptions options = {});
+  ~CsiDouble();
+  CsiDouble(const CsiDouble&) = delete;
+  CsiDouble& operator=(const CsiDouble&) = delete;
+
+  std::string endpoint() const { return "unix:" + dir_ + "/csi.sock"; }
+  const std::string& dir() const { return dir_; }
+
+  void arm(conformance::Stage stage, conformance::Fault fault);
+  // This method alone ("ListVolumes"), `times` times, with this code.
+  void refuse(const std::string& rpc, int code, const std::string& text, int times = 1);
+  void disarm();
+  void let_late_calls_work();
+
+  // By the back door. A copy.
+  std::vector<CsiDoubleVolume> volumes() const;
+  void put(CsiDoubleVolume volume);
+  void publish(const std::string& id, const std::string& node);
+  void forget(const std::string& id);
+  std::vector<std::string> barred() const;
+  void bar(const std::string& text);
+  // Names of the methods that were called, in order.
+  std::vector<std::string> called() const;
+  std::vector<std::string> unpublished_nodes() const;  // node_id of every ControllerUnpublishVolume
+
+ private:
+  struct Server;
+  friend struct Server;
+
+  std::string dir_;
+  std::unique_ptr<Server> server_;
+};
+
+}  // namespace extvold::tests
