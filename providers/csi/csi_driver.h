@@ -6,12 +6,9 @@
 // driver's capabilities is forgotten when the driver is not reached: another one may come up there.
 #pragma once
 
-#include <csi_proto/csi.pb.h>
-
 #include <functional>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 
 #include "model/result.h"
@@ -19,25 +16,12 @@
 #include "providers/csi/csi_ports.h"
 #include "providers/csi/rpc_channel.h"
 #include "providers/csi/rpc_status.h"
+#include "providers/csi/seen_volumes.h"
 
 namespace extvold::providers::csi {
 
-namespace pb = ::csi::v1;
-using Capability = pb::ControllerServiceCapability::RPC::Type;
-using Rpc = pb::ControllerServiceCapability::RPC;
-
 template <typename Response>
 using Replied = tl::expected<Response, RpcProblem>;
-
-// Controller capabilities as the driver told them.
-class DriverCapabilities {
- public:
-  void add(Capability one) { all_.insert(one); }
-  bool has(Capability one) const { return all_.contains(one); }
-
- private:
-  std::set<int> all_;
-};
 
 using SecretTexts = google::protobuf::Map<std::string, std::string>;
 

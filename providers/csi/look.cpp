@@ -1,9 +1,6 @@
 #include "providers/csi/look.h"
 
-#include <algorithm>
 #include <utility>
-
-#include "providers/foreign_text.h"
 
 namespace extvold::providers::csi {
 namespace {
@@ -13,43 +10,8 @@ constexpr int kCodeNotFound = 5;
 constexpr int kCodeAborted = 10;
 constexpr int kPagesMax = 10'000;
 constexpr int kListTries = 3;
-constexpr std::size_t kIdBytesMax = 1024;  // the specification says 128, and drivers have longer ones
 
 using Seen = std::optional<SeenVolume>;
-
-bool is_good_id(const std::string& id) {
-  return !id.empty() && id.size() <= kIdBytesMax &&
-         std::all_of(id.begin(), id.end(), [](char c) { return c >= ' ' && c != '\x7f'; });
-}
-
-Result<SeenVolume> seen_of(const pb::Volume& volume) {
-  if (!is_good_id(volume.volume_id()))
-    return fail(Errc::unavailable, "the driver shows a volume with the id \"{}\"",
-                in_one_line(volume.volume_id(), 80));
-  if (volume.capacity_bytes() < 0)
-    return fail(Errc::unavailable, "volume {}: the driver says that it has {} bytes", volume.volume_id(),
-                volume.capacity_bytes());
-  SeenVolume seen;
-  seen.id = volume.volume_id();
-  seen.size_mb = volume.capacity_bytes() >> 20;
-  seen.context.insert(volume.volume_context().begin(), volume.volume_context().end());
-  return seen;
-}
-
-// A driver without LIST_VOLUMES_PUBLISHED_NODES may fill this in as well (a real one says [""] of every
-// volume, published or not): it must not be read then.
-template <typename VolumeStatus>
-Status read_nodes(const DriverCapabilities& can, const VolumeStatus& status, SeenVolume& seen) {
-  if (!can.has(Rpc::LIST_VOLUMES_PUBLISHED_NODES)) return {};
-  for (const std::string& node : status.published_node_ids()) {
-    if (!is_good_id(node))
-      return fail(Errc::unavailable, "volume {}: the driver does not say by name where it is published",
-                  seen.id);
-    if (std::find(seen.nodes.begin(), seen.nodes.end(), node) == seen.nodes.end()) seen.nodes.push_back(node);
-  }
-  std::sort(seen.nodes.begin(), seen.nodes.end());
-  return {};
-}
 
 class Listing : public std::enable_shared_from_this<Listing> {
  public:
@@ -75,23 +37,12 @@ class Listing : public std::enable_shared_from_this<Listing> {
       return ask("");
     }
     if (!page) return done_(tl::make_unexpected(error_of_look(page.error())));
-    for (const pb::ListVolumesResponse::Entry& entry : page->entries()) {
-      if (Status status = read_entry(entry); !status) return done_(tl::make_unexpected(status.error()));
-    }
+    if (Status status = read_page(can_, *page, volumes_); !status)
+      return done_(tl::make_unexpected(status.error()));
     if (page->next_token().empty()) return done_(std::move(volumes_));
     if (page->next_token() == token || ++pages_ >= kPagesMax)
       return done_(fail(Errc::unavailable, "ListVolumes: the list does not end"));
     ask(page->next_token());
-  }
-
-  // There is no one view of all pages: a volume may be on two of them.
-  Status read_entry(const pb::ListVolumesResponse::Entry& entry) {
-    ASSIGN(SeenVolume seen, seen_of(entry.volume()));
-    const auto before = volumes_.find(seen.id);
-    if (before != volumes_.end()) seen.nodes = before->second.nodes;
-    TRY(read_nodes(can_, entry.status(), seen));
-    volumes_[seen.id] = std::move(seen);
-    return {};
   }
 
   CsiDriver& driver_;
@@ -137,12 +88,8 @@ class LookAtOne : public std::enable_shared_from_this<LookAtOne> {
     if (reply.status().volume_condition().abnormal()) return find_or_validate();
     const bool silent = can_.has(Rpc::LIST_VOLUMES_PUBLISHED_NODES) && !reply.has_status();
     if (silent) return find_or_validate();
-    Result<SeenVolume> seen = seen_of(reply.volume());
-    if (seen && seen->id != id_)
-      seen = fail(Errc::unavailable, "volume {}: the driver answers for {}", id_, seen->id);
+    Result<SeenVolume> seen = read_volume(can_, id_, reply);
     if (!seen) return done_(tl::make_unexpected(seen.error()));
-    if (Status status = read_nodes(can_, reply.status(), *seen); !status)
-      return done_(tl::make_unexpected(status.error()));
     done_(Seen(*std::move(seen)));
   }
 

@@ -7,22 +7,13 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "providers/csi/csi_driver.h"
+#include "providers/csi/seen_volumes.h"
 
 namespace extvold::providers::csi {
-
-struct SeenVolume {
-  std::string id;
-  std::int64_t size_mb = 0;        // 0: the driver does not say
-  std::vector<std::string> nodes;  // in order; only of a driver that lists published nodes
-  Texts context;
-};
-using SeenVolumes = std::map<std::string, SeenVolume>;  // by id
 
 // Whole, or an error. REQUIRES: the driver has LIST_VOLUMES.
 void list_volumes(CsiDriver& driver, const DriverCapabilities& can, Instant until,

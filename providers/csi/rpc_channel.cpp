@@ -67,21 +67,23 @@ RpcAnswer answer_of(const Flight& flight) {
 }  // namespace
 
 struct RpcChannel::Impl {
+  std::string target;
   std::shared_ptr<LoopPost> post;
-  std::shared_ptr<grpc::Channel> channel;
+  std::shared_ptr<grpc::Channel> channel;  // made at the first call: gRPC starts threads then
   std::shared_ptr<bool> alive = std::make_shared<bool>(true);  // weakly held by what is posted
 };
 
 RpcChannel::RpcChannel(const std::string& target, std::shared_ptr<LoopPost> post)
     : impl_(std::make_unique<Impl>()) {
+  impl_->target = target;
   impl_->post = std::move(post);
-  impl_->channel = channel_to(target);
 }
 
 RpcChannel::~RpcChannel() = default;
 
 void RpcChannel::call(const std::string& method, const std::string& request, Duration deadline,
                       std::function<void(RpcAnswer)> done) {
+  if (!impl_->channel) impl_->channel = channel_to(impl_->target);
   auto flight = std::make_shared<Flight>();
   flight->context.set_deadline(std::chrono::system_clock::now() + std::chrono::nanoseconds(deadline.ns));
   const grpc::Slice slice(request);

@@ -98,7 +98,7 @@ struct CsiDouble::Server final : public grpc::CallbackGenericService {
   struct Refusal {
     int code = 0;
     std::string text;
-    int times = 0;
+    int after = 0;
   };
   std::map<std::string, Refusal> refusals;
   std::vector<std::function<void()>> late;
@@ -134,7 +134,7 @@ class CsiDouble::Server::Call final : public grpc::ServerGenericBidiReactor {
  private:
   void handle(const std::string& bytes) {
     const auto refusal = server_.refusals.find(rpc_);
-    if (refusal != server_.refusals.end() && refusal->second.times-- > 0)
+    if (refusal != server_.refusals.end() && refusal->second.after-- == 0)
       return Finish({static_cast<grpc::StatusCode>(refusal->second.code), refusal->second.text});
     const bool wrong = server_.stage && (*server_.stage == Stage::change) == is_change(rpc_);
     if (!wrong) return reply(server_.act(rpc_, bytes));
@@ -483,9 +483,9 @@ void CsiDouble::arm(Stage stage, Fault fault) {
   server_->fault = fault;
 }
 
-void CsiDouble::refuse(const std::string& rpc, int code, const std::string& text, int times) {
+void CsiDouble::refuse(const std::string& rpc, int code, const std::string& text, int after) {
   const std::lock_guard hold(server_->lock);
-  server_->refusals[rpc] = {code, text, times};
+  server_->refusals[rpc] = {code, text, after};
 }
 
 void CsiDouble::disarm() {
@@ -514,11 +514,6 @@ void CsiDouble::publish(const std::string& id, const std::string& node) {
   CsiDoubleVolume* volume = server_->find(id);
   EXTVOLD_CHECK(volume != nullptr);
   volume->nodes[node] = false;
-}
-
-void CsiDouble::forget(const std::string& id) {
-  const std::lock_guard hold(server_->lock);
-  std::erase_if(server_->volumes, [&](const CsiDoubleVolume& one) { return one.id == id; });
 }
 
 std::vector<std::string> CsiDouble::barred() const {

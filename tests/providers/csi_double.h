@@ -49,8 +49,8 @@ class CsiDouble {
   const std::string& dir() const { return dir_; }
 
   void arm(conformance::Stage stage, conformance::Fault fault);
-  // This method alone ("ListVolumes"), `times` times, with this code.
-  void refuse(const std::string& rpc, int code, const std::string& text, int times = 1);
+  // This method alone ("ListVolumes"), once, with this code, after it was let through `after` times.
+  void refuse(const std::string& rpc, int code, const std::string& text, int after = 0);
   void disarm();
   void let_late_calls_work();
 
@@ -58,7 +58,6 @@ class CsiDouble {
   std::vector<CsiDoubleVolume> volumes() const;
   void put(CsiDoubleVolume volume);
   void publish(const std::string& id, const std::string& node);
-  void forget(const std::string& id);
   std::vector<std::string> barred() const;
   void bar(const std::string& text);
   // Names of the methods that were called, in order.

@@ -1,0 +1,138 @@
+// Fences by csi-addons, and the addresses that they name.
+#include <catch2/catch.hpp>
+
+#include "providers/csi/addresses.h"
+#include "tests/providers/csi_world.h"
+
+using namespace extvold;
+using namespace extvold::tests;
+using providers::csi::address_range_from_text;
+using providers::csi::AddressRange;
+using providers::csi::covers;
+
+namespace {
+
+struct FenceWorld : CsiWorld {
+  explicit FenceWorld(CsiDoubleOptions options = {}) : CsiWorld(std::move(options)) {
+    config.addons_endpoint = driver.endpoint();
+    config.fence_addresses = {{"node-a1", {"10.0.0.1", "fd00::1"}}, {"node-a2", {"10.0.0.2/32"}}};
+    restart();
+  }
+};
+
+bool is_covered(const char* outer, const char* inner) {
+  const auto a = address_range_from_text(outer);
+  const auto b = address_range_from_text(inner);
+  REQUIRE(a);
+  REQUIRE(b);
+  return covers(*a, *b);
+}
+
+}  // namespace
+
+TEST_CASE("csi: addresses are compared as numbers", "[csi]") {
+  CHECK(to_text(*address_range_from_text("10.0.0.1")) == "10.0.0.1/32");
+  CHECK(to_text(*address_range_from_text("10.0.0.77/24")) == "10.0.0.0/24");
+  CHECK(to_text(*address_range_from_text("FD00:0::1")) == "fd00::1/128");
+  CHECK(is_covered("10.0.0.0/24", "10.0.0.77"));
+  CHECK(is_covered("0.0.0.0/0", "10.0.0.77"));
+  CHECK(is_covered("fd00::/15", "fd01::1"));
+  CHECK_FALSE(is_covered("10.0.0.77", "10.0.0.0/24"));
+  CHECK_FALSE(is_covered("10.0.0.1", "10.0.0.10"));
+  CHECK_FALSE(is_covered("::/0", "10.0.0.1"));
+  for (const char* bad : {"", "10.0.0", "10.0.0.1/33", "10.0.0.1/", "10.0.0.1/-1", "10.0.0.1/2x",
+                          "fd00::1/129", "10.0.0.1:0/1", "host", "10.0.0.1 ", "/8"})
+    CHECK_FALSE(address_range_from_text(bad));
+}
+
+TEST_CASE("csi: a host is barred, seen barred, and let in again", "[csi]") {
+  FenceWorld world;
+  const Capabilities can = world.provider->info().capabilities;
+  CHECK((can.fence_host && can.fence_verifiable && can.fence_bars_late_calls));
+  CHECK_FALSE((can.fence_volume || can.fence_cooperative));
+  CHECK(world.fence(FenceAct::check, "node-a1").held == TriState::no);
+  for (int i = 0; i < 2; ++i) CHECK(world.fence(FenceAct::set, "node-a1").state == FenceCallState::done);
+  CHECK(world.driver.barred() == std::vector<std::string>{"10.0.0.1/32", "fd00::1/128"});
+  const FenceResult held = world.fence(FenceAct::check, "node-a1");
+  CHECK(held.held == TriState::yes);
+  CHECK(held.seen.find("2 of 2") != std::string::npos);
+  CHECK(world.fence(FenceAct::check, "node-a2").held == TriState::no);
+  for (int i = 0; i < 2; ++i) CHECK(world.fence(FenceAct::lift, "node-a1").state == FenceCallState::done);
+  CHECK(world.driver.barred().empty());
+}
+
+TEST_CASE("csi: somebody else's entry bars as well, and stays", "[csi]") {
+  FenceWorld world;
+  world.driver.bar("10.0.0.0/24");
+  CHECK(world.fence(FenceAct::check, "node-a2").held == TriState::yes);
+  CHECK(world.fence(FenceAct::check, "node-a1").held == TriState::no);  // not by its other address
+  CHECK(world.fence(FenceAct::lift, "node-a2").state == FenceCallState::done);
+  CHECK(world.driver.barred() == std::vector<std::string>{"10.0.0.0/24"});
+}
+
+TEST_CASE("csi: a list of fences with what cannot be read proves nothing missing", "[csi]") {
+  FenceWorld world;
+  world.driver.bar("10.0.0.9:0/3710147553");
+  const FenceResult seen = world.fence(FenceAct::check, "node-a2");
+  CHECK(seen.state == FenceCallState::done);
+  CHECK(seen.held == TriState::unknown);
+  world.driver.bar("10.0.0.2/32");
+  CHECK(world.fence(FenceAct::check, "node-a2").held == TriState::yes);
+}
+
+TEST_CASE("csi: who cannot be fenced, and when nobody knows", "[csi]") {
+  FenceWorld world;
+  const FenceResult unknown = world.fence(FenceAct::set, "node-a9");
+  CHECK(unknown.state == FenceCallState::failed);
+  CHECK(unknown.error.code == Errc::not_found);
+  CHECK(unknown.error.message.find("fence_addresses") != std::string::npos);
+  world.driver.refuse("FenceClusterNetwork", 14, "gone");
+  CHECK(world.fence(FenceAct::set, "node-a1").state == FenceCallState::uncertain);
+  world.driver.refuse("FenceClusterNetwork", 12, "");
+  CHECK(world.fence(FenceAct::set, "node-a1").state == FenceCallState::failed);
+  world.driver.refuse("ListClusterFence", 14, "gone");
+  const FenceResult unseen = world.fence(FenceAct::check, "node-a1");
+  CHECK(unseen.state == FenceCallState::failed);
+  CHECK(unseen.held == TriState::unknown);
+  CsiDoubleOptions options;
+  options.fences = false;
+  FenceWorld without(options);
+  CHECK(without.fence(FenceAct::set, "node-a1").error.message.find("NETWORK_FENCE") != std::string::npos);
+  CHECK(without.driver.barred().empty());
+}
+
+TEST_CASE("csi: what a configuration may not say", "[csi]") {
+  const FenceWorld world;
+  using providers::csi::CsiConfig;
+  const auto problem = [&](const std::function<void(CsiConfig&)>& spoil) {
+    CsiConfig config = world.config;
+    spoil(config);
+    const Status status = check_csi_config(config);
+    return status ? std::string() : status.error().message;
+  };
+  CHECK(problem([](CsiConfig&) {}).empty());
+  CHECK(problem([](CsiConfig& c) { c.endpoint = "/run/csi.sock"; }).find("endpoint") != std::string::npos);
+  CHECK(problem([](CsiConfig& c) { c.endpoint = "unix:csi.sock"; }).find("endpoint") != std::string::npos);
+  CHECK(problem([](CsiConfig& c) { c.endpoint = "10.0.0.1:9000"; }).empty());
+  CHECK(problem([](CsiConfig& c) {
+          c.endpoint = "10.0.0.1:9000";
+          c.create_secrets_file = "/etc/secret";
+        }).find("unix socket only") != std::string::npos);
+  CHECK(problem([](CsiConfig& c) { c.pools.clear(); }).find("no pools") != std::string::npos);
+  CHECK(problem([](CsiConfig& c) { c.pools.push_back(c.pools.front()); }).find("twice") != std::string::npos);
+  CHECK(problem([](CsiConfig& c) {
+          c.pools.front().parameters["x"] = std::string(5000, 'x');
+        }).find("4096") != std::string::npos);
+  CHECK(problem([](CsiConfig& c) {
+          c.host_identities.push_back({"a3", "node-a1"});
+        }).find("twice") != std::string::npos);
+  CHECK(problem([](CsiConfig& c) {
+          c.host_identities.push_back({"a3", ""});
+        }).find("no node id") != std::string::npos);
+  CHECK(problem([](CsiConfig& c) { c.attach = false; }).find("without attach") != std::string::npos);
+  CHECK(problem([](CsiConfig& c) { c.addons_endpoint.clear(); }).find("no addons_endpoint") !=
+        std::string::npos);
+  CHECK(problem([](CsiConfig& c) { c.fence_addresses.clear(); }).find("fences nobody") != std::string::npos);
+  CHECK(problem([](CsiConfig& c) { c.fence_addresses["n"] = {"nowhere"}; }).find("\"n\"") !=
+        std::string::npos);
+}
