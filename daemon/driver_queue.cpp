@@ -176,15 +176,28 @@ providers::Provider& Driver::provider(const ProviderName& name) {
   return **found;
 }
 
+// For a provider that keeps no key of ours: whom the ledger has there, and under which id.
+providers::KnownVolumes Driver::known_volumes(const ProviderName& name) const {
+  providers::KnownVolumes known;
+  known.ledger_id = engine_->snapshot().ledger.id;
+  for (const auto& [id, entry] : engine_->snapshot().volumes()) {
+    const Volume& one = entry.volume;
+    if (one.pool.provider != name || one.state == VolumeState::removed) continue;
+    known.volumes.push_back({one.key, one.provider_ref, one.pool.pool, one.size_mb});
+  }
+  return known;
+}
+
 void Driver::carry_out(reconcilers::ObserveProvider& effect) {
   ++observing_;
   ++counts_.observations;
-  provider(effect.provider)
-      .observe(std::move(effect.volume_key),
-               [this, engine = engine_number_](ProviderObservation observation) {
-                 --observing_;
-                 if (engine == engine_number_) post(reconcilers::ObservationArrived{std::move(observation)});
-               });
+  providers::Provider& asked = provider(effect.provider);
+  if (!asked.keeps_our_keys()) asked.know_volumes(known_volumes(effect.provider));
+  asked.observe(std::move(effect.volume_key),
+                [this, engine = engine_number_](ProviderObservation observation) {
+                  --observing_;
+                  if (engine == engine_number_) post(reconcilers::ObservationArrived{std::move(observation)});
+                });
 }
 
 // Counts a call that begins; what comes back is for its end, which becomes an input of the engine that made
