@@ -18,6 +18,7 @@
 #include "daemon/masters.h"
 #include "daemon/subscription.h"
 #include "model/policy.h"
+#include "providers/csi/csi_config.h"
 #include "providers/docker/docker_config.h"
 #include "providers/fence_agent/fence_agents.h"
 #include "providers/local/local_config.h"
@@ -38,8 +39,9 @@ struct ConfigProblem {
 std::string to_text(const ConfigProblem& problem);  // "file:line:col: key: what: remedy"
 
 // One for each type of provider; each has a `name`.
-using ProviderConfig = std::variant<providers::local::LocalConfig, providers::docker::DockerConfig,
-                                    providers::rexray::RexrayConfig, providers::scaleio::ScaleioConfig>;
+using ProviderConfig =
+    std::variant<providers::local::LocalConfig, providers::csi::CsiConfig, providers::docker::DockerConfig,
+                 providers::rexray::RexrayConfig, providers::scaleio::ScaleioConfig>;
 const ProviderName& name_of(const ProviderConfig& config);
 
 struct Config {

@@ -8,6 +8,7 @@
 #include <system_error>
 #include <utility>
 
+#include "daemon/config_csi.h"
 #include "daemon/config_docker.h"
 #include "daemon/config_fence.h"
 #include "daemon/config_rexray.h"
@@ -98,8 +99,9 @@ const ProviderName& name_of(const ProviderConfig& config) {
 
 std::vector<std::string> read_providers(ConfigTable& top, Config& config) {
   std::vector<std::string> broken;
-  constexpr std::string_view kTypes = "write type = \"local\", \"rexray\", \"docker\" or \"scaleio\"";
-  constexpr std::array<std::string_view, 4> kLater = {"csi", "rbd", "ebs", "nfs"};
+  constexpr std::string_view kTypes =
+      "write type = \"local\", \"rexray\", \"docker\", \"csi\" or \"scaleio\"";
+  constexpr std::array<std::string_view, 3> kLater = {"rbd", "ebs", "nfs"};
   std::vector<std::pair<ConfigTable, std::string>> locals;  // with its root
   for (auto& [name, section] : top.tables("providers")) {
     if (!is_plain_name(name))
@@ -109,6 +111,10 @@ std::vector<std::string> read_providers(ConfigTable& top, Config& config) {
     if (type && *type == "local") {
       const std::string root = read_local(name, section, config);
       if (!root.empty()) locals.emplace_back(section, real_path(root));
+      continue;
+    }
+    if (type && *type == "csi") {
+      config.providers.emplace_back(read_csi(name, section, config));
       continue;
     }
     if (type && *type == "docker") {

@@ -11,6 +11,7 @@
 #include "daemon/driver.h"
 #include "daemon/http_client.h"
 #include "daemon/log.h"
+#include "daemon/loop_mailbox.h"
 #include "daemon/process_runner.h"
 #include "daemon/providers_setup.h"
 #include "daemon/random.h"
@@ -26,8 +27,9 @@ struct Machine {
   CurlHttpClient http{loop, clock};
   UvProcessRunner processes{loop, clock};
   uv::Deferred deferred{loop};
+  LoopMailbox mailbox{loop};
 
-  ProviderPorts provider_ports() { return {processes, http, deferred, loop, clock}; }
+  ProviderPorts provider_ports() { return {processes, http, mailbox, deferred, loop, clock}; }
 
   // The driver of this configuration, not started. `log` must outlive it, and this Machine too.
   Result<std::unique_ptr<Driver>> make_driver(const Config& config, bool dry_run, Log& log);

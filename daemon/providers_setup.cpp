@@ -7,8 +7,10 @@
 #include <functional>
 #include <utility>
 
+#include "daemon/auth/credential_file.h"
 #include "daemon/power_secret.h"
 #include "daemon/uv/delays.h"
+#include "providers/csi/csi_provider.h"
 #include "providers/docker/docker_provider.h"
 #include "providers/fence_agent/fence_agents.h"
 #include "providers/local/local_provider.h"
@@ -63,6 +65,17 @@ MadeProvider make(providers::rexray::RexrayConfig config, const std::string& pro
                                        delays->after(delay, std::move(closure));
                                      },
                                      clock_of(ports)});
+}
+
+Result<std::string> read_csi_secret(const std::string& path) {
+  ASSIGN(const Secret secret, read_secret_file(path));
+  return std::string(secret.reveal());
+}
+
+MadeProvider make(const providers::csi::CsiConfig& config, const std::string&, const ProviderPorts& ports) {
+  TRY(providers::csi::check_csi_config(config));
+  return std::make_unique<providers::csi::CsiProvider>(
+      config, providers::csi::CsiPorts{ports.mailbox.post(), &read_csi_secret, clock_of(ports)});
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "daemon/config.h"
+#include "daemon/loop_mailbox.h"
 #include "daemon/uv/deferred.h"
 #include "daemon/uv/loop.h"
 #include "model/ports.h"
@@ -18,6 +19,7 @@ namespace extvold::daemon {
 struct ProviderPorts {
   ProcessRunner& processes;
   HttpClient& http;
+  LoopMailbox& mailbox;
   uv::Deferred& deferred;
   uv::Loop& loop;
   const Clock& clock;
