@@ -67,7 +67,8 @@ RexrayProvider::RexrayProvider(RexrayConfig config, RexrayPorts ports)
   info_.capabilities = Capabilities{.create = true,
                                     .attach_to_named_host = rest || !config_.cli_host.empty(),
                                     .list_attachments = rest || config_.dialect != 3,
-                                    .detach_enforced = config_.detach_enforced};
+                                    .detach_enforced = config_.detach_enforced,
+                                    .keeps_tags = false};
   for (const RexrayPool& pool : config_.pools) info_.pools.push_back(pool.name);
   info_.reach_all = config_.reach_all;
   if (!rest && !config_.helper.empty()) info_.format_host = config_.cli_host;
@@ -188,8 +189,7 @@ Result<std::string> RexrayProvider::host_of_call(const OperationCall& call) cons
   }
   std::string identity = call.host_identity.empty() ? identity_of(info_, call.host_name) : call.host_identity;
   if (identity.empty())
-    return fail(Errc::not_found,
-                "nobody told as whom REX-Ray knows host {}: write it into `hosts` of {}",
+    return fail(Errc::not_found, "nobody told as whom REX-Ray knows host {}: write it into `hosts` of {}",
                 call.host_name, config_.name.value);
   if (!is_plain_identity(identity))
     return fail(Errc::invalid, "\"{}\" is no instance id; write the one of {} into `hosts` of {}",

@@ -27,6 +27,7 @@
 // - fence_volume, fence_host: no. There is no such verb: a forced detach of the ScaleIO driver unmaps every
 //   host, the new one too, and others know no force. Power fences are for these hosts.
 // - shows_running_calls: no, tasks are counted anew with each start of the server and say nothing of volumes.
+// - keeps_tags: no, a volume has a name and nothing else that could hold one.
 // - host_reports: no; there is no node side here.
 // Volumes are formatted in mode cli, on `cli_host`, under extvold's own guard and not by REX-Ray
 // (format_helper.h); in mode rest nothing here runs on a host.
