@@ -40,7 +40,7 @@ std::vector<CsiPool> read_pools(ConfigTable& section) {
 }
 
 void read_hosts(ConfigTable& section, CsiConfig& config) {
-  for (auto& [host, node] : read_texts(section.table("host_identities")))
+  for (auto& [host, node] : read_texts(section.table("hosts")))
     config.host_identities.push_back({host, node});
   config.hosts_by_name = section.boolean("hosts_by_name").value_or(false);
   const std::string reach = section.text("reach").value_or("attribute");

@@ -72,11 +72,11 @@ Status check_hosts(const CsiConfig& config) {
   std::set<std::string> nodes;
   for (const HostIdentity& one : config.host_identities) {
     if (one.host.empty() || one.identity.empty() || one.identity.size() > kNodeIdBytesMax) {
-      return fail(Errc::invalid, "provider {}: host_identities: \"{}\" = \"{}\": is no node id",
+      return fail(Errc::invalid, "provider {}: hosts: \"{}\" = \"{}\": is no node id",
                   config.name.value, one.host, one.identity);
     }
     if (!hosts.insert(one.host).second || !nodes.insert(one.identity).second) {
-      return fail(Errc::invalid, "provider {}: host_identities: \"{}\" = \"{}\": is there twice",
+      return fail(Errc::invalid, "provider {}: hosts: \"{}\" = \"{}\": is there twice",
                   config.name.value, one.host, one.identity);
     }
   }

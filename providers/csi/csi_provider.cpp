@@ -97,7 +97,7 @@ Result<std::string> CsiProvider::node_of(const OperationCall& call) const {
   if (!node.empty()) return node;
   return fail(
       Errc::not_found,
-      "the node id of host {} is not known: add it to host_identities of provider {} (as its NodeGetInfo "
+      "the node id of host {} is not known: add it to hosts of provider {} (as its NodeGetInfo "
       "says it)",
       call.host_name, config_.name.value);
 }

@@ -20,7 +20,7 @@ driver = "hostpath.csi.k8s.io"
 pools = [{ name = "fast", parameters = { kind = "fast" }, topology = { zone = "z1" }, iops = 10, capacity = "1GB" }]
 create_secrets_file = "/etc/create.json"
 publish_secrets_file = "/etc/publish.json"
-host_identities = { db1 = "n1", db2 = "n2" }
+hosts = { db1 = "n1", db2 = "n2" }
 hosts_by_name = true
 reach = "all"
 addons_endpoint = "unix:/run/addons.sock"

@@ -110,7 +110,7 @@ TEST_CASE("csi: no unpublish leaves without the id of a node", "[csi]") {
   const Volume volume = world.created("xv-one");
   world.driver.publish(volume.provider_ref, "node-a2");
   const OperationResult result = world.execute(world.call(OperationKind::detach, volume, "a3"));
-  check_failed(result, Errc::not_found, "host_identities");
+  check_failed(result, Errc::not_found, "hosts of provider");
   CHECK(world.driver.unpublished_nodes().empty());
   // By name, where the configuration says so; the driver does not know that node, and a look shows nothing
   // there.
