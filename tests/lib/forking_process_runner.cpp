@@ -99,6 +99,7 @@ Result<ForkingProcessRunner::Running> ForkingProcessRunner::start(const ProcessR
     if (lock >= 0) ::fcntl(lock, F_SETFD, 0);
     become(request, in, child.out, child.err);
   }
+  ::setpgid(child.pid, child.pid);  // both do, so that the group is there whoever comes first
   ::close(in);
   if (lock >= 0) ::close(lock);  // the child has it now
   child.pidfd = static_cast<int>(::syscall(SYS_pidfd_open, child.pid, 0));

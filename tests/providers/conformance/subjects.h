@@ -1,6 +1,11 @@
-// All providers that the conformance suite runs against.
+// All providers that the conformance suite runs against. That on a real Ceph is a program of its own.
 #pragma once
 
+#ifdef EXTVOLD_SUBJECTS_RBD
+#include "tests/providers/rbd/subject_rbd.h"
+
+#define EXTVOLD_SUBJECTS extvold::tests::conformance::RbdSubject
+#else
 #include "tests/providers/conformance/subject_csi.h"
 #include "tests/providers/conformance/subject_docker.h"
 #include "tests/providers/conformance/subject_local.h"
@@ -14,3 +19,4 @@
       extvold::tests::conformance::RexrayRestSubject, extvold::tests::conformance::RexrayCli1Subject,     \
       extvold::tests::conformance::RexrayCli2YamlSubject, extvold::tests::conformance::RexrayCli2Subject, \
       extvold::tests::conformance::RexrayCli3Subject, extvold::tests::conformance::RexrayCli4Subject
+#endif

@@ -1,0 +1,64 @@
+// ImageLooks: what can be asked about pools and images without changing anything, and without being seen:
+// none of these programs becomes a watcher of the image that it looks at (`rbd image-meta list` does, which
+// is why the tag is read from the image's header by `rados`).
+//
+// Loop thread only. Keeps nothing but a reference: `tools` must outlive it, and it must outlive its calls.
+// Errors are those of looked() (ceph_tools.h) and Errc::corrupt of what makes no sense: nothing happened.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/instant.h"
+#include "model/result.h"
+#include "providers/rbd/ceph_output.h"
+#include "providers/rbd/ceph_tools.h"
+#include "providers/rbd/image_ref.h"
+
+namespace extvold::providers::rbd {
+
+// An image whose header was read.
+struct KnownImage {
+  ImageRef ref;  // with its id
+  std::int64_t size_bytes = 0;
+  std::int64_t snapshots = 0;
+  std::optional<ParentSnapshot> parent;
+  std::optional<Tag> tag;  // as it stands there, perhaps inherited
+};
+// Made by that ledger as this very image. Empty tag, or one of another image: nobody says so.
+bool is_made_by(const KnownImage& image, std::string_view ledger_id);
+std::string ledger_of(const std::optional<Tag>& tag, std::string_view image_id);
+
+template <typename T>
+using LookDone = std::function<void(Result<T>)>;
+
+class ImageLooks {
+ public:
+  explicit ImageLooks(CephTools& tools) : tools_(tools) {}
+
+  void names(const std::string& pool, Instant deadline_at, LookDone<std::vector<std::string>> done);
+  void rows(const std::string& pool, Instant deadline_at, LookDone<std::vector<ImageRow>> done);
+  // None: rbd says that it is not there. Where a list names it, that is an image whose making or removal was
+  // broken off: it has no header.
+  void image(const std::string& pool, const std::string& name, Instant deadline_at,
+             LookDone<std::optional<KnownImage>> done);
+  void tag(const std::string& pool, const std::string& id, Instant deadline_at,
+           LookDone<std::optional<Tag>> done);
+  // None: as for image().
+  void watchers(const ImageRef& ref, Instant deadline_at,
+                LookDone<std::optional<std::vector<ClientAddress>>> done);
+  void snapshots(const ImageRef& ref, Instant deadline_at, LookDone<std::vector<Snapshot>> done);
+  void pools(Instant deadline_at, LookDone<std::vector<PoolUse>> done);
+  void blocklist(Instant deadline_at, LookDone<Blocklist> done);
+
+ private:
+  template <typename T, typename Parse>
+  void look(Program program, std::vector<std::string> words, std::string what, Instant deadline_at,
+            Parse parse, LookDone<T> done);
+
+  CephTools& tools_;
+};
+
+}  // namespace extvold::providers::rbd

@@ -1,0 +1,266 @@
+// Looks at everything, or at one image: pool by pool their names and rows, then image by image its tag and
+// its watchers, a few at a time.
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "providers/rbd/site.h"
+
+namespace extvold::providers::rbd {
+namespace {
+
+constexpr std::int64_t kMiB = 1 << 20;
+
+// One observation under way; it lives in the callbacks of its calls.
+class Look : public std::enable_shared_from_this<Look> {
+ public:
+  Look(const Site& site, ProviderObservation seen, std::function<void(ProviderObservation)> done)
+      : site_(site),
+        deadline_at_(seen.sent_at + site.config.observe_deadline),
+        seen_(std::move(seen)),
+        done_(std::move(done)) {}
+
+  void everything() { list_pool(0); }
+  void one_image();
+
+ private:
+  struct Found {
+    ImageRef ref;
+    std::int64_t size_bytes = 0;
+  };
+
+  void list_pool(std::size_t at);
+  void on_pool(std::size_t at, const std::vector<std::string>& names, const std::vector<ImageRow>& rows);
+  void find_in_pool(std::size_t at, const std::string& name);
+  void inspect_found();
+
+  void look_at_images();
+  void look_at_next();
+  void look_at_tag(const Found& image);
+  void look_at_watchers(const Found& image, const std::string& ledger_id);
+  void on_vanished(const Found& image);
+  void image_done();
+
+  void look_at_pools();
+  void complain(const std::string& why);
+  void finish();
+
+  const Site site_;
+  const Instant deadline_at_;
+  ProviderObservation seen_;
+  std::function<void(ProviderObservation)> done_;
+  std::vector<Found> found_;
+  std::size_t next_ = 0;
+  int under_way_ = 0;
+};
+
+void Look::complain(const std::string& why) {
+  if (seen_.why_incomplete.empty()) seen_.why_incomplete = why;
+}
+
+void Look::list_pool(std::size_t at) {
+  if (at == site_.config.pools.size()) return look_at_images();
+  const std::string& pool = site_.config.pools[at].name;
+  site_.looks.names(
+      pool, deadline_at_, [self = shared_from_this(), at](Result<std::vector<std::string>> names) {
+        if (!names) {
+          self->complain(names.error().message);
+          return self->list_pool(at + 1);
+        }
+        self->site_.looks.rows(self->site_.config.pools[at].name, self->deadline_at_,
+                               [self, at, names = *std::move(names)](Result<std::vector<ImageRow>> rows) {
+                                 if (!rows) {
+                                   self->complain(rows.error().message);
+                                   return self->list_pool(at + 1);
+                                 }
+                                 self->on_pool(at, names, *rows);
+                               });
+      });
+}
+
+void Look::on_pool(std::size_t at, const std::vector<std::string>& names, const std::vector<ImageRow>& rows) {
+  const std::string& pool = site_.config.pools[at].name;
+  for (const ImageRow& row : rows) found_.push_back({{pool, row.name, row.id}, row.size_bytes});
+  for (const std::string& name : names) {
+    const bool read =
+        std::any_of(rows.begin(), rows.end(), [&](const ImageRow& row) { return row.name == name; });
+    if (read) continue;
+    complain(
+        fmt::format("image {}/{} cannot be opened: its making or its removal was broken off; if nobody is "
+                    "at it, end it with `rbd rm {}/{}`",
+                    pool, name, pool, name));
+  }
+  list_pool(at + 1);
+}
+
+void Look::one_image() {
+  const std::size_t slash = seen_.volume_key.find('/');
+  if (slash == std::string::npos) return find_in_pool(0, seen_.volume_key);
+  const std::string pool = seen_.volume_key.substr(0, slash);
+  for (std::size_t at = 0; at < site_.config.pools.size(); ++at) {
+    if (site_.config.pools[at].name == pool) return find_in_pool(at, seen_.volume_key.substr(slash + 1));
+  }
+  find_in_pool(0, seen_.volume_key);  // in none of the configured pools: no image has a '/' in its name
+}
+
+void Look::find_in_pool(std::size_t at, const std::string& name) {
+  const bool one_pool = name != seen_.volume_key;
+  const std::string& pool = site_.config.pools[at].name;
+  site_.looks.names(pool, deadline_at_,
+                    [self = shared_from_this(), at, name, one_pool](Result<std::vector<std::string>> names) {
+                      const RbdConfig& config = self->site_.config;
+                      if (!names)
+                        self->complain(names.error().message);
+                      else if (std::find(names->begin(), names->end(), name) != names->end())
+                        self->found_.push_back({{config.pools[at].name, name, ""}, 0});
+                      if (!one_pool && at + 1 < config.pools.size()) return self->find_in_pool(at + 1, name);
+                      self->inspect_found();
+                    });
+}
+
+void Look::inspect_found() {
+  if (found_.empty() || !seen_.why_incomplete.empty()) return finish();
+  if (found_.size() > 1) {
+    complain(fmt::format("{} is there twice, in the pools {} and {}: it is not said which is meant",
+                         seen_.volume_key, found_[0].ref.pool, found_[1].ref.pool));
+    return finish();
+  }
+  const ImageRef& ref = found_.front().ref;
+  const auto on_image = [self = shared_from_this()](Result<std::optional<KnownImage>> image) {
+    Found& found = self->found_.front();
+    if (!image) self->complain(image.error().message);
+    if (image && !*image) {
+      self->complain(
+          fmt::format("image {} is listed and cannot be opened: its making or its removal was broken "
+                      "off, or is under way",
+                      spec_of(found.ref)));
+    }
+    if (!image || !*image) return self->finish();
+    found = {(*image)->ref, (*image)->size_bytes};
+    ++self->under_way_;
+    self->next_ = 1;
+    self->look_at_watchers(found, ledger_of((*image)->tag, found.ref.id));
+  };
+  site_.looks.image(ref.pool, ref.image, deadline_at_, on_image);
+}
+
+void Look::look_at_images() {
+  std::sort(found_.begin(), found_.end(),
+            [](const Found& a, const Found& b) { return a.ref.image < b.ref.image; });
+  for (std::size_t i = 1; i < found_.size(); ++i) {
+    const Found& one = found_[i - 1];
+    if (is_own_key(one.ref.image) && one.ref.image == found_[i].ref.image) {
+      complain(fmt::format("{} is there twice, in the pools {} and {}", one.ref.image, one.ref.pool,
+                           found_[i].ref.pool));
+    }
+  }
+  if (found_.empty()) return look_at_pools();
+  const int at_once = std::min(site_.config.looks_max, static_cast<int>(found_.size()));
+  for (int i = 0; i < at_once; ++i) look_at_next();
+}
+
+void Look::look_at_next() {
+  const Found& image = found_[next_++];
+  ++under_way_;
+  if (is_own_key(image.ref.image)) return look_at_tag(image);
+  look_at_watchers(image, "");
+}
+
+void Look::look_at_tag(const Found& image) {
+  site_.looks.tag(image.ref.pool, image.ref.id, deadline_at_,
+                  [self = shared_from_this(), image](const Result<std::optional<Tag>>& tag) {
+                    // One without a header is not there any more: the watchers tell.
+                    self->look_at_watchers(image, tag ? ledger_of(*tag, image.ref.id) : "");
+                    if (!tag && tag.error().message.find("No such file") == std::string::npos)
+                      self->complain(tag.error().message);
+                  });
+}
+
+void Look::look_at_watchers(const Found& image, const std::string& ledger_id) {
+  const auto on_watchers = [self = shared_from_this(), image,
+                            ledger_id](Result<std::optional<std::vector<ClientAddress>>> clients) {
+    if (clients && !*clients) return self->on_vanished(image);
+    if (!clients) self->complain(clients.error().message);
+    ObservedVolume volume;
+    volume.key = is_own_key(image.ref.image) ? image.ref.image : spec_of(image.ref);
+    volume.provider_ref = to_text(image.ref);
+    volume.ledger_id = ledger_id;
+    volume.pool = image.ref.pool;
+    volume.size_mb = image.size_bytes / kMiB;
+    if (clients) {
+      for (std::string& identity : identities_of(self->site_.info, **clients)) {
+        ObservedAttachment attachment;
+        attachment.host_identity = std::move(identity);
+        volume.attachments.push_back(std::move(attachment));
+      }
+    }
+    self->seen_.volumes.push_back(std::move(volume));
+    self->image_done();
+  };
+  site_.looks.watchers(image.ref, deadline_at_, on_watchers);
+}
+
+// Removed between two looks, or broken: only a list that lacks it is proof.
+void Look::on_vanished(const Found& image) {
+  site_.looks.names(image.ref.pool, deadline_at_,
+                    [self = shared_from_this(), image](const Result<std::vector<std::string>>& names) {
+                      if (!names)
+                        self->complain(names.error().message);
+                      else if (std::find(names->begin(), names->end(), image.ref.image) != names->end())
+                        self->complain(fmt::format("image {} cannot be opened any more", spec_of(image.ref)));
+                      self->image_done();
+                    });
+}
+
+void Look::image_done() {
+  --under_way_;
+  if (next_ < found_.size()) return look_at_next();
+  if (under_way_ > 0) return;
+  if (seen_.volume_key.empty()) return look_at_pools();
+  finish();
+}
+
+void Look::look_at_pools() {
+  site_.looks.pools(deadline_at_, [self = shared_from_this()](const Result<std::vector<PoolUse>>& uses) {
+    if (!uses) {
+      self->complain(uses.error().message);
+      return self->finish();
+    }
+    for (const RbdPool& pool : self->site_.config.pools) {
+      const auto use =
+          std::find_if(uses->begin(), uses->end(), [&](const PoolUse& one) { return one.name == pool.name; });
+      if (use == uses->end()) {
+        self->complain(fmt::format("ceph df does not know the pool {}", pool.name));
+        continue;
+      }
+      self->seen_.pools.push_back({{self->seen_.provider, pool.name},
+                                   (use->stored_bytes + use->free_bytes) / kMiB,
+                                   use->free_bytes / kMiB,
+                                   pool.iops,
+                                   {}});
+    }
+    self->finish();
+  });
+}
+
+void Look::finish() {
+  std::sort(seen_.volumes.begin(), seen_.volumes.end(),
+            [](const ObservedVolume& a, const ObservedVolume& b) { return a.key < b.key; });
+  seen_.complete = seen_.why_incomplete.empty();
+  seen_.ended_at = site_.clock();
+  done_(std::move(seen_));
+}
+
+}  // namespace
+
+void observe_images(const Site& site, ProviderObservation seen,
+                    std::function<void(ProviderObservation)> done) {
+  const bool everything = seen.volume_key.empty();
+  const auto look = std::make_shared<Look>(site, std::move(seen), std::move(done));
+  if (everything)
+    look->everything();
+  else
+    look->one_image();
+}
+
+}  // namespace extvold::providers::rbd

@@ -1,0 +1,198 @@
+// Removes an image that is the recorded one: by pool, name and id, tagged by this ledger (or adopted), open
+// nowhere, without snapshots but those that clones of ours were made from. `rbd rm` knows names only, so the
+// id is looked at just before it.
+#include <algorithm>
+
+#include "providers/rbd/change_steps.h"
+
+namespace extvold::providers::rbd {
+namespace {
+
+constexpr std::size_t kNamesShown = 5;
+
+class RemoveImage final : public ChangeSteps {
+ public:
+  using ChangeSteps::ChangeSteps;
+  void begin();
+
+ private:
+  std::shared_ptr<RemoveImage> self() { return std::static_pointer_cast<RemoveImage>(shared_from_this()); }
+  bool is_adopted() const { return call_.volume.origin == VolumeOrigin::adopted; }
+  ImageRef fresh() const { return {target_.pool, fresh_name(target_.image), ""}; }
+  void refuse(Errc code, std::string why) { fail_with({code, std::move(why)}); }
+  std::string find_target();
+
+  void on_names(const std::vector<std::string>& names);
+  void on_leftover(const std::optional<KnownImage>& image);
+  void look_at_image();
+  void on_image(const std::optional<KnownImage>& image);
+  void on_watchers(const std::vector<ClientAddress>& clients);
+  void on_snapshots(const std::vector<Snapshot>& snapshots);
+  void remove_snapshot(std::size_t at);
+  void remove_it();
+  void read_back();
+  void end_parent();
+
+  ImageRef target_;
+  bool there_ = false;
+  std::optional<KnownImage> image_;
+  std::vector<Snapshot> snapshots_;
+};
+
+// Empty: it was found. An adopted volume has a provider_ref; one of ours is named by its key.
+std::string RemoveImage::find_target() {
+  const Volume& volume = call_.volume;
+  if (!volume.provider_ref.empty()) {
+    const auto ref = image_ref_from_text(volume.provider_ref);
+    if (!ref) return fmt::format("\"{}\" is no image", volume.provider_ref);
+    target_ = *ref;
+  } else {
+    target_ = {volume.pool.pool, volume.key, ""};
+  }
+  if (!is_adopted() && (!is_own_key(volume.key) || target_.image != volume.key))
+    return fmt::format("\"{}\" is no name that extvold gives an image", volume.key);
+  if (is_adopted() && target_.id.empty()) return "it is adopted, and the id of its image is not known";
+  const auto& pools = site_.config.pools;
+  const bool known_pool =
+      std::any_of(pools.begin(), pools.end(), [&](const RbdPool& pool) { return pool.name == target_.pool; });
+  return known_pool ? "" : fmt::format("pool {} is none of this provider's", target_.pool);
+}
+
+void RemoveImage::begin() {
+  if (const std::string problem = find_target(); !problem.empty())
+    return site_.defer([me = self(), problem] { me->refuse(Errc::invalid, problem); });
+  site_.looks.names(target_.pool, deadline_at_,
+                    or_end<std::vector<std::string>>(
+                        [me = self()](const std::vector<std::string>& names) { me->on_names(names); }));
+}
+
+void RemoveImage::on_names(const std::vector<std::string>& names) {
+  const auto has = [&](const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  there_ = has(target_.image);
+  if (is_adopted() || !has(fresh().image)) return look_at_image();
+  site_.looks.image(fresh().pool, fresh().image, deadline_at_,
+                    or_end<std::optional<KnownImage>>(
+                        [me = self()](const std::optional<KnownImage>& image) { me->on_leftover(image); }));
+}
+
+// What a create that never ended has left.
+void RemoveImage::on_leftover(const std::optional<KnownImage>& image) {
+  if (image && image->tag && image->tag->ledger_id != call_.ledger_id)
+    return refuse(Errc::conflict, fmt::format("image {} is of another ledger", spec_of(fresh())));
+  change({"rm", "--no-progress", spec_of(fresh())}, [me = self()] { me->look_at_image(); });
+}
+
+void RemoveImage::look_at_image() {
+  if (!there_) return succeed({}, 0);
+  site_.looks.image(target_.pool, target_.image, deadline_at_,
+                    or_end<std::optional<KnownImage>>(
+                        [me = self()](const std::optional<KnownImage>& image) { me->on_image(image); }));
+}
+
+void RemoveImage::on_image(const std::optional<KnownImage>& image) {
+  const std::string spec = spec_of(target_);
+  if (!image) {
+    // A removal that was broken off: its data and its tag are gone, its name is left. An image of ours only.
+    if (!is_adopted() && !target_.id.empty()) return remove_it();
+    return refuse(Errc::conflict,
+                  fmt::format("image {} cannot be opened: nobody can tell whose it is", spec));
+  }
+  if (!target_.id.empty() && image->ref.id != target_.id) {
+    return refuse(Errc::conflict,
+                  fmt::format("image {} has the id {}, not {}: it is another one of that name", spec,
+                              image->ref.id, target_.id));
+  }
+  if (!is_adopted() && !is_made_by(*image, call_.ledger_id))
+    return refuse(Errc::conflict, fmt::format("image {} is not of this ledger", spec));
+  image_ = image;
+  const auto on_clients = [me = self()](const std::optional<std::vector<ClientAddress>>& clients) {
+    if (!clients)
+      return me->refuse(Errc::unavailable, fmt::format("image {} vanished", spec_of(me->target_)));
+    me->on_watchers(*clients);
+  };
+  site_.looks.watchers(target_, deadline_at_, or_end<std::optional<std::vector<ClientAddress>>>(on_clients));
+}
+
+void RemoveImage::on_watchers(const std::vector<ClientAddress>& clients) {
+  if (!clients.empty()) {
+    std::string hosts;
+    for (const std::string& identity : identities_of(site_.info, clients))
+      hosts += (hosts.empty() ? "" : ", ") + host_of(site_.info, identity);
+    return refuse(Errc::conflict, fmt::format("image {} is open on {}", spec_of(target_), hosts));
+  }
+  if (image_->snapshots == 0) return remove_it();
+  site_.looks.snapshots(target_, deadline_at_,
+                        or_end<std::vector<Snapshot>>([me = self()](const std::vector<Snapshot>& snapshots) {
+                          me->on_snapshots(snapshots);
+                        }));
+}
+
+void RemoveImage::on_snapshots(const std::vector<Snapshot>& snapshots) {
+  std::string foreign;
+  std::size_t shown = 0;
+  for (const Snapshot& one : snapshots) {
+    if (is_own_key(one.name) && !is_adopted()) continue;
+    if (++shown <= kNamesShown) foreign += (foreign.empty() ? "" : ", ") + one.name;
+  }
+  if (!foreign.empty()) {
+    return refuse(Errc::conflict,
+                  fmt::format("image {} has {} snapshots: {}; remove them first with `rbd snap rm`",
+                              spec_of(target_), shown, foreign));
+  }
+  snapshots_ = snapshots;
+  remove_snapshot(0);
+}
+
+// That of a clone that is not there any more: as long as one is, it cannot be unprotected.
+void RemoveImage::remove_snapshot(std::size_t at) {
+  if (at == snapshots_.size()) return remove_it();
+  const std::string snapshot = spec_of(target_) + "@" + snapshots_[at].name;
+  const auto remove = [me = self(), at, snapshot] {
+    me->change({"snap", "rm", "--no-progress", snapshot}, [me, at] { me->remove_snapshot(at + 1); });
+  };
+  if (!snapshots_[at].is_protected) return remove();
+  change({"snap", "unprotect", snapshot}, remove, [me = self(), at](const Error& error) {
+    if (error.code != Errc::conflict) return me->fail_with(error);
+    me->refuse(Errc::conflict, fmt::format("image {} is the source of the clone {}: {}", spec_of(me->target_),
+                                           me->snapshots_[at].name, error.message));
+  });
+}
+
+void RemoveImage::remove_it() {
+  change({"rm", "--no-progress", spec_of(target_)}, [me = self()] { me->read_back(); });
+}
+
+void RemoveImage::read_back() {
+  const auto on_names = [me = self()](const std::vector<std::string>& names) {
+    if (std::find(names.begin(), names.end(), me->target_.image) != names.end())
+      return me->refuse(Errc::uncertain,
+                        fmt::format("image {} was removed, and a look shows it", spec_of(me->target_)));
+    me->end_parent();
+  };
+  site_.looks.names(target_.pool, deadline_at_, or_end<std::vector<std::string>>(on_names));
+}
+
+// The volume is gone. The snapshot that it was cloned from has its key for a name; where it cannot be removed
+// now, it goes with its image.
+void RemoveImage::end_parent() {
+  if (!image_ || !image_->parent || image_->parent->snapshot != call_.volume.key || is_adopted())
+    return succeed({}, 0);
+  const std::string snapshot =
+      fmt::format("{}/{}@{}", image_->parent->pool, image_->parent->image, image_->parent->snapshot);
+  site_.tools.run({Program::rbd, {"snap", "unprotect", snapshot}, deadline_at_},
+                  [me = self(), snapshot](const Result<ToolAnswer>&) {
+                    me->site_.tools.run(
+                        {Program::rbd, {"snap", "rm", "--no-progress", snapshot}, me->deadline_at_},
+                        [me](const Result<ToolAnswer>&) { me->succeed({}, 0); });
+                  });
+}
+
+}  // namespace
+
+void remove_image(const Site& site, OperationCall call, CallDone done) {
+  std::make_shared<RemoveImage>(site, std::move(call), std::move(done))->begin();
+}
+
+}  // namespace extvold::providers::rbd

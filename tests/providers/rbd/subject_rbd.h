@@ -1,0 +1,48 @@
+// RbdSubject: the rbd provider on a real Ceph (ceph_cluster.h), its programs behind scripts that misbehave on
+// demand.
+#pragma once
+
+#include <deque>
+#include <memory>
+
+#include "providers/rbd/rbd_provider.h"
+#include "tests/providers/conformance/subject.h"
+#include "tests/providers/rbd/ceph_cluster.h"
+
+namespace extvold::tests::conformance {
+
+class RbdSubject final : public Subject {
+ public:
+  RbdSubject();
+
+  providers::Provider& provider() override { return *provider_; }
+  void restart() override;
+  void drain() override;
+  bool can(Stage stage, Fault fault) const override;
+  void arm(Stage stage, Fault fault) override;
+  void disarm() override;
+  void let_late_calls_work() override;
+  std::string pool() const override { return "p1"; }
+  std::int64_t size_mb() const override { return 4; }
+  Duration short_deadline() const override { return milliseconds(1500); }
+
+  int copies_of(const Volume& volume) override;
+  std::vector<std::string> holders_of(const Volume& volume) override;
+  std::string make_foreign() override;
+  std::string state_of_foreign(const std::string& key) override;
+  bool make_twin(const Volume& volume) override;
+
+  providers::rbd::RbdConfig config;
+  CephCluster& ceph;
+
+ private:
+  void make_provider();
+  void write_script(const std::string& program, Stage stage, const std::string& wrong);
+
+  ForkingProcessRunner runner_;
+  std::deque<std::function<void()>> deferred_;
+  std::vector<pid_t> left_;  // children of ours that restart() left behind
+  std::unique_ptr<providers::rbd::RbdProvider> provider_;
+};
+
+}  // namespace extvold::tests::conformance
