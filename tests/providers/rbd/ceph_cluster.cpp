@@ -122,7 +122,9 @@ CephCluster& CephCluster::instance() {
 }
 
 CephCluster::~CephCluster() {
-  for (const pid_t pid : started_) kill_and_wait(pid);
+  // All before any is waited for: one may wait for a file that another serves.
+  for (const pid_t pid : started_) ::kill(pid, SIGKILL);
+  for (const pid_t pid : started_) ::waitpid(pid, nullptr, 0);
   for (const pid_t pid : hosts_) kill_and_wait(pid);
   ::close(lifeline_);
   ::waitpid(guardian_, nullptr, 0);
@@ -304,22 +306,45 @@ pid_t CephCluster::start(const std::vector<std::string>& argv) {
 }
 
 void CephCluster::stop(pid_t pid) {
+  if (std::erase(started_, pid) > 0) kill_and_wait(pid);
+}
+
+bool CephCluster::ends_well(pid_t pid, Duration within) {
+  const Instant until = boot_clock() + within;
+  int status = 0;
+  while (::waitpid(pid, &status, WNOHANG) == 0) {
+    if (boot_clock() >= until) return false;
+    ::usleep(20'000);
+  }
   std::erase(started_, pid);
-  kill_and_wait(pid);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 void CephCluster::clear_pools() const {
-  for (const std::string& pool : pools) {
-    const nlohmann::json names =
-        nlohmann::json::parse(must_rbd({"ls", "--format", "json", pool}), nullptr, false);
-    REQUIRE(names.is_array());
-    for (const nlohmann::json& name : names) {
-      const std::string spec = pool + "/" + name.get<std::string>();
-      rbd({"snap", "unprotect", spec + "@xv-clone"});
-      rbd({"snap", "purge", "--no-progress", spec});
-      must_rbd({"rm", "--no-progress", spec});
+  const auto names_in = [&](const std::vector<std::string>& words, const char* field) {
+    std::vector<std::string> names;
+    for (const nlohmann::json& one : nlohmann::json::parse(must_rbd(words), nullptr, false))
+      names.push_back((one.is_object() ? one[field] : one).get<std::string>());
+    return names;
+  };
+  // A clone has to go before its source.
+  for (int round = 0; round < 4; ++round) {
+    bool empty = true;
+    for (const std::string& pool : pools) {
+      for (const std::string& name : names_in({"ls", "--format", "json", pool}, "")) {
+        empty = false;
+        const std::string spec = pool + "/" + name;
+        if (round > 0) {
+          for (const std::string& snapshot : names_in({"snap", "ls", "--format", "json", spec}, "name"))
+            rbd({"snap", "unprotect", spec + "@" + snapshot});
+          rbd({"snap", "purge", "--no-progress", spec});
+        }
+        rbd({"rm", "--no-progress", spec});
+      }
     }
+    if (empty) return;
   }
+  FAIL("an image cannot be removed");
 }
 
 }  // namespace extvold::tests

@@ -35,9 +35,12 @@ class CephCluster {
   std::string must_rbd(std::vector<std::string> words) const;
   std::string must_ceph(std::vector<std::string> words) const;
 
-  // A process that goes on, in the network of a host; killed and waited for by stop().
+  // A process that goes on; killed and waited for by stop(), which does nothing to one that has ended.
   pid_t start(const std::vector<std::string>& argv);
   void stop(pid_t pid);
+  // Whether a started process ended well within that time. It goes on if it did not end at all: what waits
+  // for a file of FUSE cannot even be killed before that file's server is.
+  bool ends_well(pid_t pid, Duration within);
   // The words that run a program on host `number` (1 or 2).
   std::vector<std::string> on_host(int number, std::vector<std::string> argv) const;
 

@@ -165,4 +165,21 @@ bool RbdSubject::make_twin(const Volume& volume) {
   return true;
 }
 
+void RbdSubject::answer_word(const std::string& word, const std::string& instead) {
+  const std::string path = ceph.dir + "/wrap/rbd";
+  write_text(path, "#!/bin/sh\nfor word in \"$@\"; do\nif [ \"$word\" = " + word + " ]; then\n" + instead +
+                       "\nexit 0\nfi\ndone\nexec /usr/bin/rbd \"$@\"\n");
+  REQUIRE(::chmod(path.c_str(), 0700) == 0);
+  config.rbd_program = path;
+  make_provider();
+}
+
+void RbdSubject::kill_at(const std::string& word, bool after_work) {
+  answer_word(word, std::string(after_work ? "/usr/bin/rbd \"$@\" >/dev/null 2>&1\n" : "") + "kill -9 $$");
+}
+
+void RbdSubject::pretend_watcher(const std::string& address) {
+  answer_word("status", R"(echo '{"watchers":[{"address":")" + address + R"(","client":4213,"cookie":1}]}')");
+}
+
 }  // namespace extvold::tests::conformance

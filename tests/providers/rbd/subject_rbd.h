@@ -32,11 +32,17 @@ class RbdSubject final : public Subject {
   std::string state_of_foreign(const std::string& key) override;
   bool make_twin(const Volume& volume) override;
 
+  // Until disarm(), what has this word among its own is killed: after its work, or instead of it.
+  void kill_at(const std::string& word, bool after_work);
+  // Until disarm(), every image has this watcher besides.
+  void pretend_watcher(const std::string& address);
+
   providers::rbd::RbdConfig config;
   CephCluster& ceph;
 
  private:
   void make_provider();
+  void answer_word(const std::string& word, const std::string& instead);
   void write_script(const std::string& program, Stage stage, const std::string& wrong);
 
   ForkingProcessRunner runner_;
