@@ -22,6 +22,7 @@
 #include "providers/docker/docker_config.h"
 #include "providers/fence_agent/fence_agents.h"
 #include "providers/local/local_config.h"
+#include "providers/rbd/rbd_config.h"
 #include "providers/rexray/rexray_config.h"
 #include "providers/scaleio/scaleio_config.h"
 
@@ -39,9 +40,9 @@ struct ConfigProblem {
 std::string to_text(const ConfigProblem& problem);  // "file:line:col: key: what: remedy"
 
 // One for each type of provider; each has a `name`.
-using ProviderConfig =
-    std::variant<providers::local::LocalConfig, providers::csi::CsiConfig, providers::docker::DockerConfig,
-                 providers::rexray::RexrayConfig, providers::scaleio::ScaleioConfig>;
+using ProviderConfig = std::variant<providers::local::LocalConfig, providers::csi::CsiConfig,
+                                    providers::docker::DockerConfig, providers::rbd::RbdConfig,
+                                    providers::rexray::RexrayConfig, providers::scaleio::ScaleioConfig>;
 const ProviderName& name_of(const ProviderConfig& config);
 
 struct Config {

@@ -63,7 +63,7 @@ void read_addons(ConfigTable& section, CsiConfig& config) {
 
 }  // namespace
 
-CsiConfig read_csi(const std::string& name, ConfigTable section, Config& config) {
+void read_csi(const std::string& name, ConfigTable section, Config& config) {
   CsiConfig csi;
   csi.name = ProviderName("csi~" + name);
   section.known("type");
@@ -88,7 +88,7 @@ CsiConfig read_csi(const std::string& name, ConfigTable section, Config& config)
     section.error("", status.error().message, "see docs/provider-csi.md");
   read_provider_fence(section.table("fence"), csi.name, config);
   section.finish();
-  return csi;
+  config.providers.emplace_back(std::move(csi));
 }
 
 }  // namespace extvold::daemon

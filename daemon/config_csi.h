@@ -8,10 +8,9 @@
 
 #include "daemon/config.h"
 #include "daemon/config_table.h"
-#include "providers/csi/csi_config.h"
 
 namespace extvold::daemon {
 
-providers::csi::CsiConfig read_csi(const std::string& name, ConfigTable section, Config& config);
+void read_csi(const std::string& name, ConfigTable section, Config& config);
 
 }  // namespace extvold::daemon

@@ -50,7 +50,7 @@ void read_sizes(ConfigTable& section, DockerConfig& docker) {
 
 }  // namespace
 
-DockerConfig read_docker(const std::string& name, ConfigTable section, Config& config) {
+void read_docker(const std::string& name, ConfigTable section, Config& config) {
   DockerConfig docker;
   docker.name = ProviderName("docker~" + name);
   section.known("type");
@@ -98,7 +98,7 @@ DockerConfig read_docker(const std::string& name, ConfigTable section, Config& c
   if (const auto calls = section.integer("calls_max", 1, 64)) docker.calls_max = static_cast<int>(*calls);
   read_provider_fence(section.table("fence"), docker.name, config);
   section.finish();
-  return docker;
+  config.providers.emplace_back(std::move(docker));
 }
 
 }  // namespace extvold::daemon

@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <iterator>
 #include <system_error>
 #include <utility>
 
 #include "daemon/config_csi.h"
 #include "daemon/config_docker.h"
 #include "daemon/config_fence.h"
+#include "daemon/config_rbd.h"
 #include "daemon/config_rexray.h"
 #include "daemon/config_scaleio.h"
 #include "host/files.h"
@@ -91,6 +93,23 @@ std::string real_path(const std::string& path) {
 
 bool is_within(const std::string& inner, const std::string& outer) { return inner.starts_with(outer); }
 
+// Of the types but local, whose roots are compared with each other.
+struct TypeReader {
+  std::string_view type;
+  void (*read)(const std::string& name, ConfigTable section, Config& config);
+};
+constexpr TypeReader kReaders[] = {{"csi", &read_csi},
+                                   {"docker", &read_docker},
+                                   {"rbd", &read_rbd},
+                                   {"rexray", &read_rexray},
+                                   {"scaleio", &read_scaleio}};
+
+const TypeReader* reader_of(std::string_view type) {
+  const auto found = std::find_if(std::begin(kReaders), std::end(kReaders),
+                                  [&](const TypeReader& one) { return one.type == type; });
+  return found == std::end(kReaders) ? nullptr : found;
+}
+
 }  // namespace
 
 const ProviderName& name_of(const ProviderConfig& config) {
@@ -100,8 +119,8 @@ const ProviderName& name_of(const ProviderConfig& config) {
 std::vector<std::string> read_providers(ConfigTable& top, Config& config) {
   std::vector<std::string> broken;
   constexpr std::string_view kTypes =
-      "write type = \"local\", \"rexray\", \"docker\", \"csi\" or \"scaleio\"";
-  constexpr std::array<std::string_view, 3> kLater = {"rbd", "ebs", "nfs"};
+      "write type = \"local\", \"rexray\", \"docker\", \"csi\", \"rbd\" or \"scaleio\"";
+  constexpr std::array<std::string_view, 2> kLater = {"ebs", "nfs"};
   std::vector<std::pair<ConfigTable, std::string>> locals;  // with its root
   for (auto& [name, section] : top.tables("providers")) {
     if (!is_plain_name(name))
@@ -113,20 +132,8 @@ std::vector<std::string> read_providers(ConfigTable& top, Config& config) {
       if (!root.empty()) locals.emplace_back(section, real_path(root));
       continue;
     }
-    if (type && *type == "csi") {
-      config.providers.emplace_back(read_csi(name, section, config));
-      continue;
-    }
-    if (type && *type == "docker") {
-      config.providers.emplace_back(read_docker(name, section, config));
-      continue;
-    }
-    if (type && *type == "scaleio") {
-      config.providers.emplace_back(read_scaleio(name, section, config));
-      continue;
-    }
-    if (type && *type == "rexray") {
-      read_rexray(name, section, config);
+    if (const TypeReader* reader = type ? reader_of(*type) : nullptr) {
+      reader->read(name, section, config);
       continue;
     }
     broken.push_back(name);

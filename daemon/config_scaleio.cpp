@@ -111,7 +111,7 @@ void read_hosts(ConfigTable& section, ScaleioConfig& scaleio) {
 
 }  // namespace
 
-ScaleioConfig read_scaleio(const std::string& name, ConfigTable section, Config& config) {
+void read_scaleio(const std::string& name, ConfigTable section, Config& config) {
   ScaleioConfig scaleio;
   scaleio.name = ProviderName("scaleio~" + name);
   section.known("type");
@@ -136,7 +136,7 @@ ScaleioConfig read_scaleio(const std::string& name, ConfigTable section, Config&
   if (const auto calls = section.integer("calls_max", 1, 64)) scaleio.calls_max = static_cast<int>(*calls);
   read_provider_fence(section.table("fence"), scaleio.name, config);
   section.finish();
-  return scaleio;
+  config.providers.emplace_back(std::move(scaleio));
 }
 
 }  // namespace extvold::daemon

@@ -6,11 +6,10 @@
 
 #include "daemon/config.h"
 #include "daemon/config_table.h"
-#include "providers/scaleio/scaleio_config.h"
 
 namespace extvold::daemon {
 
 // What is wrong goes to the problems of `section`; its [fence] to `config`.
-providers::scaleio::ScaleioConfig read_scaleio(const std::string& name, ConfigTable section, Config& config);
+void read_scaleio(const std::string& name, ConfigTable section, Config& config);
 
 }  // namespace extvold::daemon

@@ -14,6 +14,7 @@
 #include "providers/docker/docker_provider.h"
 #include "providers/fence_agent/fence_agents.h"
 #include "providers/local/local_provider.h"
+#include "providers/rbd/rbd_provider.h"
 #include "providers/rexray/rexray_provider.h"
 #include "providers/scaleio/scaleio_provider.h"
 
@@ -76,6 +77,12 @@ MadeProvider make(const providers::csi::CsiConfig& config, const std::string&, c
   TRY(providers::csi::check_csi_config(config));
   return std::make_unique<providers::csi::CsiProvider>(
       config, providers::csi::CsiPorts{ports.mailbox.post(), &read_csi_secret, clock_of(ports)});
+}
+
+MadeProvider make(providers::rbd::RbdConfig config, const std::string&, const ProviderPorts& ports) {
+  TRY(providers::rbd::check_rbd_config(config));
+  return std::make_unique<providers::rbd::RbdProvider>(std::move(config), ports.processes, clock_of(ports),
+                                                       defer_of(ports));
 }
 
 }  // namespace

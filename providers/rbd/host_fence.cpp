@@ -80,7 +80,7 @@ void HostFence::begin() {
     const Error error{
         Errc::invalid,
         fmt::format("host {}: \"{}\" is no storage address of a host: write an address or a range "
-                    "into host_identities",
+                    "into hosts",
                     call_.host_name, call_.fence.target)};
     return site_.defer([self = shared_from_this(), error] { self->fail_with(error); });
   }

@@ -37,6 +37,7 @@ struct RbdConfig {
   Duration blocklist_for = seconds(5LL * 365 * 24 * 3600);
   int looks_max = 4;  // programs at once while everything is listed
   int calls_max = 4;
+  bool operator==(const RbdConfig&) const = default;
 };
 
 Status check_rbd_config(const RbdConfig& config);

@@ -83,8 +83,10 @@ void RbdSubject::drain() {
 }
 
 bool RbdSubject::can(Stage stage, Fault fault) const {
-  if (stage == Stage::look && fault == Fault::late) return false;  // as a hang
-  return fault != Fault::throttled;                                // Ceph queues, and does not refuse
+  if (fault == Fault::throttled) return false;  // Ceph queues, and does not refuse
+  // What a change prints is not read, so one way to spoil it will do; its exit counts, and a look.
+  if (stage == Stage::change) return fault != Fault::cut_short && fault != Fault::oversize;
+  return fault != Fault::late && fault != Fault::lost_answer;  // as a hang, as a refusal
 }
 
 void RbdSubject::write_script(const std::string& program, Stage stage, const std::string& wrong) {
