@@ -16,16 +16,13 @@
 //   LIST_VOLUMES_PUBLISHED_NODES). Without the last one, where a volume is published is not known to anybody
 //   but the ledger: a real driver says [""] of every volume.
 // - detach_enforced: no. ControllerUnpublishVolume promises nothing about a node that still writes: a real
-// driver
-//   answers OK while the volume is staged and mounted, and leaves it so.
+//   driver answers OK while the volume is staged and mounted, and leaves it so.
 // - exclusive_attach: no. That a second node is refused (FAILED_PRECONDITION) is asked of drivers, and not
-// known of
-//   this one. A second host is refused here, by the look before.
+//   known of this one. A second host is refused here, by the look before.
 // - fence_volume: no, for the same reason as detach_enforced.
 // - fence_host, fence_verifiable: with csi-addons (addons_endpoint): FenceClusterNetwork bars the addresses
-// of the
-//   node, whose id was recorded when attaching; ListClusterFence shows it. Not cooperative: the storage does
-//   it. When an entry ends is not shown (Ceph's: after five years).
+//   of the node, whose id was recorded when attaching; ListClusterFence shows it. Not cooperative: the
+//   storage does it. When an entry ends is not shown (Ceph's: after five years).
 // - fence_bars_late_calls: yes, with csi-addons: who is barred by address is not let in by a publish.
 // - shows_running_calls: no: ABORTED says so, but only to a call that would change something.
 // - host_reports: no: a controller knows nothing of mounts.

@@ -7,8 +7,7 @@
 //
 // What it promises, and why:
 // - create: yes. The size is an option of Create whose name and unit only the plugin's manual tells; it is
-// read
-//   back only where the configuration names a field of the volume's Status.
+//   read back only where the configuration names a field of the volume's Status.
 // - attach_to_named_host: only where the configuration names the one host that the plugin runs on, and the
 //   plugin shows what it has mounted: a Mount happens where the plugin is, and the protocol names no host.
 //   Mount then has an id of the volume, the same each time, so that a call that comes late or twice is undone

@@ -11,22 +11,20 @@
 //
 // What it promises, and why:
 // - create: yes. Clones too: a protected snapshot of the source, named by the clone's key, which goes with
-// the
-//   clone or, at the latest, with the source.
+//   the clone or, at the latest, with the source.
 // - attach_to_named_host: no, each host maps images by itself (`rbd map`); nobody can order it from here.
 //   Attach, detach and format are refused in these words.
 // - list_attachments: yes, who has an image open for writing is its watcher, by address. A mapping that is
 //   read-only from the start (`rbd map --read-only`) has none and is not seen.
 // - detach_enforced: no, a host unmaps by itself, and its watch can also end because it is cut off for a
-// while.
+//   while.
 // - exclusive_attach: no, the feature exclusive-lock hands the lock over to whoever asks.
 // - fence_volume: no, the blocklist knows clients, not images.
 // - fence_host: yes, the host's address or range on the blocklist (host_fence.cpp); for `blocklist_for`, so
-// it
-//   expires, and is renewed by setting it again.
+//   it expires, and is renewed by setting it again.
 // - fence_verifiable: yes, `ceph osd dump` shows the entry and when it ends, and a fenced client's watches
-// are
-//   gone at once. A host that holds an admin key could lift it by itself: give hosts keys with `profile rbd`.
+//   are gone at once. A host that holds an admin key could lift it by itself: give hosts keys with `profile
+//   rbd`.
 // - fence_bars_late_calls: yes, a client that comes later from that address is refused all the same.
 // - shows_running_calls, host_reports: no.
 #pragma once

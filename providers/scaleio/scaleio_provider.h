@@ -14,9 +14,8 @@
 // - exclusive_attach: yes, mapped with allowMultipleMappings FALSE: the MDM refuses a second SDC.
 // - fence_volume: yes, the recorded SDC's mapping is removed.
 // - fence_verifiable: yes: not in mappedSdcInfo, not mapped to all SDCs nor by SCSI, and no write in the
-// newest
-//   sample of the volume's statistics (an SDC that lost the MDM and still reaches the storage servers may
-//   write for a moment).
+//   newest sample of the volume's statistics (an SDC that lost the MDM and still reaches the storage
+//   servers may write for a moment).
 // - fence_cooperative: no, the host need not help.
 // - fence_bars_late_calls: no, a mapping that is still under way may come after it.
 // - fence_host: no, restricted SDC mode is a setting of the whole system.
