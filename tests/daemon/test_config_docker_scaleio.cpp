@@ -31,7 +31,8 @@ Read<C> read(std::string_view text, Reader reader) {
   dm::ConfigProblems problems{"x.toml", {}, {}};
   dm::Config config;
   Read<C> out;
-  out.config = reader("row8", dm::ConfigTable(&parsed.table(), "providers.row8", problems), config);
+  reader("row8", dm::ConfigTable(&parsed.table(), "providers.row8", problems), config);
+  out.config = std::get<C>(config.providers.at(0));
   for (const dm::ConfigProblem& one : problems.errors) out.errors.push_back(dm::to_text(one));
   for (const dm::ConfigProblem& one : problems.warnings) out.warnings.push_back(dm::to_text(one));
   return out;
