@@ -232,7 +232,7 @@ class Driver {
   void on_committed(const CommitOutcome& outcome);
   void note_history(const Uncommitted& batch);
   providers::Provider& provider(const ProviderName& name);
-  providers::KnownVolumes known_volumes(const ProviderName& name) const;
+  std::vector<providers::KnownVolume> known_volumes(const ProviderName& name) const;
 
   // driver_zookeeper.cpp: who leads, and who of several daemons acts
   void connect_zookeeper();

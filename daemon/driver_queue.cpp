@@ -177,13 +177,12 @@ providers::Provider& Driver::provider(const ProviderName& name) {
 }
 
 // For a provider that keeps no key of ours: whom the ledger has there, and under which id.
-providers::KnownVolumes Driver::known_volumes(const ProviderName& name) const {
-  providers::KnownVolumes known;
-  known.ledger_id = engine_->snapshot().ledger.id;
+std::vector<providers::KnownVolume> Driver::known_volumes(const ProviderName& name) const {
+  std::vector<providers::KnownVolume> known;
   for (const auto& [id, entry] : engine_->snapshot().volumes()) {
     const Volume& one = entry.volume;
     if (one.pool.provider != name || one.state == VolumeState::removed) continue;
-    known.volumes.push_back({one.key, one.provider_ref, one.pool.pool, one.size_mb});
+    known.push_back({one.key, one.provider_ref, one.pool.pool, one.size_mb});
   }
   return known;
 }

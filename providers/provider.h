@@ -38,11 +38,6 @@ struct KnownVolume {
   std::int64_t size_mb = 0;
 };
 
-struct KnownVolumes {
-  std::string ledger_id;
-  std::vector<KnownVolume> volumes;
-};
-
 class Provider {
  public:
   virtual ~Provider() = default;
@@ -50,10 +45,10 @@ class Provider {
   virtual const ProviderInfo& info() const = 0;
 
   // False: the storage knows its own ids only (CSI). Then the ledger's volumes of this provider are told by
-  // know_volumes() before each look: what has their provider_ref is shown under their key and with the
-  // ledger's id, and an observation of a key whose provider_ref nobody knows may find nothing.
+  // know_volumes() before each look: what has their provider_ref is shown under their key, and an
+  // observation of a key whose provider_ref nobody knows may find nothing.
   virtual bool keeps_our_keys() const { return true; }
-  virtual void know_volumes(KnownVolumes) {}
+  virtual void know_volumes(std::vector<KnownVolume>) {}
 
   // `volume_key` empty: list everything. Else inspect this volume directly.
   virtual void observe(std::string volume_key, std::function<void(ProviderObservation)> done) = 0;

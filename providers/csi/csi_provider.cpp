@@ -7,11 +7,13 @@
 #include "providers/csi/csi_operation.h"
 #include "providers/csi/fence_host.h"
 #include "providers/csi/observe_volumes.h"
-#include "providers/csi/own_key.h"
 #include "providers/results.h"
 
 namespace extvold::providers::csi {
 namespace {
+
+// "xv-...": made of the ledger's id, so that nobody else has it.
+bool is_own_key(std::string_view key) { return key.starts_with("xv-") && key.size() <= 128; }
 
 bool has_node(OperationKind kind) { return kind == OperationKind::attach || kind == OperationKind::detach; }
 
@@ -53,7 +55,8 @@ ProviderInfo info_of(const CsiConfig& config) {
                                    .list_attachments = config.list_attachments,
                                    .fence_host = fences,
                                    .fence_verifiable = fences,
-                                   .fence_bars_late_calls = fences};
+                                   .fence_bars_late_calls = fences,
+                                   .keeps_tags = false};
   for (const CsiPool& pool : config.pools) info.pools.push_back(pool.name);
   info.reach_all = config.reach_all;
   info.settle_time = config.settle_time;
@@ -81,7 +84,7 @@ CsiProvider::CsiProvider(CsiConfig config, CsiPorts ports)
 
 CsiProvider::~CsiProvider() = default;
 
-void CsiProvider::know_volumes(KnownVolumes known) { known_ = std::move(known); }
+void CsiProvider::know_volumes(std::vector<KnownVolume> known) { known_ = std::move(known); }
 
 void CsiProvider::observe(std::string volume_key, std::function<void(ProviderObservation)> done) {
   ProviderObservation seen;

@@ -26,11 +26,13 @@
 // - fence_bars_late_calls: yes, with csi-addons: who is barred by address is not let in by a publish.
 // - shows_running_calls: no: ABORTED says so, but only to a call that would change something.
 // - host_reports: no: a controller knows nothing of mounts.
+// - keeps_tags: no: what ListVolumes shows is an id.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "providers/csi/csi_config.h"
 #include "providers/csi/csi_ports.h"
@@ -46,7 +48,7 @@ class CsiProvider final : public Provider {
 
   const ProviderInfo& info() const override { return info_; }
   bool keeps_our_keys() const override { return false; }
-  void know_volumes(KnownVolumes known) override;
+  void know_volumes(std::vector<KnownVolume> known) override;
   void observe(std::string volume_key, std::function<void(ProviderObservation)> done) override;
   void execute(OperationCall call, std::function<void(OperationResult)> done) override;
   void change_fence(FenceCall call, std::function<void(FenceResult)> done) override;
@@ -58,7 +60,7 @@ class CsiProvider final : public Provider {
 
   const CsiConfig config_;
   ProviderInfo info_;
-  KnownVolumes known_;
+  std::vector<KnownVolume> known_;
   std::unique_ptr<Connections> connections_;
 };
 

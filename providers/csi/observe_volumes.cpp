@@ -3,21 +3,19 @@
 #include <algorithm>
 #include <utility>
 
-#include "providers/csi/own_key.h"
-
 namespace extvold::providers::csi {
 namespace {
 
 class Observe : public std::enable_shared_from_this<Observe> {
  public:
-  Observe(CsiDriver& driver, const KnownVolumes& known, ProviderObservation seen,
+  Observe(CsiDriver& driver, const std::vector<KnownVolume>& known, ProviderObservation seen,
           std::function<void(ProviderObservation)> done)
       : driver_(driver),
         known_(known),
         until_(seen.sent_at + driver.config().observe_deadline),
         seen_(std::move(seen)),
         done_(std::move(done)) {
-    for (const KnownVolume& one : known_.volumes) {
+    for (const KnownVolume& one : known_) {
       if (one.provider_ref.empty()) continue;
       by_key_[one.key] = &one;
       by_ref_[one.provider_ref] = &one;
@@ -56,9 +54,9 @@ class Observe : public std::enable_shared_from_this<Observe> {
 
   // There is no list: what the ledger knows is looked at, one by one, and what is not ours stays unseen.
   void look_at_next() {
-    while (next_ < known_.volumes.size() && known_.volumes[next_].provider_ref.empty()) ++next_;
-    if (next_ >= known_.volumes.size()) return ask_next_pool();
-    const KnownVolume& one = known_.volumes[next_++];
+    while (next_ < known_.size() && known_[next_].provider_ref.empty()) ++next_;
+    if (next_ >= known_.size()) return ask_next_pool();
+    const KnownVolume& one = known_[next_++];
     look_at_one(one.key, one.provider_ref, true, &Observe::look_at_next);
   }
 
@@ -104,13 +102,12 @@ class Observe : public std::enable_shared_from_this<Observe> {
     return found == by.end() ? nullptr : found->second;
   }
 
-  // A driver keeps no tag of ours: a volume is ours if the ledger has its id, or if its id is our own key.
+  // Without a tag: a driver keeps none.
   void add(const SeenVolume& one, const std::string& key) {
     ObservedVolume volume;
     volume.key = key;
     volume.provider_ref = one.id;
     volume.size_mb = one.size_mb;
-    if (is_own_key(key)) volume.ledger_id = known_.ledger_id;
     if (const KnownVolume* known = known_by(by_key_, key)) {
       volume.pool = known->pool;
       if (one.size_mb == 0) volume.size_mb = known->size_mb;
@@ -143,7 +140,7 @@ class Observe : public std::enable_shared_from_this<Observe> {
   }
 
   CsiDriver& driver_;
-  const KnownVolumes known_;
+  const std::vector<KnownVolume> known_;
   std::map<std::string_view, const KnownVolume*> by_key_;  // into known_, whose ids are known
   std::map<std::string_view, const KnownVolume*> by_ref_;
   const Instant until_;
@@ -156,7 +153,7 @@ class Observe : public std::enable_shared_from_this<Observe> {
 
 }  // namespace
 
-void observe_volumes(CsiDriver& driver, const KnownVolumes& known, ProviderObservation seen,
+void observe_volumes(CsiDriver& driver, const std::vector<KnownVolume>& known, ProviderObservation seen,
                      std::function<void(ProviderObservation)> done) {
   std::make_shared<Observe>(driver, known, std::move(seen), std::move(done))->start();
 }

@@ -13,7 +13,7 @@
 namespace extvold::providers::csi {
 
 // `seen` has provider, volume_key and sent_at.
-void observe_volumes(CsiDriver& driver, const KnownVolumes& known, ProviderObservation seen,
+void observe_volumes(CsiDriver& driver, const std::vector<KnownVolume>& known, ProviderObservation seen,
                      std::function<void(ProviderObservation)> done);
 
 }  // namespace extvold::providers::csi

@@ -26,9 +26,8 @@ bool QueuePost::run_one() {
 
 void LedgerProvider::observe(std::string volume_key, std::function<void(ProviderObservation)> done) {
   ++under_way;
-  providers::KnownVolumes known;
-  known.ledger_id = "ledger-1";
-  for (const auto& [key, one] : ledger_) known.volumes.push_back(one);
+  std::vector<providers::KnownVolume> known;
+  for (const auto& [key, one] : ledger_) known.push_back(one);
   inner->know_volumes(std::move(known));
   inner->observe(std::move(volume_key), [this, done = std::move(done)](ProviderObservation seen) {
     --under_way;
