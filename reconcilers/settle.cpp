@@ -18,6 +18,11 @@ bool confirmed(const VolumeEntry& entry, HostId host) {
   return attachment != nullptr && evidence_for(entry, *attachment, word) != nullptr;
 }
 
+// Where attachments are not listed, one that a look does not show may be there all the same.
+bool tells_absence(const ProviderInfo& provider) {
+  return EXTVOLD_PERMITS(absence_told, provider.capabilities.list_attachments);
+}
+
 // What the provider cannot name (somebody's own losetup) is held by somebody all the same.
 void name_the_nameless(ProviderObservation& observation) {
   for (ObservedVolume& volume : observation.volumes) {
@@ -221,6 +226,7 @@ void Engine::settle_operation(const VolumeEntry& entry, const ObservedVolume* se
   // A list settles what it shows, never what it leaves out, and reads nothing back: an entry may be stale,
   // and a volume that a call is still making or removing is in no list.
   const bool direct = !observation.volume_key.empty();
+  const bool untold = there == nullptr && !tells_absence(provider);
   const bool is_ours =
       seen != nullptr && (!provider.capabilities.keeps_tags || seen->ledger_id == snapshot_.ledger.id);
   const bool made = EXTVOLD_PERMITS(create_ours, is_ours);
@@ -247,8 +253,10 @@ void Engine::settle_operation(const VolumeEntry& entry, const ObservedVolume* se
       if (seen == nullptr) return end_operation(operation, OperationState::done, Outcome::changed, {}, now);
       return settle_not_shown(entry, operation, over, now);
     case OperationKind::attach:
+      if (untold) return;
       return settle_attach(entry, operation, there, over, now);
     case OperationKind::detach:
+      if (untold) return;
       if (there == nullptr) {
         // Nothing was there before it either: whether it was carried out is what it was to settle.
         if (EXTVOLD_FORBIDS(settle_detach_untold, operation.rule == kSettlesAttach &&
@@ -374,6 +382,7 @@ void Engine::settle_attachments(const VolumeEntry& entry, const ObservedVolume* 
     change(row);
     ensure_synthetic(row, now);
   }
+  if (!tells_absence(provider_of(entry))) return;
   std::vector<Attachment> vanished;
   for (const Attachment& row : entry.attachments) {
     if (row.state != AttachmentState::detached && view.attachment(row.host) == nullptr)

@@ -51,7 +51,8 @@ ProviderInfo info_of(const CsiConfig& config) {
   info.name = config.name;
   const bool fences = !config.addons_endpoint.empty();
   info.capabilities = Capabilities{.create = config.create,
-                                   .attach_to_named_host = config.attach,
+                                   // What nobody shows cannot be read back.
+                                   .attach_to_named_host = config.attach && config.list_attachments,
                                    .list_attachments = config.list_attachments,
                                    .fence_host = fences,
                                    .fence_verifiable = fences,
@@ -98,11 +99,10 @@ Result<std::string> CsiProvider::node_of(const OperationCall& call) const {
   if (!call.host_identity.empty()) return call.host_identity;
   std::string node = identity_of(info_, call.host_name);
   if (!node.empty()) return node;
-  return fail(
-      Errc::not_found,
-      "the node id of host {} is not known: add it to hosts of provider {} (as its NodeGetInfo "
-      "says it)",
-      call.host_name, config_.name.value);
+  return fail(Errc::not_found,
+              "the node id of host {} is not known: add it to hosts of provider {} (as its NodeGetInfo "
+              "says it)",
+              call.host_name, config_.name.value);
 }
 
 void CsiProvider::execute(OperationCall call, std::function<void(OperationResult)> done) {

@@ -520,6 +520,7 @@ ObservedVolume EngineWorld::observed(const std::string& key, const FakeVolume& v
   out.size_mb = sizes_untold ? 0 : volume.made.size_mb;
   out.call_running = running_calls.contains(key) ? TriState::yes : TriState::no;
   for (const std::string& host : volume.hosts) {
+    if (attachments_untold) break;
     ObservedAttachment one;
     one.host_identity = identity_of(policy_.providers[0], host);
     one.device = "/dev/loop-" + key;

@@ -137,9 +137,10 @@ class EngineWorld {
   std::vector<std::string> fence_calls;  // "set volume a1", "check power a1", in order
   std::set<std::string> list_omits;      // keys that lists leave out; a direct look shows them
   bool provider_silent = false;
-  bool sizes_untold = false;   // a look tells no size
-  bool silent_master = false;  // polls are not answered
-  bool inspects_fail = false;  // direct looks; lists are answered
+  bool sizes_untold = false;        // a look tells no size
+  bool attachments_untold = false;  // nor where a volume is attached
+  bool silent_master = false;       // polls are not answered
+  bool inspects_fail = false;       // direct looks; lists are answered
   bool list_empty = false;
   std::map<MasterCall, std::vector<Instant>> polls;  // when each was asked
   std::vector<std::string> resubscribed;             // why

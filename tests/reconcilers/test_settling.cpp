@@ -139,6 +139,32 @@ TEST_CASE("where a storage keeps no tag and tells no size, a volume of ours is k
   CHECK(world.volume("pgdata").volume.provider_ref == "ref-" + world.truth.begin()->first);
 }
 
+TEST_CASE("where attachments are not listed, a look that shows none takes none away") {
+  ev::Policy policy = permissive();
+  policy.providers[0].capabilities.list_attachments = false;
+  Cluster world(policy);
+  world.run_task("pg.1", "A1", "pgdata");
+  world.advance(ev::seconds(5));
+  REQUIRE(world.attached("pgdata", "a1"));
+  world.attachments_untold = true;
+  world.run_task("pg.2", "A2", "pgdata");
+  SECTION("while somebody uses it") {}
+  SECTION("when he has ended, and a detach was said to be done") {
+    world.end("pg.1", "A1");
+    world.mishap[ev::OperationKind::detach] = Mishap::lie;
+  }
+  SECTION("over a restart") {
+    world.restart();
+    world.join();
+    for (const auto& [id, agent] : {std::pair{"pg.1", "A1"}, std::pair{"pg.2", "A2"}})
+      world.task_added(world.task(id, agent, "pgdata", ev::TaskState::task_running));
+  }
+  world.advance(ev::minutes(10));
+  CHECK(world.truth.at(world.key()).hosts == std::set<std::string>{"a1"});
+  REQUIRE(world.attachment("pgdata", "a1") != nullptr);
+  CHECK(world.attachment("pgdata", "a1")->state != ev::AttachmentState::detached);
+}
+
 TEST_CASE("a list settles what it shows: an attach whose answer was lost") {
   Cluster world;
   world.mishap[ev::OperationKind::attach] = Mishap::lose_reply_after;

@@ -317,6 +317,10 @@ inline constexpr Mutant kMutants[] = {
      .test = "test_reconcilers what an agent that left unwatched may have started on what was there by an "
              "order is not taken away"},
     {.rule = Rule::found_is_new, .guards = "what is found attached anew is another attachment", .seed = 6},
+    {.rule = Rule::absence_told,
+     .guards = "where attachments are not listed, one that is not shown may be there all the same",
+     .open = "the simulator's providers list theirs",
+     .test = "test_reconcilers where attachments are not listed\\, a look that shows none takes none away"},
     {.rule = Rule::vanished_direct,
      .guards = "what a list does not show any more is not gone",
      .open = "not hunted",

@@ -195,6 +195,9 @@ void Oracle::check_detach(const std::string& what, const OperationCall& call, co
   const Disk* disk = world_.storage.find(call.volume.pool.provider, call.volume.key);
   if (disk == nullptr || answered_for || world_.hosts.at(machine).state == MachineState::off) return;
   if (!world_.storage.lets_through(*disk, machine)) return;  // an older call has taken it away
+  // Where a detach enforces nothing, who had it open before writes on: one that only settles an attach, of
+  // which nothing came, takes nothing from him.
+  if (call.operation.rule == "detach.settles_attach" && !disk->grants.contains(machine)) return;
   for (const Session& one : disk->sessions) {
     if (one.host == machine && has_been_known(one.opened_at) && could_be_told(one, committed))
       return fail("detach_of_used", what + ": " + one.container + " has it open");
