@@ -153,6 +153,7 @@ std::string what_is_missing_of(World& world, const Daemon& daemon, const VolumeE
 
 // What nobody uses any more is taken away, or a row says who has to act.
 std::string what_is_left_of(const Snapshot& snapshot, const VolumeEntry& entry) {
+  if (entry.open_operation != nullptr && is_tried_again(entry)) return {};
   for (const Attachment& one : entry.attachments) {
     if (one.state == AttachmentState::detached) continue;
     const bool used = std::any_of(entry.claims.begin(), entry.claims.end(), [&](const Claim* claim) {

@@ -173,6 +173,7 @@ void Oracle::ledger_copied(int from, int to) {
     if (daemon == from) keys.push_back(key);
   }
   for (const std::string& key : keys) formatted_.insert({to, key});
+  memory_[to].fencing_released = memory_[from].fencing_released;  // the ledger says so, a copy too
 }
 
 void Oracle::host_lost(int host) { lost_at_.try_emplace(host, world_.time.now()); }
