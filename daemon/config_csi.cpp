@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "daemon/config_fence.h"
+#include "daemon/config_providers.h"
 
 namespace extvold::daemon {
 namespace {
@@ -43,13 +44,7 @@ void read_hosts(ConfigTable& section, CsiConfig& config) {
   for (auto& [host, node] : read_texts(section.table("hosts")))
     config.host_identities.push_back({host, node});
   config.hosts_by_name = section.boolean("hosts_by_name").value_or(false);
-  const std::string reach = section.text("reach").value_or("attribute");
-  if (reach != "all" && reach != "attribute") {
-    section.error(
-        "reach", fmt::format("\"{}\" is not known here", reach.substr(0, 64)),
-        "write \"all\" if every host reaches the pools, or \"attribute\" if the agents' attributes say so");
-  }
-  config.reach_all = reach == "all";
+  config.reach_all = read_reach_all(section);
 }
 
 void read_addons(ConfigTable& section, CsiConfig& config) {

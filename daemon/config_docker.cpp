@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "daemon/config_fence.h"
+#include "daemon/config_providers.h"
 
 namespace extvold::daemon {
 namespace {
@@ -75,13 +76,7 @@ void read_docker(const std::string& name, ConfigTable section, Config& config) {
                     "write up to 100 letters, digits, '.', '_' and '-'");
     docker.pool = *std::move(pool);
   }
-  const std::string reach = section.text("reach").value_or("attribute");
-  if (reach != "all" && reach != "attribute") {
-    section.error(
-        "reach", fmt::format("\"{}\" is not known here", reach.substr(0, 64)),
-        "write \"all\" if every host reaches the pool, or \"attribute\" if the agents' attributes say so");
-  }
-  docker.reach_all = reach == "all";
+  docker.reach_all = read_reach_all(section);
   docker.host = section.text("host").value_or("");
   docker.shows_mounts = section.boolean("shows_mounts").value_or(false);
   if (!docker.host.empty() && !docker.shows_mounts) {

@@ -57,12 +57,7 @@ std::string read_local(const std::string& name, ConfigTable section, Config& con
     if (!section.has(key)) section.missing(key, "name the folder, as an absolute path");
   }
   local.pools = read_pools(section);
-  const std::string reach = section.text("reach").value_or("attribute");
-  if (reach != "all" && reach != "attribute")
-    section.error(
-        "reach", fmt::format("\"{}\" is not known here", reach.substr(0, 64)),
-        "write \"all\" if every host reaches the pools, or \"attribute\" if the agents' attributes say so");
-  local.reach_all = reach == "all";
+  local.reach_all = read_reach_all(section);
   local.format_host = section.text("format_host").value_or("");
   if (local.format_host.empty() && !section.has("format_host"))
     section.warning(
@@ -111,6 +106,16 @@ const TypeReader* reader_of(std::string_view type) {
 }
 
 }  // namespace
+
+bool read_reach_all(ConfigTable& section) {
+  const std::string reach = section.text("reach").value_or("attribute");
+  if (reach != "all" && reach != "attribute") {
+    section.error(
+        "reach", fmt::format("\"{}\" is not known here", reach.substr(0, 64)),
+        "write \"all\" if every host reaches the pools, or \"attribute\" if the agents' attributes say so");
+  }
+  return reach == "all";
+}
 
 const ProviderName& name_of(const ProviderConfig& config) {
   return std::visit([](const auto& one) -> const ProviderName& { return one.name; }, config);

@@ -12,6 +12,9 @@
 
 namespace extvold::daemon {
 
+// `reach` of a provider: whether every host reaches its pools; else the agents' attributes say which do.
+bool read_reach_all(ConfigTable& section);
+
 // The names of those that are no provider: who refers to them need not be told again.
 std::vector<std::string> read_providers(ConfigTable& top, Config& config);
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "daemon/config_fence.h"
+#include "daemon/config_providers.h"
 #include "providers/rbd/rbd_config.h"
 
 namespace extvold::daemon {
@@ -62,13 +63,7 @@ void read_rbd(const std::string& name, ConfigTable section, Config& config) {
   section.known("type");
   read_places(section, rbd);
   rbd.pools = read_pools(section);
-  const std::string reach = section.text("reach").value_or("attribute");
-  if (reach != "all" && reach != "attribute") {
-    section.error(
-        "reach", fmt::format("\"{}\" is not known here", reach.substr(0, 64)),
-        "write \"all\" if every host reaches the pools, or \"attribute\" if the agents' attributes say so");
-  }
-  rbd.reach_all = reach == "all";
+  rbd.reach_all = read_reach_all(section);
   ConfigTable identities = section.table("hosts");
   for (const std::string& host : identities.keys()) {
     if (auto identity = identities.text(host)) rbd.host_identities.push_back({host, *std::move(identity)});

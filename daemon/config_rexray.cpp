@@ -8,6 +8,7 @@
 
 #include "daemon/auth/credential_file.h"
 #include "daemon/config_fence.h"
+#include "daemon/config_providers.h"
 
 namespace extvold::daemon {
 namespace {
@@ -109,12 +110,7 @@ void read_rexray(const std::string& name, ConfigTable section, Config& config) {
     read_rest(section, rexray);
   else
     read_cli(section, rexray, config);
-  const std::string reach = section.text("reach").value_or("attribute");
-  if (reach != "all" && reach != "attribute")
-    section.error(
-        "reach", fmt::format("\"{}\" is not known here", reach.substr(0, 64)),
-        "write \"all\" if every host reaches the pools, or \"attribute\" if the agents' attributes say so");
-  rexray.reach_all = reach == "all";
+  rexray.reach_all = read_reach_all(section);
   if (const auto enforced = section.boolean("detach_enforced")) rexray.detach_enforced = *enforced;
   if (const auto settle = section.duration("settle_time", seconds(1), minutes(60)))
     rexray.settle_time = *settle;

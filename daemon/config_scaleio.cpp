@@ -8,6 +8,7 @@
 
 #include "daemon/auth/credential_file.h"
 #include "daemon/config_fence.h"
+#include "daemon/config_providers.h"
 #include "providers/scaleio/gateway_values.h"
 
 namespace extvold::daemon {
@@ -121,13 +122,7 @@ void read_scaleio(const std::string& name, ConfigTable section, Config& config) 
   read_pools(section, scaleio);
   if (const auto how = section.word<providers::scaleio::Provisioning>("provisioning"))
     scaleio.provisioning = *how;
-  const std::string reach = section.text("reach").value_or("attribute");
-  if (reach != "all" && reach != "attribute") {
-    section.error(
-        "reach", fmt::format("\"{}\" is not known here", reach.substr(0, 64)),
-        "write \"all\" if every host reaches the pools, or \"attribute\" if the agents' attributes say so");
-  }
-  scaleio.reach_all = reach == "all";
+  scaleio.reach_all = read_reach_all(section);
   read_hosts(section, scaleio);
   if (const auto deadline = section.duration("look_deadline", seconds(1), minutes(10)))
     scaleio.look_deadline = *deadline;

@@ -22,6 +22,15 @@ OperationResult done_call(const OperationCall& call, Outcome outcome, Instant no
   return result;
 }
 
+Error nothing_happened(Error error) {
+  if (error.code == Errc::uncertain) error.code = Errc::unavailable;
+  return error;
+}
+
+std::string identity_of_call(const ProviderInfo& provider, const OperationCall& call) {
+  return call.host_identity.empty() ? identity_of(provider, call.host_name) : call.host_identity;
+}
+
 FenceResult failed_call(const FenceCall& call, Error error, Instant sent_at, Instant now) {
   FenceResult result;
   result.id = call.fence.id;

@@ -3,6 +3,7 @@
 
 #include "model/call.h"
 #include "model/fence.h"
+#include "model/provider_info.h"
 #include "model/result.h"
 
 namespace extvold::providers {
@@ -11,6 +12,13 @@ namespace extvold::providers {
 // and nothing will any more.
 OperationResult failed_call(const OperationCall& call, Error error, Instant now);
 OperationResult done_call(const OperationCall& call, Outcome outcome, Instant now);
+
+// Of a look that did not come back, before anything was changed: whatever it says, nothing happened.
+Error nothing_happened(Error error);
+
+// As the provider knows the host of the call: as it was recorded when attaching, else by its configuration.
+// Empty: nobody told.
+std::string identity_of_call(const ProviderInfo& provider, const OperationCall& call);
 
 FenceResult failed_call(const FenceCall& call, Error error, Instant sent_at, Instant now);
 

@@ -12,12 +12,6 @@ namespace {
 
 constexpr std::int64_t kSizeMbMax = std::int64_t{1} << 40U;
 
-// Of a look that did not come back, before anything was changed: nothing happened.
-Error nothing_happened(Error error) {
-  if (error.code == Errc::uncertain) error.code = Errc::unavailable;
-  return error;
-}
-
 // The plugin refused in its own words. Everything else says by itself whether something happened.
 bool is_refusal(const Error& error) { return error.code == Errc::conflict || error.code == Errc::not_found; }
 

@@ -4,6 +4,7 @@
 
 #include "model/check.h"
 #include "providers/foreign_text.h"
+#include "providers/results.h"
 
 namespace extvold::providers::docker {
 namespace {
@@ -55,10 +56,6 @@ Result<std::string> name_of(const Volume& volume) {
                 in_one_line(volume.provider_ref, 100), volume.key);
   }
   return volume.key;
-}
-
-std::string identity_of_call(const ProviderInfo& info, const OperationCall& call) {
-  return call.host_identity.empty() ? identity_of(info, call.host_name) : call.host_identity;
 }
 
 Status check_wish(const DockerConfig& config, const ProviderInfo& info, const OperationCall& call) {

@@ -22,9 +22,6 @@ Result<std::string> name_of(const Volume& volume);
 // Errors: what this provider can do for nobody.
 Status check_wish(const DockerConfig& config, const ProviderInfo& info, const OperationCall& call);
 
-// As the provider knows the host of the call.
-std::string identity_of_call(const ProviderInfo& info, const OperationCall& call);
-
 // In whole units, rounded up.
 std::int64_t units_of(const DockerConfig& config, std::int64_t size_mb);
 std::int64_t granted_mb(const DockerConfig& config, std::int64_t size_mb);

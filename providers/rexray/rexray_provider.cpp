@@ -187,7 +187,7 @@ Result<std::string> RexrayProvider::host_of_call(const OperationCall& call) cons
     return fail(Errc::invalid, "the program rexray attaches to its own host {} only, not to {}",
                 config_.cli_host, call.host_name);
   }
-  std::string identity = call.host_identity.empty() ? identity_of(info_, call.host_name) : call.host_identity;
+  std::string identity = identity_of_call(info_, call);
   if (identity.empty())
     return fail(Errc::not_found, "nobody told as whom REX-Ray knows host {}: write it into `hosts` of {}",
                 call.host_name, config_.name.value);

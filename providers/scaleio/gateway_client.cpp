@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "providers/json_answer.h"
+#include "providers/results.h"
 #include "providers/scaleio/basic_auth.h"
 #include "providers/scaleio/gateway_values.h"
 
@@ -84,9 +85,7 @@ void GatewayClient::call_once(GatewayRequest request, bool again, JsonDone done)
                done = std::move(done)](const Result<Session>& session) mutable {
     if (!session) {
       // The request itself has not left.
-      Error error = session.error();
-      if (error.code == Errc::uncertain) error.code = Errc::unavailable;
-      return done(tl::make_unexpected(std::move(error)));
+      return done(tl::make_unexpected(nothing_happened(session.error())));
     }
     const GatewayRequest now = request;
     send(now, basic_auth("", session->token), session->version,

@@ -45,9 +45,7 @@ void ScaleioProvider::change_fence(FenceCall call, std::function<void(FenceResul
   look_at(client_, config_, {fencing->call.volume.provider_ref, {}}, fencing->until,
           [this, fencing](const Result<GatewayLook>& seen) {
             if (!seen) {
-              Error error = seen.error();
-              if (error.code == Errc::uncertain) error.code = Errc::unavailable;  // nothing was changed
-              return finish_fence(fencing, tl::make_unexpected(std::move(error)));
+              return finish_fence(fencing, tl::make_unexpected(nothing_happened(seen.error())));
             }
             if (const GatewayVolume* volume = seen->volume()) {
               if (const Status ours = check_ours(fencing->call.volume, *volume); !ours)

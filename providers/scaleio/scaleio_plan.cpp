@@ -4,6 +4,7 @@
 
 #include "model/check.h"
 #include "providers/foreign_text.h"
+#include "providers/results.h"
 
 namespace extvold::providers::scaleio {
 namespace {
@@ -78,7 +79,7 @@ Result<std::optional<Step>> next_attach(const ProviderInfo& info, const Operatio
                                         const GatewayLook& look) {
   const GatewayVolume* seen = look.volume();
   if (seen == nullptr) return fail(Errc::not_found, "the gateway shows no such volume");
-  const std::string guid = identity_of_call(info, call);
+  const std::string guid = guid_of_call(info, call);
   ASSIGN(const std::string sdc_id, look.sdc_of(guid));
   const SdcMapping* own = nullptr;
   for (const SdcMapping& one : seen->mappings) {
@@ -127,7 +128,7 @@ Status check_wish(const ProviderInfo& info, const OperationCall& call) {
     return fail(Errc::invalid,
                 "the gateway formats nothing; that needs a node side on the host that it is mapped to");
   }
-  if (has_host(kind) && identity_of_call(info, call).empty()) {
+  if (has_host(kind) && guid_of_call(info, call).empty()) {
     return fail(Errc::not_found,
                 "nobody says which SDC host {} is; put its GUID (drv_cfg --query_guid) into hosts of the "
                 "configuration",
@@ -141,8 +142,8 @@ LookFor what_to_look_for(const Volume& volume) {
   return {{}, volume.key};
 }
 
-std::string identity_of_call(const ProviderInfo& info, const OperationCall& call) {
-  return upper_case(call.host_identity.empty() ? identity_of(info, call.host_name) : call.host_identity);
+std::string guid_of_call(const ProviderInfo& info, const OperationCall& call) {
+  return upper_case(identity_of_call(info, call));
 }
 
 Status check_ours(const Volume& volume, const GatewayVolume& seen) {
@@ -183,7 +184,7 @@ Result<std::optional<Step>> next_step(const ScaleioConfig& config, const Provide
       if (seen == nullptr) return std::nullopt;
       if (seen->to_all_sdcs)
         return fail(Errc::conflict, "it is mapped to every SDC; none can be taken away from it");
-      ASSIGN(const SdcMapping* mapping, mapping_of(look, *seen, identity_of_call(info, call)));
+      ASSIGN(const SdcMapping* mapping, mapping_of(look, *seen, guid_of_call(info, call)));
       if (mapping == nullptr) return std::nullopt;
       return unmap_step(seen->id, mapping->sdc_id);
     }

@@ -27,7 +27,7 @@ Status check_wish(const ProviderInfo& info, const OperationCall& call);
 LookFor what_to_look_for(const Volume& volume);
 
 // As the provider knows the host of the call: a GUID in upper case.
-std::string identity_of_call(const ProviderInfo& info, const OperationCall& call);
+std::string guid_of_call(const ProviderInfo& info, const OperationCall& call);
 
 // Nothing: it is as wished. Errors: the world is in another state than the call assumes.
 Result<std::optional<Step>> next_step(const ScaleioConfig& config, const ProviderInfo& info,

@@ -15,12 +15,6 @@ using nlohmann::json;
 
 constexpr std::int64_t kStepMb = 8192;
 
-// Of a look that did not come back, before anything was changed: nothing happened.
-Error nothing_happened(Error error) {
-  if (error.code == Errc::uncertain) error.code = Errc::unavailable;
-  return error;
-}
-
 std::string told(const OperationCall& call, const std::string& message) {
   return fmt::format("volume {}: {}", call.volume.name, message);
 }
@@ -185,7 +179,7 @@ void ScaleioProvider::finish_done(const WorkPtr& work, const GatewayLook& seen) 
     result.granted_size_mb = volume->size_mb;
   }
   if (work->call.operation.kind == OperationKind::attach) {
-    result.host_identity = identity_of_call(info_, work->call);
+    result.host_identity = guid_of_call(info_, work->call);
     result.device = device_of(seen, *volume);
   }
   work->done(std::move(result));
