@@ -19,6 +19,7 @@
 
 #include "model/check.h"
 #include "tests/lib/skip.h"
+#include "tests/providers/only_answer.h"
 
 namespace extvold::tests {
 namespace {
@@ -122,15 +123,8 @@ void LocalWorld::restart() {
 }
 
 OperationResult LocalWorld::execute(const OperationCall& call) {
-  OperationResult result;
-  int calls = 0;
-  provider->execute(call, [&](OperationResult ended) {
-    result = std::move(ended);
-    ++calls;
-  });
-  CHECK(calls == 0);  // never from inside the call
-  runner.drain();
-  CHECK(calls == 1);
+  const auto result = only_answer<OperationResult>(
+      [&](auto done) { provider->execute(call, std::move(done)); }, [&] { runner.drain(); });
   CHECK(result.id == call.operation.id);
   return result;
 }
@@ -151,16 +145,9 @@ FenceCall LocalWorld::fence_call(FenceAct act, const Volume& volume, const std::
 }
 
 FenceResult LocalWorld::fence(const FenceCall& call) {
-  FenceResult result;
-  int calls = 0;
   const Instant before = boot_clock();
-  provider->change_fence(call, [&](FenceResult ended) {
-    result = std::move(ended);
-    ++calls;
-  });
-  CHECK(calls == 0);  // never from inside the call
-  runner.drain();
-  CHECK(calls == 1);
+  const auto result = only_answer<FenceResult>(
+      [&](auto done) { provider->change_fence(call, std::move(done)); }, [&] { runner.drain(); });
   CHECK(result.id == call.fence.id);
   CHECK(result.act == call.act);
   CHECK(result.sent_at >= before);

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/providers/docker_world.h"
+#include "tests/providers/only_answer.h"
 
 using namespace extvold;
 using namespace extvold::tests;
@@ -32,23 +33,13 @@ OperationCall call_of(OperationKind kind, const Volume& volume, const std::strin
 }
 
 OperationResult execute(DockerWorld& world, const OperationCall& call) {
-  OperationResult got;
-  int calls = 0;
-  world.provider->execute(call, [&](OperationResult result) {
-    ++calls;
-    got = std::move(result);
-  });
-  CHECK(calls == 0);
-  world.http.drain();
-  CHECK(calls == 1);
-  return got;
+  return only_answer<OperationResult>([&](auto done) { world.provider->execute(call, std::move(done)); },
+                                      [&] { world.http.drain(); });
 }
 
 ProviderObservation observe(DockerWorld& world, const std::string& key = "") {
-  ProviderObservation got;
-  world.provider->observe(key, [&](ProviderObservation seen) { got = std::move(seen); });
-  world.http.drain();
-  return got;
+  return only_answer<ProviderObservation>([&](auto done) { world.provider->observe(key, std::move(done)); },
+                                          [&] { world.http.drain(); });
 }
 
 // One that mounts on host a1 only, and shows what it has mounted.

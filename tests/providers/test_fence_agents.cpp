@@ -14,6 +14,7 @@
 #include "tests/lib/forking_process_runner.h"
 #include "tests/lib/skip.h"
 #include "tests/providers/local_world.h"
+#include "tests/providers/only_answer.h"
 
 using namespace extvold;
 using namespace extvold::tests;
@@ -94,17 +95,13 @@ class PowerWorld {
     call.fence.id = FenceId{4};
     call.fence.rung = FenceRung::power;
     call.fence.target = host;
-    FenceResult result;
-    int calls = 0;
     const Instant before = boot_clock();
-    fence->change_fence(call, [&](FenceResult ended) {
-      result = std::move(ended);
-      ++calls;
-    });
-    CHECK(calls == 0);  // never from inside the call
-    for (; !deferred.empty(); deferred.pop_front()) deferred.front()();
-    runner.drain();
-    CHECK(calls == 1);
+    const auto result =
+        only_answer<FenceResult>([&](auto done) { fence->change_fence(call, std::move(done)); },
+                                 [&] {
+                                   for (; !deferred.empty(); deferred.pop_front()) deferred.front()();
+                                   runner.drain();
+                                 });
     CHECK(result.id == call.fence.id);
     CHECK(result.act == act);
     CHECK(result.sent_at >= before);

@@ -2,6 +2,7 @@
 // things show it.
 #include <catch2/catch.hpp>
 
+#include "tests/providers/only_answer.h"
 #include "tests/providers/scaleio_world.h"
 
 using namespace extvold;
@@ -29,15 +30,8 @@ struct FenceWorld : ScaleioWorld {
     call.fence.target = kGuidA1;
     call.volume = volume;
     call.host_name = "a1";
-    FenceResult got;
-    int calls = 0;
-    provider->change_fence(call, [&](FenceResult result) {
-      ++calls;
-      got = std::move(result);
-    });
-    CHECK(calls == 0);
-    http.drain();
-    CHECK(calls == 1);
+    const auto got = only_answer<FenceResult>(
+        [&](auto done) { provider->change_fence(call, std::move(done)); }, [&] { http.drain(); });
     CHECK(got.id == call.fence.id);
     CHECK(got.act == act);
     CHECK(got.sent_at <= got.ended_at);

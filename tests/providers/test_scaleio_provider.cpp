@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "providers/scaleio/scaleio_plan.h"
+#include "tests/providers/only_answer.h"
 #include "tests/providers/scaleio_world.h"
 
 using namespace extvold;
@@ -32,23 +33,13 @@ OperationCall call_of(OperationKind kind, const Volume& volume, const std::strin
 }
 
 OperationResult execute(ScaleioWorld& world, const OperationCall& call) {
-  OperationResult got;
-  int calls = 0;
-  world.provider->execute(call, [&](OperationResult result) {
-    ++calls;
-    got = std::move(result);
-  });
-  CHECK(calls == 0);
-  world.http.drain();
-  CHECK(calls == 1);
-  return got;
+  return only_answer<OperationResult>([&](auto done) { world.provider->execute(call, std::move(done)); },
+                                      [&] { world.http.drain(); });
 }
 
 ProviderObservation observe(ScaleioWorld& world, const std::string& key = "") {
-  ProviderObservation got;
-  world.provider->observe(key, [&](ProviderObservation seen) { got = std::move(seen); });
-  world.http.drain();
-  return got;
+  return only_answer<ProviderObservation>([&](auto done) { world.provider->observe(key, std::move(done)); },
+                                          [&] { world.http.drain(); });
 }
 
 Volume created(ScaleioWorld& world, const std::string& key = "xv-one") {

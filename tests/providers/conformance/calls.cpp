@@ -3,7 +3,18 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
+#include "tests/providers/only_answer.h"
+
 namespace extvold::tests::conformance {
+
+namespace {
+
+template <typename Answer, typename Start>
+Answer answer_of(Subject& subject, Start start) {
+  return only_answer<Answer>(std::move(start), [&] { subject.drain(); });
+}
+
+}  // namespace
 
 std::string_view to_text(Fault fault) {
   switch (fault) {
@@ -55,33 +66,15 @@ OperationCall call_of(OperationKind kind, const Volume& volume, const std::strin
 }
 
 OperationResult execute(Subject& subject, const OperationCall& call) {
-  int calls = 0;
-  bool inside = true;
-  OperationResult got;
-  subject.provider().execute(call, [&](OperationResult result) {
-    CHECK_FALSE(inside);
-    ++calls;
-    got = std::move(result);
-  });
-  inside = false;
-  subject.drain();
-  CHECK(calls == 1);
+  const auto got = answer_of<OperationResult>(
+      subject, [&](auto done) { subject.provider().execute(call, std::move(done)); });
   CHECK(got.id == call.operation.id);
   return got;
 }
 
 ProviderObservation observe(Subject& subject, const std::string& key) {
-  int calls = 0;
-  bool inside = true;
-  ProviderObservation got;
-  subject.provider().observe(key, [&](ProviderObservation seen) {
-    CHECK_FALSE(inside);
-    ++calls;
-    got = std::move(seen);
-  });
-  inside = false;
-  subject.drain();
-  CHECK(calls == 1);
+  const auto got = answer_of<ProviderObservation>(
+      subject, [&](auto done) { subject.provider().observe(key, std::move(done)); });
   CHECK(got.provider == subject.provider().info().name);
   CHECK(got.volume_key == key);
   CHECK(got.complete == got.why_incomplete.empty());
@@ -92,17 +85,8 @@ ProviderObservation observe(Subject& subject, const std::string& key) {
 }
 
 FenceResult fence(Subject& subject, const FenceCall& call) {
-  int calls = 0;
-  bool inside = true;
-  FenceResult got;
-  subject.provider().change_fence(call, [&](FenceResult result) {
-    CHECK_FALSE(inside);
-    ++calls;
-    got = std::move(result);
-  });
-  inside = false;
-  subject.drain();
-  CHECK(calls == 1);
+  const auto got = answer_of<FenceResult>(
+      subject, [&](auto done) { subject.provider().change_fence(call, std::move(done)); });
   CHECK(got.id == call.fence.id);
   CHECK(got.act == call.act);
   return got;
