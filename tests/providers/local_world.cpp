@@ -85,20 +85,7 @@ LocalWorld::LocalWorld(Where where) {
   dir = fs::canonical(name).string();
   for (const char* one : {"/root/hdd", "/root/ssd", "/hosts/a1", "/hosts/a2"})
     fs::create_directories(dir + one);
-  int ends[2];
-  EXTVOLD_CHECK(::pipe2(ends, O_CLOEXEC) == 0);
-  guardian_ = ::fork();
-  EXTVOLD_CHECK(guardian_ >= 0);
-  if (guardian_ == 0) {
-    ::setsid();
-    ::close(ends[1]);
-    char byte = 0;
-    while (::read(ends[0], &byte, 1) > 0) {
-    }
-    ::_exit(clean(dir) ? 0 : 1);
-  }
-  ::close(ends[0]);
-  lifeline_ = ends[1];
+  guardian_.emplace([this] { return clean(dir); });
   config.name = ProviderName("local~test");
   config.root = dir + "/root";
   config.hosts_dir = dir + "/hosts";
@@ -111,10 +98,7 @@ LocalWorld::LocalWorld(Where where) {
 
 LocalWorld::~LocalWorld() {
   runner.forget(false);
-  ::close(lifeline_);
-  int status = 0;
-  ::waitpid(guardian_, &status, 0);
-  CHECK(status == 0);  // it says if something could not be removed
+  CHECK(guardian_->end());  // it says if something could not be removed
 }
 
 void LocalWorld::restart() {

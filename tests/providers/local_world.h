@@ -5,11 +5,13 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "providers/local/local_provider.h"
 #include "tests/lib/forking_process_runner.h"
+#include "tests/lib/guardian.h"
 
 namespace extvold::tests {
 
@@ -58,8 +60,7 @@ class LocalWorld {
   std::unique_ptr<providers::local::LocalProvider> provider;
 
  private:
-  pid_t guardian_ = -1;
-  int lifeline_ = -1;
+  std::optional<Guardian> guardian_;
 };
 
 void write_text(const std::string& path, std::string_view text);

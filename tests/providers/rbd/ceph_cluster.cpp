@@ -126,8 +126,7 @@ CephCluster::~CephCluster() {
   for (const pid_t pid : started_) ::kill(pid, SIGKILL);
   for (const pid_t pid : started_) ::waitpid(pid, nullptr, 0);
   for (const pid_t pid : hosts_) kill_and_wait(pid);
-  ::close(lifeline_);
-  ::waitpid(guardian_, nullptr, 0);
+  guardian_->end();
 }
 
 // It is forked before the namespaces are entered, so that they end with the test program, and their mounts.
@@ -135,25 +134,14 @@ void CephCluster::start_guardian() {
   std::string name = "/dev/shm/extvold-ceph-XXXXXX";
   EXTVOLD_CHECK(::mkdtemp(name.data()) != nullptr);
   dir = name;
-  int ends[2];
-  EXTVOLD_CHECK(::pipe2(ends, O_CLOEXEC) == 0);
-  guardian_ = ::fork();
-  EXTVOLD_CHECK(guardian_ >= 0);
-  if (guardian_ == 0) {
-    ::setsid();
-    ::close(ends[1]);
-    char byte = 0;
-    while (::read(ends[0], &byte, 1) > 0) {
-    }
+  guardian_.emplace([this] {
     std::error_code ignored;
     for (int attempt = 0; attempt < 250 && fs::exists(dir, ignored); ++attempt) {
       fs::remove_all(dir, ignored);
       ::usleep(20'000);
     }
-    ::_exit(0);
-  }
-  ::close(ends[0]);
-  lifeline_ = ends[1];
+    return true;
+  });
 }
 
 void CephCluster::enter_namespaces() {

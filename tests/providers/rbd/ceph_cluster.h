@@ -8,11 +8,13 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "model/ports.h"
 #include "tests/lib/forking_process_runner.h"
+#include "tests/lib/guardian.h"
 
 namespace extvold::tests {
 
@@ -66,8 +68,7 @@ class CephCluster {
 
   std::vector<pid_t> started_;
   std::vector<pid_t> hosts_;
-  pid_t guardian_ = -1;
-  int lifeline_ = -1;
+  std::optional<Guardian> guardian_;
 };
 
 }  // namespace extvold::tests
