@@ -414,6 +414,7 @@ bool Engine::still_permitted(const Operation& operation, Now now) const {
       return may_detach({look, entry, *provider, view}, *entry.attachment(operation.host));
     }
     case OperationKind::attach: {
+      if (EXTVOLD_FORBIDS(attach_quarantine, snapshot_.host(operation.host)->quarantined)) return false;
       const Claim* claim = snapshot_.claim(operation.claim);
       if (claim == nullptr || !claim->wanted || claim->host != operation.host) return false;
       if (EXTVOLD_FORBIDS(attach_live_claim, claim->liveness != Liveness::live)) return false;

@@ -216,6 +216,11 @@ const Fence* standing(const Snapshot& snapshot, const Fence& fence) {
   return nullptr;
 }
 
+std::string last_error(const Wait& wait, const Fence& fence) {
+  const FenceView* view = wait.look.look.observed.fence(fence.id);
+  return view == nullptr || view->error.empty() ? std::string() : fmt::format(" ({})", view->error);
+}
+
 // A fence of this rung is there already. True: it is worth waiting for.
 bool waits_for_standing(const Wait& wait, const Fence& fence, bool tried, VolumePlan& out) {
   const std::string what =
@@ -232,9 +237,9 @@ bool waits_for_standing(const Wait& wait, const Fence& fence, bool tried, Volume
       } else {
         wait.block(
             out, "fence_not_checked", Owner::provider,
-            fmt::format("{} is to be looked at again: only what a look of this run shows, and what does "
+            fmt::format("{} is to be looked at again{}: only what a look of this run shows, and what does "
                         "not run out soon, counts",
-                        what));
+                        what, last_error(wait, fence)));
       }
       return true;
     case FenceState::uncertain:

@@ -337,15 +337,16 @@ void Engine::drop_clean_attachments(const Fence& fence) {
   }
 }
 
-// Neither proof nor its opposite: what held holds on, what did not is nobody's proof, and after a few looks
-// the next rung is tried beside it.
+// Neither proof nor its opposite: what held holds on, what did not is nobody's proof. After a few looks in a
+// row the next rung is tried beside it, also beside one that held: whoever waits for a look of this run at a
+// host that is dead since, whose helper alone could tell, would wait for ever.
 void Engine::on_untold(Fence fence, const FenceResult& result, Now now) {
   FenceWork& work = fence_work_[fence.id];
   const std::string why = result.error.message.empty() ? result.seen : result.error.message;
   observed_.fences[fence.id].error = why;
-  if (fence.state != FenceState::issued && fence.state != FenceState::uncertain) return;
-  if (++work.unknown_looks == kUnknownLooksMax) {
-    note_try(fence, why, now);
+  if (fence.state == FenceState::lifting) return;
+  if (++work.unknown_looks % kUnknownLooksMax == 0) {
+    note_try(fence, fmt::format("whether it holds cannot be seen: {}", why), now);
     touch_host(fence.host);
   }
   if (fence.state == FenceState::issued)

@@ -40,7 +40,9 @@ void EngineWorld::answer_fence(const FenceCall& call) {
   const bool takes_effect = how == Mishap::none || how == Mishap::lose_reply_after;
   if (call.act == FenceAct::check) {
     result.held = fences_unseen ? TriState::unknown : is_fenced(call) ? TriState::yes : TriState::no;
-    result.seen = result.held == TriState::yes ? "it is cut off" : "it is not cut off";
+    result.seen = result.held == TriState::yes  ? "it is cut off"
+                  : result.held == TriState::no ? "it is not cut off"
+                                                : "the storage does not say";
     if (result.held == TriState::yes) result.expires_at = fence_expires_at;
   } else if (takes_effect) {
     set_fence(call, call.act == FenceAct::set);

@@ -252,6 +252,24 @@ TEST_CASE("what permitted an operation is checked again when it starts") {
   CHECK(world.count("attach pgdata a1") == 0);
 }
 
+TEST_CASE(
+    "a host that is confirmed dead before an attach to it is begun gets nothing, who lives there again too") {
+  Cluster world;
+  world.make_volume("pgdata");
+  world.hold_commits = true;
+  world.event(
+      ev::TaskSeen{world.task("pg.1", "A1", "pgdata"), ev::ElementOrigin::event, ev::TaskList::tasks});
+  world.task_updated("pg.1", "A1", ev::TaskState::task_running, ev::StatusSource::source_executor);
+  world.task_updated("pg.1", "A1", ev::TaskState::task_unreachable, ev::StatusSource::source_master);
+  world.post_order(ev::FenceConfirm{"a1", "a1", "it burnt"});
+  world.advance(ev::milliseconds(1));
+  world.task_updated("pg.1", "A1", ev::TaskState::task_running, ev::StatusSource::source_executor);
+  world.hold_commits = false;
+  world.advance(ev::seconds(30));
+  CHECK(world.blocked("pgdata", "a1") == "host_quarantined");
+  CHECK(world.count("attach pgdata a1") == 0);
+}
+
 TEST_CASE("what is held by name before its intent is durable is not begun") {
   Cluster world;
   world.hold_commits = true;

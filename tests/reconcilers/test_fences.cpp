@@ -360,6 +360,19 @@ TEST_CASE("fences are looked at before anything else after a start, and count on
     world.advance(ev::minutes(2));
     CHECK(world.attached("pgdata", "a2"));
   }
+  SECTION("nobody can ever tell again: a person can") {
+    world.fences_unseen = true;
+    world.restart();
+    world.rejoin();
+    world.advance(kAfter + ev::minutes(2));
+    CHECK_FALSE(world.attached("pgdata", "a2"));
+    CHECK(world.blocked("pgdata", "a2") == "no_rung_left");
+    world.advance(ev::minutes(60));
+    CHECK(world.blocked("pgdata", "a2") == "no_rung_left");
+    REQUIRE(world.order(ev::FenceConfirm{"a1", "a1", "it burnt"}).status);
+    world.advance(ev::minutes(2));
+    CHECK(world.attached("pgdata", "a2"));
+  }
   SECTION("it ran out while extvold was down") {
     world.fenced_hosts.clear();
     world.fence_mishap[ev::FenceAct::set] = Mishap::hang;

@@ -51,7 +51,8 @@ TEST_CASE("way round: a fence that runs out while the daemon is down") {
   world.start_again();
   world.advance(ev::minutes(20));
   CHECK(world.count("attach pgdata a2") == tries);
-  world.says("a2", "fence_not_checked", ev::Owner::provider, {"rung host", "a look of this run"});
+  world.says("a2", "no_rung_left", ev::Owner::operator_,
+             {"cannot be seen: the storage does not say", "extvold fence confirm a1"});
   world.fences_unseen = false;
   world.start_again();
   world.advance(ev::minutes(20));
