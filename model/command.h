@@ -66,10 +66,11 @@ struct FenceConfirm {
   std::string typed_host;
   std::string reason;
 };
-struct FenceRelease {  // lifts its fences and ends its quarantine and its hold; empty: ends what `FenceHold`
-                       // began
+struct FenceRelease {  // the host is clean: lifts its fences, ends its quarantine; empty: ends what
+                       // `FenceHold` of all, or the storm guard, began
   std::string host;
   std::string reason;
+  bool only_hold = false;  // says nothing of that: ends what `FenceHold` of this host began
 };
 struct FenceHold {  // no fence of this host without a person; empty: of none
   std::string host;

@@ -396,6 +396,7 @@ class Engine {
   Result<std::string> obey(const FenceConfirm& order, const Command& command, Now now);
   Result<std::string> obey(const FenceRelease& order, const Command& command, Now now);
   Result<std::string> obey(const FenceHold& order, const Command& command, Now now);
+  std::string let_be_fenced(Host host, const std::string& reason, std::int64_t user_uid);
   Result<std::string> resume_fencing(const FenceRelease& order, const Command& command, Now now);
   Result<std::string> obey(const ReconcileNow& order, const Command& command, Now now);
   std::string attach_under_way(const VolumeEntry& entry, HostId host, Now now) const;

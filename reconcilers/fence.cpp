@@ -343,7 +343,7 @@ bool is_due(const Wait& wait, const FencePolicy& policy, VolumePlan& out) {
                fmt::format("{} was to be fenced from volume {}, and a person or the storm guard said that no "
                            "host is; `extvold fence release {}` if that is right",
                            wait.there(), wait.look.volume().name,
-                           look.snapshot.fence_stop ? std::string("--all") : wait.there()));
+                           look.snapshot.fence_stop ? "--all" : wait.there() + " --only-hold"));
     return false;
   }
   return true;

@@ -539,14 +539,23 @@ Result<std::string> Engine::obey(const FenceRelease& order, const Command& comma
   const Host* found = snapshot_.host_by_name(order.host);
   if (found == nullptr) return fail(Errc::not_found, "no host {}", order.host);
   const bool standing = !snapshot_.fences_of_host(found->id).empty();
-  if (!found->quarantined && !found->fence_held && !standing)
-    return fmt::format("host {} is neither quarantined nor held", order.host);
+  if (!found->fence_held && (order.only_hold || (!found->quarantined && !standing)))
+    return fmt::format("host {} is {}held", order.host,
+                       order.only_hold ? "not " : "neither quarantined nor ");
   if (order.reason.empty())
     return fail(Errc::invalid, "host {} is not released: a reason is needed (--reason)", order.host);
+  if (order.only_hold || (!found->quarantined && !standing))
+    return let_be_fenced(*found, order.reason, command.user_uid);
+  // Whoever only wants it to be fenced again does not say that nothing of it is left.
+  if (found->fence_held)
+    return fail(Errc::conflict,
+                "host {0} is not released: it is quarantined ({1}), and a person said that it is not to be "
+                "fenced. To let it be fenced again: `extvold fence release {0} --only-hold`; after that, if "
+                "nothing of it is left, `extvold fence release {0}`",
+                order.host, found->quarantine_reason);
   if (const std::string why = why_not_clean(found->id); EXTVOLD_FORBIDS(release_clean, !why.empty()))
     return fail(Errc::conflict, "host {} is not released: {}", order.host, why);
   Host row = *found;
-  row.fence_held = false;
   if (standing) {
     row.quarantine_fence = snapshot_.fences_of_host(row.id).back()->id;  // it ends with the last of them
   } else {
@@ -569,6 +578,16 @@ Result<std::string> Engine::obey(const FenceRelease& order, const Command& comma
                         "each is read back (`extvold fence show {}`)",
                         order.host, order.host)
                   : fmt::format("host {} may have volumes again", order.host);
+}
+
+std::string Engine::let_be_fenced(Host host, const std::string& reason, std::int64_t user_uid) {
+  history(
+      {.kind = "fence.resumed", .host = host.id, .rule = "operator", .text = reason, .user_uid = user_uid});
+  host.fence_held = false;
+  const std::string done = fmt::format("host {} may be fenced again", host.name);
+  change(std::move(host));
+  touch_all();
+  return done;
 }
 
 // What a person or the guard stopped goes on; the guard does not stop it again for as long as its window.
@@ -599,7 +618,8 @@ Result<std::string> Engine::obey(const FenceHold& order, const Command& command,
   Host row = *found;
   row.fence_held = true;
   change(std::move(row));
-  return fmt::format("host {} is not fenced until `extvold fence release {}`", order.host, order.host);
+  return fmt::format("host {} is not fenced until `extvold fence release {} --only-hold`", order.host,
+                     order.host);
 }
 
 Result<std::string> Engine::obey(const ReconcileNow&, const Command& command, Now now) {

@@ -40,8 +40,8 @@ constexpr std::array<Reason, 50> kReasons = {{
      "Nothing: the fence is looked at again. If it stays, `extvold fence show HOST` says what the looks "
      "answer."},
     {"fence_stopped",
-     "If the host is really to be fenced: `extvold fence release HOST --reason ...` (or --all, if all are "
-     "stopped)."},
+     "If the host is really to be fenced: `extvold fence release HOST --only-hold --reason ...` (or "
+     "--all, if all are stopped)."},
     {"fence_under_way",
      "Nothing: a look has to show that the fence holds. If it stays: `extvold fence show HOST`."},
     {"format_refused",

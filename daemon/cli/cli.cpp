@@ -309,9 +309,8 @@ class CommandLine {
   void add_fence_orders(CLI::App& fence) {
     CLI::App* hold = command(fence, "hold", "Fence this host, or any, only when a person says so",
                              [this] { return fence_hold(context_, fence_); });
-    CLI::App* release =
-        command(fence, "release", "A host is clean: lift its fences, end its quarantine and its hold",
-                [this] { return fence_release(context_, fence_); });
+    CLI::App* release = command(fence, "release", "A host is clean: lift its fences, end its quarantine",
+                                [this] { return fence_release(context_, fence_); });
     for (CLI::App* one : {hold, release}) {
       CLI::Option* host = one->add_option("HOST", fence_.host, "Its name");
       CLI::Option* all = one->add_flag("--all", fence_.all, "Fencing as a whole");
@@ -321,11 +320,14 @@ class CommandLine {
     hold->footer(
         "Without HOST no host is fenced by itself any more. What stands already stays. `extvold fence "
         "release` ends it.");
+    release->add_flag("--only-hold", fence_.only_hold,
+                      "It may be fenced again after `fence hold HOST`; nothing is said of its leftovers");
     release->add_option("--reason", fence_.reason, "How you know; it is recorded with your uid")->required();
     release->footer(
         "HOST: make sure first that nothing of it still writes: rebooted, or no stale mount left. Its fences "
         "are lifted one\nby one, each read back; only then it gets volumes again. Refused while a volume "
-        "that was taken from it is still\nattached there.\n"
+        "that was taken from it is still\nattached there. While `fence hold HOST` stands it is refused: end "
+        "that first, by --only-hold.\n"
         "--all: hosts are fenced again after `fence hold`, or after the storm guard stopped it. Those held "
         "by name stay held.\n\n"
         "Examples:\n  extvold fence release a1 --reason 'rebooted, nothing mounted'\n"

@@ -204,7 +204,7 @@ TEST_CASE("cli: fencing is looked at, stopped and let go on") {
   CHECK(shell.run({"fence", "show", "nobody"}).code == 1);
   CHECK(shell.run({"fence", "show"}).code == 4);
   CHECK(shell.run({"fence", "hold", "a1", "--reason", "it is being moved"}).out ==
-        "host a1 is not fenced until `extvold fence release a1`\n");
+        "host a1 is not fenced until `extvold fence release a1 --only-hold`\n");
   CHECK(shell.run({"fence", "hold"}).code == 0);
   const Ran list = shell.run({"fence", "list"});
   CHECK(list.out.starts_with("fencing is stopped: "));
@@ -218,7 +218,12 @@ TEST_CASE("cli: fencing is looked at, stopped and let go on") {
   CHECK(shell.run({"fence", "release", "a1", "--all", "--reason", "x"}).code == 4);
   CHECK(shell.run({"fence", "release", "--all"}).code == 4);  // no reason
   CHECK(shell.run({"fence", "release", "--all", "--reason", "it was a switch"}).code == 0);
-  CHECK(shell.run({"fence", "release", "a1", "--reason", "moved"}).out == "host a1 may have volumes again\n");
+  CHECK(shell.run({"fence", "release", "--all", "--only-hold", "--reason", "x"}).err ==
+        "--only-hold needs a host\n");
+  CHECK(shell.run({"fence", "release", "a1", "--only-hold", "--reason", "moved"}).out ==
+        "host a1 may be fenced again\n");
+  CHECK(shell.run({"fence", "release", "a1", "--only-hold", "--reason", "moved"}).out ==
+        "host a1 is not held\n");
   CHECK(shell.run({"fence", "list"}).out == "no fence stands\n");
 }
 

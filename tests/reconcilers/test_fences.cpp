@@ -539,6 +539,23 @@ TEST_CASE("the storm guard stops before the first of too many hosts, and a perso
   CHECK(world.attached("two", "a2"));
 }
 
+TEST_CASE("who lets a fenced host be fenced again does not say that nothing of it is left") {
+  Split world;
+  world.advance(kAfter + ev::minutes(5));
+  REQUIRE(world.attached("pgdata", "a2"));
+  REQUIRE(world.order(ev::FenceHold{"a1", "it is looked at"}).status);
+  const auto refused = world.order(ev::FenceRelease{"a1", "looked at"});
+  CHECK_FALSE(refused.status);
+  CHECK_THAT(refused.status.error().message, Catch::Contains("fence release a1 --only-hold"));
+  REQUIRE(world.order(ev::FenceRelease{"a1", "looked at", true}).status);
+  world.advance(ev::minutes(5));
+  CHECK(world.a1().quarantined);
+  CHECK(world.fence()->state == ev::FenceState::held);
+  REQUIRE(world.order(ev::FenceRelease{"a1", "rebooted"}).status);
+  world.advance(ev::minutes(5));
+  CHECK_FALSE(world.a1().quarantined);
+}
+
 TEST_CASE("a cooperative fence counts only where the policy says so") {
   ev::Policy policy = fencing({ev::FenceRung::volume});
   policy.providers[0].capabilities.fence_cooperative = true;

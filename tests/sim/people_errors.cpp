@@ -20,9 +20,7 @@ void People::hold_by_name(Daemon& daemon) {
   }
   for (const auto& [id, host] : snapshot.hosts()) {
     if (host.hold == HoldState::held && let_go()) daemon.order(Release{host.name});
-    // Of a fenced host the same order would say that nothing of it is left.
-    if (host.fence_held && let_go() && !host.quarantined)
-      daemon.order(FenceRelease{host.name, "it may be fenced again"});
+    if (host.fence_held && let_go()) daemon.order(FenceRelease{host.name, "it may be fenced again", true});
   }
   if (!world_.faults_on || !whims_.chance(15)) return;
   world_.probes.hit(Probe::operator_held_by_name);
