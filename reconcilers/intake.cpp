@@ -234,6 +234,9 @@ void Engine::on(AgentSeen& event, Now now) {
     }
     touch(claim->volume);
   }
+  if (!came) return;
+  // Who waits for another agent of its host, which may be lost, waits for this one instead.
+  for (const Agent* one : snapshot_.agents_of_host(host)) touch_askers(one->id);
 }
 
 // Neither this event nor its absence says anything about processes: agents unregister before they kill their
@@ -390,10 +393,17 @@ void Engine::note_master_call(MasterCall call, const std::string& error, Now now
 // is taken up anew if it does.
 void Engine::forget_gone(bool absent_too) {
   std::vector<AgentId> agents;
+  std::set<HostId> in_use;  // what a lost agent runs there nobody tells: that it was there is remembered
+  for (const auto& [id, entry] : snapshot_.volumes()) {
+    for (const Attachment& one : entry.attachments) {
+      if (one.state != AttachmentState::detached) in_use.insert(one.host);
+    }
+  }
   for (const auto& [id, agent] : snapshot_.agents()) {
     const bool missing = agent.state == AgentState::absent;  // not unreachable: the registry remembers it
     const bool gone = agent.state == AgentState::removed || agent.state == AgentState::gone;
-    const bool needed = !snapshot_.claims_of_agent(id).empty() || snapshot_.mesos_operations().contains(id);
+    const bool needed = in_use.contains(agent.host) || !snapshot_.claims_of_agent(id).empty() ||
+                        snapshot_.mesos_operations().contains(id);
     if ((gone || (absent_too && missing)) && !needed) agents.push_back(id);
   }
   for (const AgentId& id : agents) {

@@ -211,11 +211,17 @@ const AgentId* unread_agent_on(const Look& look, const VolumeEntry& entry, const
     if (claim->host == attachment.host && is_of_mesos(claim->kind) && !whole(claim->agent))
       return &claim->agent;
   }
+  const Agent* lost = nullptr;
+  bool told = false;
   for (const Agent* agent : look.snapshot.agents_of_host(attachment.host)) {
     const bool runs = is_listed(agent->state) || agent->state == AgentState::recovered;
     if (runs && !whole(agent->id)) return &agent->id;
+    told = told || runs;
+    lost = agent;
   }
-  return nullptr;
+  // What runs under an agent that is lost, or marked gone, nobody tells, until another one of its host does.
+  if (lost == nullptr || EXTVOLD_PERMITS(detach_lost_agent, told)) return nullptr;
+  return &lost->id;
 }
 
 bool in_force(const Look& look, const Evidence& evidence) {

@@ -435,6 +435,25 @@ TEST_CASE("an order that is withdrawn waits for the host's agents, all of them")
   CHECK_FALSE(world.attached("pgdata", "a1"));
 }
 
+TEST_CASE("an order that is withdrawn waits for an agent that is lost, until another takes its place") {
+  EngineWorld world;
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  world.make_volume("pgdata");
+  REQUIRE(world.order(ev::AttachVolume{"pgdata", "a1"}).status);
+  world.advance(ev::seconds(1));
+  REQUIRE(world.attached("pgdata", "a1"));
+  // It may run a task since that names the volume where only its agent shows it; being gone ends no process.
+  world.event(ev::AgentRemoved{ev::AgentId("A1")});
+  REQUIRE(world.order(ev::DetachVolume{"pgdata", "a1"}).status);
+  world.advance(ev::minutes(5));
+  CHECK(world.attached("pgdata", "a1"));
+  CHECK(world.blocked("pgdata", "a1") == "agent_not_registered");
+  world.agent_added("A9", "a1");
+  world.advance(ev::minutes(2));
+  CHECK_FALSE(world.attached("pgdata", "a1"));
+}
+
 TEST_CASE("what ended on an agent that was removed since waits for a person, not for that agent") {
   Held world;
   REQUIRE(world.order(ev::Hold{"pgdata"}).status);  // it is not detached at once

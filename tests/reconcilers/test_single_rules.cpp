@@ -231,20 +231,25 @@ TEST_CASE("rule: a fence that nobody can see is not begun") {
 }
 
 TEST_CASE("rule: a host is not fenced while a call for what it has is at work") {
-  Split world(fencing({ev::FenceRung::host}));
+  Held world(fencing({ev::FenceRung::host}));
   world.make_volume("other");
   REQUIRE(world.order(ev::AttachVolume{"other", "a1"}).status);
-  world.advance(kAfter - ev::minutes(2));
+  world.advance(ev::seconds(2));
   REQUIRE(world.attached("other", "a1"));
   world.mishap[ev::OperationKind::detach] = Mishap::hang;
   REQUIRE(world.order(ev::DetachVolume{"other", "a1"}).status);
-  world.advance(ev::minutes(4));
+  world.advance(ev::seconds(10));
   REQUIRE(count(world, "detach other a1") == 1);
-  CHECK(world.sets().empty());
+  world.silent_agents.insert("A1");
+  world.task_updated("pg.1", "A1", ev::TaskState::task_unreachable, ev::StatusSource::source_master,
+                     "REASON_AGENT_REMOVED");
+  world.run_task("pg.2", "A2", "pgdata");
+  world.advance(kAfter + ev::minutes(2));
+  CHECK(world.fence_calls.empty());
   world.mishap.clear();
   world.finish_hung();
   world.advance(ev::minutes(5));
-  CHECK_FALSE(world.sets().empty());
+  CHECK_FALSE(world.fence_calls.empty());
 }
 
 TEST_CASE("rule: a host keeps its quarantine while what was taken from it is still attached there") {

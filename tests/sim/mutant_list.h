@@ -240,6 +240,12 @@ inline constexpr Mutant kMutants[] = {
      .guards = "nor before the host's agents were read",
      .open = "not found in 48 runs",
      .test = "test_reconcilers an order that is withdrawn waits for the host's agents\\, all of them"},
+    {.rule = Rule::detach_lost_agent,
+     .guards = "nor while nobody tells what its agents run, which are all lost",
+     .open = "2102337 finds it, in 60 minutes",
+     .test =
+         "test_reconcilers an order that is withdrawn waits for an agent that is lost\\, until another takes "
+         "its place"},
     {.rule = Rule::detach_unresolved,
      .guards = "nor while a reference there is not understood",
      .open = "not found in 48 runs",
