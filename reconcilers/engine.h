@@ -182,10 +182,12 @@ class Engine {
   void want_agent_soon(const AgentId& agent, Now now);
   void queue_agent(const AgentId& agent, PollState& poll);
   PollState& end_agent_read(const AgentId& agent, Now now);
+  bool detach_storm_guard(const VolumeEntry& entry, const Operation& detach, Now now);
+
+  // lanes.cpp: how much is asked of a provider at once
   bool take_lane(const ProviderInfo& provider, Lane lane, VolumeId volume, HostId host);
   void leave_lane(const ProviderName& provider, Lane lane);
   bool call_waiting();
-  bool detach_storm_guard(const VolumeEntry& entry, const Operation& detach, Now now);
 
   // intake.cpp: what Mesos says
   void on(SubscriptionOpened& event, Now now);
