@@ -166,7 +166,7 @@ int mutants(const Arguments& arguments, const sim::Overrides& overrides, bool se
   options.anew = arguments.anew;
   options.time_max = extvold::seconds(arguments.seconds);
   if (seeds_given) options.seeds_max = static_cast<std::int64_t>(arguments.seeds);
-  if (!options.overrides.safety) options.overrides.safety = extvold::minutes(30);
+  if (!options.overrides.safety) options.overrides.safety = extvold::minutes(60);
   const extvold::Result<bool> as_listed = sim::hunt_mutants(options);
   if (!as_listed) throw CLI::ValidationError("--mutants", as_listed.error().message);
   return *as_listed ? 0 : 1;
@@ -222,7 +222,7 @@ int main(int argc, char** argv) {
   app.add_flag("--list-rules", arguments.list_rules, "the rules that can be removed");
   app.add_flag("--mutants", arguments.mutants, "look for a finding without each rule, or without --mutant");
   app.add_option("--mutant", arguments.mutant, "with --mutants: only this rule, or these, all removed");
-  app.add_flag("--anew", arguments.anew, "with --mutants: seeds from 1, not first where it was found before");
+  app.add_flag("--anew", arguments.anew, "with --mutants: seeds from 1, also for those that a test notices");
   app.add_option("--seconds", arguments.seconds, "with --mutants: at most so long for each");
   try {
     app.parse(argc, argv);

@@ -197,14 +197,14 @@ Result<bool> hunt_mutants(const MutantOptions& options) {
   bool as_listed = true;
   for (const Mutant& one : kMutants) {
     if (!only.empty() && only.front() != one.rule) continue;
-    if (!one.test.empty()) {
+    if (!one.test.empty() && !options.anew) {
       const bool noticed = test_notices(one);
       as_listed = as_listed && noticed;
       fmt::print("| {} | {}{} | | | |\n", to_text(one.rule), noticed ? "" : "not noticed by ", one.test);
       std::fflush(stdout);
       continue;
     }
-    if (!one.open.empty() && only.empty()) {  // by its name it is hunted all the same
+    if (!one.open.empty() && only.empty() && !options.anew) {  // by its name it is hunted all the same
       as_listed = false;
       fmt::print("| {} | open: {} | | | |\n", to_text(one.rule), one.open);
       continue;

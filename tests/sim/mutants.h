@@ -13,7 +13,7 @@ namespace extvold::sim {
 struct MutantOptions {
   std::string only;  // these rules, with commas between; empty: all
   std::int64_t seeds_max = 3000;
-  bool anew = false;  // not first where they were found before
+  bool anew = false;  // not first where they were found before, and also those that a test notices
   Duration time_max;  // for each, on a real clock; 0: as long as it takes
   int jobs = 1;
   Overrides overrides;
