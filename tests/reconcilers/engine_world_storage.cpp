@@ -1,0 +1,148 @@
+// EngineWorld's storage: what it shows, and what comes of a call.
+#include <algorithm>
+#include <utility>
+
+#include "tests/reconcilers/engine_world.h"
+
+namespace extvold::testing {
+
+ObservedVolume EngineWorld::observed(const std::string& key, const FakeVolume& volume) const {
+  ObservedVolume out;
+  out.key = key;
+  out.provider_ref = "ref-" + key;
+  if (policy_.providers[0].capabilities.keeps_tags) out.ledger_id = volume.ledger_id;
+  out.pool = "p1";
+  out.size_mb = sizes_untold ? 0 : volume.made.size_mb;
+  out.call_running = running_calls.contains(key) ? TriState::yes : TriState::no;
+  for (const std::string& host : volume.hosts) {
+    if (attachments_untold) break;
+    ObservedAttachment one;
+    one.host_identity = identity_of(policy_.providers[0], host);
+    one.device = "/dev/loop-" + key;
+    if (const auto boot = volume.boots.find(host); boot != volume.boots.end()) one.boot_id = boot->second;
+    const bool busy = volume.busy_hosts.contains(host);
+    if (!mute_hosts.contains(host)) {
+      one.mounted = one.open = busy ? TriState::yes : TriState::no;
+      if (busy) one.mount_paths.push_back("/mnt/" + host);
+    }
+    out.attachments.push_back(one);
+  }
+  return out;
+}
+
+void EngineWorld::answer_observation(const reconcilers::ObserveProvider& wish) {
+  ProviderObservation out;
+  out.provider = wish.provider;
+  out.volume_key = wish.volume_key;
+  out.sent_at = at_;
+  out.ended_at = at_;
+  const bool list = wish.volume_key.empty();
+  out.complete = !provider_silent && (list || !inspects_fail);
+  if (!out.complete) out.why_incomplete = "no answer";
+  for (const auto& [key, volume] : truth) {
+    if (list && list_omits.contains(key)) continue;
+    if (out.complete && !list_empty && (wish.volume_key.empty() || wish.volume_key == key))
+      out.volumes.push_back(observed(key, volume));
+  }
+  for (const auto& [host, boot] : boot_ids) {
+    if (mute_hosts.contains(host)) continue;
+    const bool used = still_open.contains(host) ||
+                      std::any_of(truth.begin(), truth.end(), [&, &host = host](const auto& one) {
+                        return (list || wish.volume_key == one.first) && one.second.busy_hosts.contains(host);
+                      });
+    out.hosts.push_back({identity_of(policy_.providers[0], host), boot, used ? TriState::yes : TriState::no});
+  }
+  queue_.emplace_back(reconcilers::ObservationArrived{std::move(out)});
+}
+
+void EngineWorld::finish_hung() {
+  for (const OperationCall& call : std::exchange(hung_, {})) {
+    OperationResult result;
+    result.id = call.operation.id;
+    take_effect(call, result);
+    result.ended_at = at_;
+    queue_.emplace_back(reconcilers::OperationEnded{std::move(result)});
+  }
+  settle();
+}
+
+void EngineWorld::take_effect(const OperationCall& call, OperationResult& result) {
+  const std::string& key = call.volume.key;
+  result.state = OperationState::done;
+  result.outcome = Outcome::changed;
+  const auto refuse = [&](std::string why) {
+    result.state = OperationState::failed;
+    result.error = {Errc::conflict, std::move(why)};
+  };
+  if (call.operation.kind != OperationKind::create && !truth.contains(key)) return refuse("no such volume");
+  switch (call.operation.kind) {
+    case OperationKind::create:
+      if (!truth.try_emplace(key, FakeVolume{call.volume, call.ledger_id, {}, {}, {}, true}).second)
+        result.outcome = Outcome::unchanged;
+      result.provider_ref = "ref-" + key;
+      result.granted_size_mb = call.volume.size_mb;
+      return;
+    case OperationKind::format:
+      truth.at(key).blank = false;
+      return;
+    case OperationKind::attach:
+      if (fenced_volumes.contains({key, call.host_name})) return refuse("it is fenced");
+      if (policy_.providers[0].capabilities.exclusive_attach && is_single_writer(call.volume.access)) {
+        for (const std::string& host : truth.at(key).hosts) {
+          if (host != call.host_name) return refuse("it is attached to " + host);
+        }
+      }
+      truth.at(key).hosts.insert(call.host_name);
+      result.host_identity = identity_of(policy_.providers[0], call.host_name);
+      result.device = "/dev/loop-" + key;
+      if (boot_ids.contains(call.host_name)) result.boot_id = boot_ids.at(call.host_name);
+      truth.at(key).boots[call.host_name] = result.boot_id;
+      return;
+    case OperationKind::detach:
+      if (truth.at(key).busy_hosts.contains(call.host_name)) return refuse("it is mounted");
+      if (truth.at(key).held_hosts.contains(call.host_name)) return refuse("something holds it");
+      truth.at(key).hosts.erase(call.host_name);
+      return;
+    case OperationKind::remove:
+      truth.erase(key);
+      return;
+  }
+}
+
+void EngineWorld::answer_call(const OperationCall& call) {
+  before_call(call);
+  calls.push_back(std::string(to_text(call.operation.kind)) + " " + call.volume.name +
+                  (call.host_name.empty() ? "" : " " + call.host_name));
+  OperationResult result;
+  result.id = call.operation.id;
+  const auto found = mishap.find(call.operation.kind);
+  switch (found == mishap.end() ? Mishap::none : found->second) {
+    case Mishap::none:
+      take_effect(call, result);
+      break;
+    case Mishap::fail_before:
+      result.state = OperationState::failed;
+      result.error = {Errc::unavailable, "the provider refused"};
+      break;
+    case Mishap::lose_reply_after:
+      take_effect(call, result);
+      result = {};
+      result.id = call.operation.id;
+      result.error = {Errc::uncertain, "no answer in time"};
+      break;
+    case Mishap::lose_reply_before:
+      result.error = {Errc::uncertain, "no answer in time"};
+      break;
+    case Mishap::lie:
+      result.state = OperationState::done;
+      result.outcome = Outcome::changed;
+      break;
+    case Mishap::hang:
+      hung_.push_back(call);
+      return;
+  }
+  result.ended_at = at_;
+  queue_.emplace_back(reconcilers::OperationEnded{std::move(result)});
+}
+
+}  // namespace extvold::testing
