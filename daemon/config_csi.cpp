@@ -78,7 +78,7 @@ void read_csi(const std::string& name, ConfigTable section, Config& config) {
   if (const auto time = section.duration("settle_time", seconds(1), minutes(60))) csi.settle_time = *time;
   if (const auto deadline = section.duration("observe_deadline", seconds(1), minutes(10)))
     csi.observe_deadline = *deadline;
-  if (const auto calls = section.integer("calls_max", 1, 64)) csi.calls_max = static_cast<int>(*calls);
+  read_call_limits(section, csi);
   if (const Status status = check_csi_config(csi); !status && section.has("endpoint"))
     section.error("", status.error().message, "see docs/provider-csi.md");
   read_provider_fence(section.table("fence"), csi.name, config);

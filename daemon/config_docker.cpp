@@ -90,7 +90,7 @@ void read_docker(const std::string& name, ConfigTable section, Config& config) {
     docker.look_deadline = *deadline;
   if (const auto settle = section.duration("settle_time", seconds(1), minutes(60)))
     docker.settle_time = *settle;
-  if (const auto calls = section.integer("calls_max", 1, 64)) docker.calls_max = static_cast<int>(*calls);
+  read_call_limits(section, docker);
   read_provider_fence(section.table("fence"), docker.name, config);
   section.finish();
   config.providers.emplace_back(std::move(docker));

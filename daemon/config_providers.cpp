@@ -67,7 +67,7 @@ std::string read_local(const std::string& name, ConfigTable section, Config& con
     section.error("format_host",
                   fmt::format("\"{}\" is no name of a folder", local.format_host.substr(0, 100)),
                   "name a folder of hosts_dir, without its path");
-  if (const auto calls = section.integer("calls_max", 1, 64)) local.calls_max = static_cast<int>(*calls);
+  read_call_limits(section, local);
   if (const auto deadline = section.duration("observe_deadline", seconds(1), minutes(10)))
     local.observe_deadline = *deadline;
   read_provider_fence(section.table("fence"), local.name, config);

@@ -74,7 +74,7 @@ void read_rbd(const std::string& name, ConfigTable section, Config& config) {
     rbd.observe_deadline = *given;
   if (const auto given = section.duration("blocklist_for", kYear, kYear * 50)) rbd.blocklist_for = *given;
   if (const auto given = section.integer("looks_max", 1, 64)) rbd.looks_max = static_cast<int>(*given);
-  if (const auto given = section.integer("calls_max", 1, 64)) rbd.calls_max = static_cast<int>(*given);
+  read_call_limits(section, rbd);
   const bool named =
       std::all_of(rbd.pools.begin(), rbd.pools.end(), [](const RbdPool& pool) { return !pool.name.empty(); });
   if (!rbd.keyring.empty() && !rbd.pools.empty() && named) check(section, rbd);  // else it was said already

@@ -115,7 +115,7 @@ void read_rexray(const std::string& name, ConfigTable section, Config& config) {
   if (const auto settle = section.duration("settle_time", seconds(1), minutes(60)))
     rexray.settle_time = *settle;
   if (const auto step = section.integer("size_step_gb", 1, 1024)) rexray.size_step_gb = *step;
-  if (const auto calls = section.integer("calls_max", 1, 64)) rexray.calls_max = static_cast<int>(*calls);
+  read_call_limits(section, rexray);
   if (const auto deadline = section.duration("observe_deadline", seconds(1), minutes(10)))
     rexray.observe_deadline = *deadline;
   read_provider_fence(section.table("fence"), rexray.name, config);

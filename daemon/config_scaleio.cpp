@@ -128,7 +128,7 @@ void read_scaleio(const std::string& name, ConfigTable section, Config& config) 
     scaleio.look_deadline = *deadline;
   if (const auto settle = section.duration("settle_time", seconds(1), minutes(60)))
     scaleio.settle_time = *settle;
-  if (const auto calls = section.integer("calls_max", 1, 64)) scaleio.calls_max = static_cast<int>(*calls);
+  read_call_limits(section, scaleio);
   read_provider_fence(section.table("fence"), scaleio.name, config);
   section.finish();
   config.providers.emplace_back(std::move(scaleio));

@@ -57,7 +57,9 @@ struct ProviderObservation {
   std::string volume_key;  // empty: everything of the provider; else a direct inspect of this one
   bool complete = false;
   std::string why_incomplete;
-  Instant sent_at;  // before the first request left
+  bool throttled = false;  // it is asked too often, and says so (Errc::throttled)
+  Duration retry_after;    // then: how long it asks to wait; 0: it does not say
+  Instant sent_at;         // before the first request left
   Instant ended_at;
   std::vector<ObservedVolume>
       volumes;  // ordered by key. A direct inspect that finds nothing: empty and complete

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "model/budget.h"
 #include "model/fence.h"
 #include "model/ids.h"
 #include "model/instant.h"
@@ -116,6 +117,7 @@ struct ProviderView {
   Instant listed_at;           // sent_at of the newest complete list; 0: none in this run
   std::string why_incomplete;  // of the newest list; empty: it was complete
   int volumes_listed = 0;
+  Budget budget;  // how often it may be asked
   bool operator==(const ProviderView&) const = default;
 };
 
@@ -135,6 +137,10 @@ struct Observed {
   std::map<AgentId, AgentView> agents;
   std::map<VolumeId, VolumeView> volumes;
   std::map<ProviderName, ProviderView> providers;
+  Budget budget(const ProviderName& name) const {
+    const auto found = providers.find(name);
+    return found == providers.end() ? Budget{} : found->second.budget;
+  }
   std::map<FenceId, FenceView> fences;
   std::vector<FenceTry> fence_tries;
   std::string leader_host;  // of the master that is subscribed to; empty: none

@@ -53,7 +53,8 @@ struct ProviderInfo {
   Duration settle_time = seconds(60);  // how late a call may still take effect after it was given up
   std::int64_t size_step_mb = 1;
   std::int64_t size_min_mb = 1;
-  int calls_max = 4;  // calls at the provider at once, per lane (attach, detach)
+  int calls_max = 4;         // calls at the provider at once, per lane (attach, detach)
+  int calls_per_second = 0;  // of all kinds; 0: as often as it lets us (model/budget.h)
   // One each way: neither a host nor an identity stands twice.
   std::vector<HostIdentity> host_identities;
   bool hosts_by_name = true;  // who is not in host_identities is known there by the name that he has here

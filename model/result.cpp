@@ -5,9 +5,9 @@
 namespace extvold {
 namespace {
 
-constexpr std::array<std::string_view, 10> kErrcText = {"invalid",   "not_found",   "conflict", "permission",
-                                                        "exhausted", "unavailable", "busy",     "uncertain",
-                                                        "corrupt",   "internal"};
+constexpr std::array<std::string_view, 11> kErrcText = {"invalid",   "not_found",   "conflict", "permission",
+                                                        "exhausted", "unavailable", "busy",     "throttled",
+                                                        "uncertain", "corrupt",     "internal"};
 
 }  // namespace
 
@@ -21,7 +21,8 @@ Errc errc_from_text(std::string_view text) {
 }
 
 tl::unexpected<Error> wrap(const Error& error, std::string_view context) {
-  return tl::make_unexpected(Error{error.code, fmt::format("{}: {}", context, error.message)});
+  return tl::make_unexpected(
+      Error{error.code, fmt::format("{}: {}", context, error.message), error.retry_after});
 }
 
 }  // namespace extvold

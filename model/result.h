@@ -13,6 +13,8 @@
 #include <tl/expected.hpp>
 #include <utility>
 
+#include "model/instant.h"
+
 namespace extvold {
 
 // What a caller may do about a failure. Spelled the same in SQL, JSON and logs.
@@ -24,6 +26,7 @@ enum class Errc {
   exhausted,    // report: no capacity, no slot, disk full
   unavailable,  // retry with backoff: nothing happened
   busy,         // retry with backoff: nothing happened
+  throttled,    // retry with backoff, and ask less often: nothing happened
   uncertain,    // it may have happened: observe before anything else touches this volume
   corrupt,      // stop writing
   internal,     // a dependency broke its contract
@@ -36,6 +39,7 @@ Errc errc_from_text(std::string_view text);
 struct [[nodiscard]] Error {
   Errc code = Errc::internal;
   std::string message;
+  Duration retry_after{};  // throttled: how long it asks to wait; 0: it does not say
 
   bool operator==(const Error&) const = default;
 };

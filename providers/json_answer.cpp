@@ -1,5 +1,7 @@
 #include "providers/json_answer.h"
 
+#include <charconv>
+
 #include "providers/foreign_text.h"
 
 namespace extvold::providers {
@@ -11,8 +13,20 @@ Result<JsonAnswer> json_answer(const Result<HttpResponse>& ended, std::string_vi
   answer.shown = in_one_line(ended->body);
   answer.sent_at = ended->sent_at;
   answer.ended_at = ended->ended_at;
+  answer.retry_after = retry_after(*ended);
   if (!ended->body.empty()) answer.body = nlohmann::json::parse(ended->body, nullptr, false);
   return answer;
+}
+
+Duration retry_after(const HttpResponse& answer) {
+  for (const auto& [name, value] : answer.headers) {
+    if (name != "retry-after") continue;
+    std::int64_t told = 0;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), told);
+    const bool whole = error == std::errc() && end == value.data() + value.size();
+    return whole && told > 0 && told < 1'000'000 ? seconds(told) : Duration{};
+  }
+  return {};
 }
 
 std::string json_text(const nlohmann::json& value) {

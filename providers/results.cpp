@@ -27,6 +27,12 @@ Error nothing_happened(Error error) {
   return error;
 }
 
+void note_incomplete(ProviderObservation& seen, const Error& error) {
+  seen.why_incomplete = error.message;
+  seen.throttled = error.code == Errc::throttled;
+  seen.retry_after = error.retry_after;
+}
+
 std::string identity_of_call(const ProviderInfo& provider, const OperationCall& call) {
   return call.host_identity.empty() ? identity_of(provider, call.host_name) : call.host_identity;
 }

@@ -3,6 +3,7 @@
 
 #include "model/call.h"
 #include "model/fence.h"
+#include "model/observation.h"
 #include "model/provider_info.h"
 #include "model/result.h"
 
@@ -15,6 +16,9 @@ OperationResult done_call(const OperationCall& call, Outcome outcome, Instant no
 
 // Of a look that did not come back, before anything was changed: whatever it says, nothing happened.
 Error nothing_happened(Error error);
+
+// Why what was seen is not everything.
+void note_incomplete(ProviderObservation& seen, const Error& error);
 
 // As the provider knows the host of the call: as it was recorded when attaching, else by its configuration.
 // Empty: nobody told.

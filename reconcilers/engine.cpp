@@ -186,7 +186,7 @@ void Engine::look_at_dirty(Now now) {
   }
   // A look may touch its own volume again (a claim that is dropped); it is bounded by what can still change.
   for (int round = 0; round < 4 && !dirty_.empty(); ++round) look_at_turn(now);
-  while (call_waiting()) look_at_turn(now);
+  while (call_waiting(now)) look_at_turn(now);
 }
 
 void Engine::look_at_turn(Now now) {
@@ -232,7 +232,7 @@ void Engine::carry_out(const VolumeEntry& entry, VolumePlan& plan, Now now) {
       if (planned.operation.kind == OperationKind::detach && planned.operation.rule != kSettlesAttach &&
           EXTVOLD_FORBIDS(detach_storm, detach_storm_guard(entry, planned.operation, now)))
         break;
-      if (take_lane(*provider, lane, id, planned.operation.host)) record(std::move(planned), now);
+      if (take_lane(*provider, lane, id, planned.operation.host, now)) record(std::move(planned), now);
       break;  // one open operation a volume
     }
   }
@@ -542,6 +542,33 @@ void Engine::request_agent_reads(Now now, Instant& next) {
   }
 }
 
+// Of single volumes. The answer: when the next is due.
+Instant Engine::request_looks(Now now) {
+  Instant next = kNever;
+  for (auto it = inspect_not_before_.begin(); it != inspect_not_before_.end();) {
+    const VolumeEntry* entry = snapshot_.volume(it->first);
+    const ProviderInfo* provider = entry == nullptr ? nullptr : policy_.provider(entry->volume.pool.provider);
+    if (provider == nullptr) {
+      it = inspect_not_before_.erase(it);
+      continue;
+    }
+    const bool asked = inspecting_.contains(it->first);
+    if (asked || it->second > now.at) {
+      if (!asked) next = std::min(next, it->second);
+      ++it;
+    } else if (calls_now(*provider, now) == 0) {
+      next = std::min(next, next_call(*provider));
+      ++it;
+    } else {
+      inspecting_.insert(it->first);
+      spend_call(*provider, now);
+      effects_.emplace_back(ObserveProvider{provider->name, entry->volume.key});
+      it = inspect_not_before_.erase(it);
+    }
+  }
+  return next;
+}
+
 void Engine::request_polls(Now now) {
   Instant next = kNever;
   if (subscribed_ && snapshot_whole_ && !stopping_) {
@@ -553,28 +580,18 @@ void Engine::request_polls(Now now) {
   for (const ProviderInfo& provider : policy_.providers) {
     PollState& poll = provider_polls_[provider.name];
     if (poll.asked || stopping_) continue;
-    if (poll.not_before <= now.at) {
-      poll.asked = true;
-      effects_.emplace_back(ObserveProvider{provider.name, {}});
-    } else {
+    if (poll.not_before > now.at) {
       next = std::min(next, poll.not_before);
+    } else if (calls_now(provider, now) == 0) {
+      next = std::min(next, next_call(provider));
+    } else {
+      poll.asked = true;
+      spend_call(provider, now);
+      effects_.emplace_back(ObserveProvider{provider.name, {}});
     }
   }
-  for (auto it = inspect_not_before_.begin(); it != inspect_not_before_.end();) {
-    const VolumeEntry* entry = snapshot_.volume(it->first);
-    if (entry == nullptr || policy_.provider(entry->volume.pool.provider) == nullptr) {
-      it = inspect_not_before_.erase(it);
-      continue;
-    }
-    if (!inspecting_.contains(it->first) && it->second <= now.at) {
-      inspecting_.insert(it->first);
-      effects_.emplace_back(ObserveProvider{entry->volume.pool.provider, entry->volume.key});
-      it = inspect_not_before_.erase(it);
-      continue;
-    }
-    if (!inspecting_.contains(it->first)) next = std::min(next, it->second);
-    ++it;
-  }
+  next = std::min(next, request_looks(now));
+  next = std::min(next, next_call_of_lanes());
   if (!wakes_.empty()) next = std::min(next, wakes_.begin()->first);
   if (observed_.view_complete) {
     for (const auto& [claim, due] : assumptions_due_) next = std::min(next, due);

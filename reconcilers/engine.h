@@ -176,6 +176,7 @@ class Engine {
   bool still_permitted(const Operation& operation, Now now) const;
   void finish_step(Now now);
   void request_polls(Now now);
+  Instant request_looks(Now now);
   void request_master_polls(Now now, Instant& next);
   void request_agent_reads(Now now, Instant& next);
   void want_agent(const AgentId& agent, Instant at);
@@ -184,10 +185,16 @@ class Engine {
   PollState& end_agent_read(const AgentId& agent, Now now);
   bool detach_storm_guard(const VolumeEntry& entry, const Operation& detach, Now now);
 
-  // lanes.cpp: how much is asked of a provider at once
-  bool take_lane(const ProviderInfo& provider, Lane lane, VolumeId volume, HostId host);
+  // lanes.cpp: how much is asked of a provider, at once and in all
+  bool take_lane(const ProviderInfo& provider, Lane lane, VolumeId volume, HostId host, Now now);
   void leave_lane(const ProviderName& provider, Lane lane);
-  bool call_waiting();
+  bool call_waiting(Now now);
+  int calls_now(const ProviderInfo& provider, Now now) const;
+  void spend_call(const ProviderInfo& provider, Now now);
+  void note_throttled(const ProviderInfo& provider, const Error& error, Now now);
+  void note_served(const ProviderInfo& provider, Now now);
+  Instant next_call(const ProviderInfo& provider) const;
+  Instant next_call_of_lanes() const;
 
   // intake.cpp: what Mesos says
   void on(SubscriptionOpened& event, Now now);
@@ -315,7 +322,7 @@ class Engine {
   bool fence_storm_guard(const Fence& fence, Now now);
   void begin_fence(FenceId id, Now now);
   std::string why_not_fence(const Fence& fence) const;
-  void ask_fence(const Fence& fence, FenceAct act);
+  void ask_fence(const Fence& fence, FenceAct act, Now now);
   bool provider_is_there(const Fence& fence) const;
   bool has_uncommitted_order() const;
   void request_fence_calls(Now now, Instant& next);

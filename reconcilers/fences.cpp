@@ -141,7 +141,7 @@ void Engine::begin_fence(FenceId id, Now now) {
   }
   fence.state = FenceState::issued;
   change(fence);
-  ask_fence(fence, FenceAct::set);
+  ask_fence(fence, FenceAct::set, now);
 }
 
 // What permitted it, once more, now that the intent is durable.
@@ -160,7 +160,10 @@ std::string Engine::why_not_fence(const Fence& fence) const {
   return why_not_fenced({look, *entry, *provider, observed_.volume(entry->volume.id)}, *claim, *held);
 }
 
-void Engine::ask_fence(const Fence& fence, FenceAct act) {
+// A fence waits for no budget: it ends what the budget may be spent on. It is counted all the same.
+void Engine::ask_fence(const Fence& fence, FenceAct act, Now now) {
+  const ProviderInfo* provider = fence.rung == FenceRung::power ? nullptr : policy_.provider(fence.provider);
+  if (provider != nullptr) spend_call(*provider, now);
   FenceWork& work = fence_work_[fence.id];
   work.calling = true;
   FenceCall call;
@@ -202,7 +205,7 @@ void Engine::request_fence_calls(Now now, Instant& next) {
     const bool may_act = standing_order({snapshot_, observed_, policy_, now.at}, fence.host).empty();
     FenceAct act = FenceAct::check;
     if (acts && may_act) act = fence.state == FenceState::lifting ? FenceAct::lift : FenceAct::set;
-    ask_fence(fence, act);
+    ask_fence(fence, act, now);
   }
 }
 
@@ -337,9 +340,8 @@ void Engine::drop_clean_attachments(const Fence& fence) {
   }
 }
 
-// Neither proof nor its opposite: what held holds on, what did not is nobody's proof. After a few looks in a
-// row the next rung is tried beside it, also beside one that held: whoever waits for a look of this run at a
-// host that is dead since, whose helper alone could tell, would wait for ever.
+// Neither proof nor its opposite: what held holds on, what did not is nobody's proof. After a few looks in
+// a row the next rung is tried beside it, also if it held: its host may be dead since, and its helper too.
 void Engine::on_untold(Fence fence, const FenceResult& result, Now now) {
   FenceWork& work = fence_work_[fence.id];
   const std::string why = result.error.message.empty() ? result.seen : result.error.message;

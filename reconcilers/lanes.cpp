@@ -1,13 +1,20 @@
-// Lanes: how many calls are at work at a provider at once, and who is next.
+// Lanes and budgets: how many calls are at work at a provider at once, how many it gets in all, and who is
+// next.
+#include <fmt/format.h>
+
+#include <algorithm>
+
 #include "reconcilers/engine.h"
+#include "reconcilers/rule.h"
 
 namespace extvold::reconcilers {
 
-bool Engine::take_lane(const ProviderInfo& provider, Lane lane, VolumeId volume, HostId host) {
+bool Engine::take_lane(const ProviderInfo& provider, Lane lane, VolumeId volume, HostId host, Now now) {
   LaneState& state = lanes_[{provider.name, lane}];
   const auto known = state.waits_at.find(volume);
-  if (state.calls < provider.calls_max) {
+  if (state.calls < provider.calls_max && calls_now(provider, now) > 0) {
     ++state.calls;
+    spend_call(provider, now);
     if (known != state.waits_at.end()) state.forget(known);
     return true;
   }
@@ -34,11 +41,13 @@ void Engine::leave_lane(const ProviderName& provider, Lane lane) {
 
 // Where places are free, the oldest that waits of the next hosts is looked at again; who does not want its
 // place any more leaves it to the one after.
-bool Engine::call_waiting() {
+bool Engine::call_waiting(Now now) {
   bool any = false;
   for (auto& [of, state] : lanes_) {
     const ProviderInfo* provider = policy_.provider(of.first);
-    for (int free = provider == nullptr ? 0 : provider->calls_max - state.calls; free > 0; --free) {
+    if (provider == nullptr || state.waiting.empty()) continue;
+    for (int free = std::min(provider->calls_max - state.calls, calls_now(*provider, now)); free > 0;
+         --free) {
       if (state.waiting.empty()) break;
       auto next = state.waiting.upper_bound(state.last_host);
       if (next == state.waiting.end()) next = state.waiting.begin();
@@ -50,6 +59,56 @@ bool Engine::call_waiting() {
     }
   }
   return any;
+}
+
+// How many more calls of any kind it may be asked for at this moment.
+int Engine::calls_now(const ProviderInfo& provider, Now now) const {
+  const int calls = observed_.budget(provider.name).calls_now(provider.calls_per_second, now.at);
+  return EXTVOLD_PERMITS(call_budget, calls > 0) ? std::max(calls, 1) : 0;
+}
+
+Instant Engine::next_call(const ProviderInfo& provider) const {
+  return observed_.budget(provider.name).next_call(provider.calls_per_second);
+}
+
+void Engine::spend_call(const ProviderInfo& provider, Now now) {
+  const auto known = observed_.providers.find(provider.name);
+  if (provider.calls_per_second == 0 && known == observed_.providers.end()) return;  // nothing to count yet
+  observed_.providers[provider.name].budget.spend(provider.calls_per_second, now.at);
+}
+
+// Whoever waits for a place there is told what for.
+void Engine::note_throttled(const ProviderInfo& provider, const Error& error, Now now) {
+  Budget& budget = observed_.providers[provider.name].budget;
+  const Budget before = budget;
+  budget.throttled(provider.calls_per_second, error.retry_after, now.at);
+  if (budget.complaints == before.complaints) return;
+  history({.kind = "provider.throttled",
+           .rule = "budget",
+           .text = fmt::format("{}: {}; it is not asked for {} s, and then {:.1f} times a second at most",
+                               provider.name.value, error.message,
+                               (budget.paused_until - now.at).ns / 1'000'000'000,
+                               static_cast<double>(budget.learned_milli) / 1000)});
+  for (auto& [of, state] : lanes_) {
+    if (of.first != provider.name) continue;
+    for (const auto& [volume, host] : state.waits_at) touch(volume);
+  }
+}
+
+void Engine::note_served(const ProviderInfo& provider, Now now) {
+  const auto known = observed_.providers.find(provider.name);
+  if (known != observed_.providers.end()) known->second.budget.served(provider.calls_per_second, now.at);
+}
+
+// When the first that waits for nothing but the budget may call. Kept out: who waits for a place.
+Instant Engine::next_call_of_lanes() const {
+  Instant next = kNever;
+  for (const auto& [of, state] : lanes_) {
+    const ProviderInfo* provider = policy_.provider(of.first);
+    if (provider != nullptr && !state.waiting.empty() && state.calls < provider->calls_max)
+      next = std::min(next, next_call(*provider));
+  }
+  return next;
 }
 
 }  // namespace extvold::reconcilers

@@ -90,6 +90,14 @@ std::string order_or_pause(const VolumeLook& look, OperationKind kind, HostId ho
   if (std::string order = standing_order(look.look, look.volume(), host); !order.empty()) return order;
   if (waits_for_former(look.look.policy, kind))
     return "calls of the extvold that acted before this one, which may still take effect";
+  const Instant paused_until = look.look.observed.budget(look.provider.name).paused_until;
+  if (EXTVOLD_FORBIDS(call_budget, paused_until > look.look.now)) {
+    out.wake(paused_until);
+    out.block(look.volume().id, host, "provider_throttled", Owner::provider,
+              fmt::format("{} of volume {} waits: {} said that it is asked too often", to_text(kind),
+                          look.volume().name, look.provider.name.value));
+    return "its provider to be ready for more calls";
+  }
   const RetryView* failed = look.view == nullptr ? nullptr : look.view->retry(kind, host);
   if (failed == nullptr || failed->at <= look.look.now) return {};
   out.wake(failed->at);

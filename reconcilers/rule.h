@@ -42,8 +42,9 @@ EXTVOLD_ENUM(Rule,
              settling_detach_direct, detach_used_there, view_watched, found_is_new, vanished_direct,
              absence_told, list_complete, list_plausible,
              // The engine
-             intent_committed, start_uncertain, start_deadline, guard_doubts_looks, permitted_at_start,
-             one_open_operation, fence_holds_volume, order_guard, order_held, order_mode, order_committed,
+             intent_committed, call_budget, start_uncertain, start_deadline, guard_doubts_looks,
+             permitted_at_start, one_open_operation, fence_holds_volume, order_guard, order_held, order_mode,
+             order_committed,
              // Fences
              fence_held, fence_checked, fence_margin, fence_power_later, power_late_attach, fence_accepted,
              fence_read_back, fence_run_out, fence_look_later, fence_settle_time, fence_work_under_way,

@@ -67,6 +67,11 @@ bool Engine::plausible(const ProviderObservation& observation, ProviderView& vie
 void Engine::on_observation(ProviderObservation observation, Now now) {
   const ProviderInfo* provider = policy_.provider(observation.provider);
   EXTVOLD_CHECK(provider != nullptr);  // nobody else was asked
+  if (observation.throttled) {
+    note_throttled(*provider, {Errc::throttled, observation.why_incomplete, observation.retry_after}, now);
+  } else if (observation.complete) {
+    note_served(*provider, now);
+  }
   name_the_nameless(observation);
   if (!observation.volume_key.empty()) {
     const VolumeEntry* entry = snapshot_.volume_by_key(observation.volume_key);
@@ -416,6 +421,9 @@ void Engine::on_result(OperationResult result, Now now) {
   if (calling == calling_.end()) return;  // of an engine before this one: an observation will settle it
   const VolumeEntry* entry = snapshot_.volume(calling->second);
   calling_.erase(calling);
+  if (result.error.code == Errc::throttled && result.state != OperationState::done)
+    note_throttled(provider_of(*entry), result.error, now);
+  if (result.state == OperationState::done) note_served(provider_of(*entry), now);
   if (entry->open_operation == nullptr || entry->open_operation->id != result.id) return;
   Operation operation = *entry->open_operation;
   const VolumeId id = entry->volume.id;
@@ -484,6 +492,10 @@ void Engine::pause_after_failure(const Operation& operation, Now now) {
   auto retry = std::find_if(view.retries.begin(), view.retries.end(), same);
   if (retry == view.retries.end())
     retry = view.retries.insert(retry, {operation.kind, operation.host, {}, 0});
+  if (operation.error_code == Errc::throttled) {  // no failure of its own: it waits as all others do
+    retry->at = observed_.budget(provider_of(*snapshot_.volume(operation.volume)).name).paused_until;
+    return;
+  }
   ++retry->failures;
   Duration pause = policy_.retry_min;
   for (int i = 1; i < retry->failures && pause < policy_.retry_max; ++i) pause = pause * 2;

@@ -178,6 +178,7 @@ int http_status(Errc code) {
       return 409;
     case Errc::unavailable:
     case Errc::busy:
+    case Errc::throttled:
       return 503;
     case Errc::uncertain:
       return 504;

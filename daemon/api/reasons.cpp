@@ -6,7 +6,7 @@
 namespace extvold::daemon::api {
 namespace {
 
-constexpr std::array<Reason, 50> kReasons = {{
+constexpr std::array<Reason, 51> kReasons = {{
     {"agent_not_registered",
      "Bring the agent back, or see that its host cannot write to the volume and run `extvold fence confirm "
      "HOST`."},
@@ -84,6 +84,9 @@ constexpr std::array<Reason, 50> kReasons = {{
     {"plugin_left_it",
      "See that the host cannot write to the volume any more, then run `extvold fence confirm HOST`."},
     {"provider_not_configured", "Put the provider back into the configuration, or remove its volumes."},
+    {"provider_throttled",
+     "Nothing: it goes on by itself. If it stays, see who else asks that provider; `calls_per_second` sets a "
+     "limit."},
     {"retrying", "Read the error; `extvold reconcile` tries at once."},
     {"still_attached", "Detach it first: `extvold volume detach NAME HOST`, or stop its tasks."},
     {"uncertain_operation",

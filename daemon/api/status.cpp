@@ -134,6 +134,16 @@ Json unresolved_view(const World& world) {
   return out;
 }
 
+// How often it may be asked; null: as often as there is something to ask.
+Json budget_view(const World& world, const ProviderInfo& provider) {
+  const Budget budget = world.observed.budget(provider.name);
+  const std::int64_t rate = budget.rate_milli(provider.calls_per_second);
+  const bool paused = budget.paused_until > world.now.at;
+  return {{"calls_per_second", rate == 0 ? Json(nullptr) : Json(static_cast<double>(rate) / 1000)},
+          {"configured", provider.calls_per_second == 0 ? Json(nullptr) : Json(provider.calls_per_second)},
+          {"paused_until", paused ? instant_or_null(world.now, budget.paused_until) : Json(nullptr)}};
+}
+
 Json providers_view(const World& world) {
   Json out = Json::array();
   for (const ProviderInfo& provider : world.policy.providers) {
@@ -149,6 +159,7 @@ Json providers_view(const World& world) {
                                                                               : Json(view->why_incomplete)},
          {"listed_at", view == nullptr ? Json(nullptr) : instant_or_null(world.now, view->listed_at)},
          {"volumes_listed", view == nullptr ? 0 : view->volumes_listed},
+         {"budget", budget_view(world, provider)},
          {"detach_enforced", provider.capabilities.detach_enforced},
          {"capabilities", record::to_json(provider.capabilities, record::Defaults::written)}});
   }

@@ -36,6 +36,17 @@ std::string sizes_text(const Json& pools, Style style) {
   return table.text(style.colours);
 }
 
+// Nothing of one that is asked as often as there is something to ask.
+std::string budget_text(const Json& budget) {
+  if (part(budget, "calls_per_second").is_null()) return {};
+  const std::string paused = text_of(budget, "paused_until");
+  const std::string configured = text_of(budget, "configured");
+  return fmt::format("  asked   {:.1f} times a second at most{}{}\n",
+                     part(budget, "calls_per_second").get<double>(),
+                     configured.empty() ? "; it said that more is too often" : ", of " + configured,
+                     paused.empty() ? "" : ", not before " + short_time(paused));
+}
+
 std::string render_providers(const Json& answer, Style style) {
   std::string out;
   for (const Json& one : list_of(answer, "providers")) {
@@ -45,6 +56,7 @@ std::string render_providers(const Json& answer, Style style) {
                     complete ? fmt::format("answers ({} volumes listed, {})", text_of(one, "volumes_listed"),
                                            short_time(text_of(one, "listed_at")))
                              : text_of(one, "why_incomplete"));
+    out += budget_text(part(one, "budget"));
     out += fmt::format("  can     {}\n  cannot  {}\n", capabilities_text(part(one, "capabilities"), true),
                        capabilities_text(part(one, "capabilities"), false));
   }

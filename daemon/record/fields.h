@@ -132,7 +132,8 @@ EXTVOLD_FIELDS(VolumeView, sent_at, acted_at, direct, idle_since, present, call_
                clocks);
 EXTVOLD_FIELDS(FenceView, checked_at, good_until, error);
 EXTVOLD_FIELDS(FenceTry, host, rung, provider, volume, at, failures, why);
-EXTVOLD_FIELDS(ProviderView, listed_at, why_incomplete, volumes_listed);
+EXTVOLD_FIELDS(Budget, learned_milli, free_at, paused_until, grows_at, complaints);
+EXTVOLD_FIELDS(ProviderView, listed_at, why_incomplete, volumes_listed, budget);
 EXTVOLD_FIELDS(MasterCallView, answered_at, failed_at, failures, error);
 EXTVOLD_FIELDS(Observed, view_complete, view_incomplete_why, master_calls, agents, volumes, providers, fences,
                fence_tries, leader_host, former_calls_until);
@@ -143,7 +144,7 @@ EXTVOLD_FIELDS(Capabilities, create, attach_to_named_host, list_attachments, det
                fence_bars_late_calls, shows_running_calls, host_reports, keeps_tags);
 EXTVOLD_FIELDS(HostIdentity, host, identity);
 EXTVOLD_FIELDS(ProviderInfo, name, capabilities, pools, reach_all, format_host, settle_time, size_step_mb,
-               size_min_mb, calls_max, host_identities, hosts_by_name);
+               size_min_mb, calls_max, calls_per_second, host_identities, hosts_by_name);
 EXTVOLD_FIELDS(DriverMapping, driver, provider, attach_by, accept_executor_terminal_after);
 EXTVOLD_FIELDS(HostRule, by, attribute);
 EXTVOLD_FIELDS(FencePolicy, when, after, ladder, accept_cooperative, tell_mesos);

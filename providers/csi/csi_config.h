@@ -49,6 +49,7 @@ struct CsiConfig {
   Duration settle_time = seconds(60);
   Duration observe_deadline = seconds(60);
   int calls_max = 4;
+  int calls_per_second = 0;  // 0: as often as it lets us
   bool operator==(const CsiConfig&) const = default;
 };
 

@@ -62,6 +62,7 @@ ProviderInfo info_of(const CsiConfig& config) {
   info.reach_all = config.reach_all;
   info.settle_time = config.settle_time;
   info.calls_max = config.calls_max;
+  info.calls_per_second = config.calls_per_second;
   info.host_identities = config.host_identities;
   info.hosts_by_name = config.hosts_by_name;
   return info;

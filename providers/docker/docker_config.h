@@ -43,6 +43,7 @@ struct DockerConfig {
   Duration look_deadline = seconds(20);        // of one request that changes nothing
   Duration settle_time = seconds(150);         // how late the storage behind it may still do what was asked
   int calls_max = 4;
+  int calls_per_second = 0;  // 0: as often as it lets us
   bool operator==(const DockerConfig&) const = default;
 };
 

@@ -64,6 +64,7 @@ DockerProvider::DockerProvider(DockerConfig config, DockerPorts ports)
   info_.reach_all = config_.reach_all;
   info_.settle_time = config_.settle_time;
   info_.calls_max = config_.calls_max;
+  info_.calls_per_second = config_.calls_per_second;
   if (config_.size_unit == SizeUnit::GB && !config_.size_option.empty()) {
     info_.size_step_mb = 1024;
     info_.size_min_mb = 1024;
@@ -103,7 +104,7 @@ void DockerProvider::check_scope(const WorkPtr& work) {
       work->plugin, "Capabilities", nlohmann::json::object(), Effect::reads,
       [this, work](const Result<nlohmann::json>& answer) {
         if (!answer && (answer.error().code == Errc::unavailable || answer.error().code == Errc::permission ||
-                        answer.error().code == Errc::busy))
+                        answer.error().code == Errc::throttled))
           return finish_failed(work, answer.error());
         if (answer && is_global_scope(*answer)) return look_before(work);
         finish_failed(
@@ -208,7 +209,7 @@ void DockerProvider::observe(std::string volume_key, std::function<void(Provider
   seen->sent_at = ports_.clock();
   const auto end = [this, seen, done = std::move(done)](const Status& status) {
     seen->complete = status.has_value();
-    if (!status) seen->why_incomplete = status.error().message;
+    if (!status) note_incomplete(*seen, status.error());
     seen->ended_at = ports_.clock();
     done(std::move(*seen));
   };

@@ -82,7 +82,10 @@ Result<json> answer_body(const JsonAnswer& answer, std::string_view method) {
       error == nullptr ? std::string() : in_one_line(error->get_ref<const std::string&>());
   if (answer.status == 401 || answer.status == 403)
     return fail(Errc::permission, "{}: status {}: {}", method, answer.status, answer.shown);
-  if (answer.status == 429) return fail(Errc::busy, "{}: status 429: {}", method, answer.shown);
+  if (answer.status == 429) {
+    return tl::make_unexpected(
+        Error{Errc::throttled, fmt::format("{}: status 429: {}", method, answer.shown), answer.retry_after});
+  }
   if (!said.empty() && (is_ok || answer.status >= 400)) {
     return fail(says_not_found(said) ? Errc::not_found : Errc::conflict, "{}: status {}: {}", method,
                 answer.status, said);

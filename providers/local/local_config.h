@@ -31,6 +31,7 @@ struct LocalConfig {
   std::vector<std::string> helper_environment;  // tests only (crash points)
   Duration observe_deadline = seconds(20);
   int calls_max = 4;
+  int calls_per_second = 0;  // 0: as often as it lets us
   bool operator==(const LocalConfig&) const = default;
 };
 

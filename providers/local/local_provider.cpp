@@ -189,6 +189,7 @@ LocalProvider::LocalProvider(LocalConfig config, ProcessRunner& runner, std::fun
   info_.settle_time = seconds(
       10);  // of a helper that was killed; one that lives on holds the lock, and shows_running_calls tells
   info_.calls_max = config_.calls_max;
+  info_.calls_per_second = config_.calls_per_second;
 }
 
 HelperRequest LocalProvider::base_request() const {

@@ -37,6 +37,7 @@ struct RbdConfig {
   Duration blocklist_for = seconds(5LL * 365 * 24 * 3600);
   int looks_max = 4;  // programs at once while everything is listed
   int calls_max = 4;
+  int calls_per_second = 0;  // 0: as often as it lets us
   bool operator==(const RbdConfig&) const = default;
 };
 

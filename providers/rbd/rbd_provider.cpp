@@ -101,6 +101,7 @@ RbdProvider::RbdProvider(RbdConfig config, ProcessRunner& runner, std::function<
   // A program that outlives us waits this long for each of a few operations.
   info_.settle_time = std::max(seconds(60), config_.storage_timeout * 3);
   info_.calls_max = config_.calls_max;
+  info_.calls_per_second = config_.calls_per_second;
   info_.host_identities = config_.host_identities;
   info_.hosts_by_name = false;
 }

@@ -52,7 +52,7 @@ Error refusal(const JsonAnswer& answer, const std::string& resource, const std::
       return {Errc::uncertain, fmt::format("{} ({})", text, in_one_line(missing, 80))};
     }
     case 429:
-      return {Errc::busy, text};
+      return {Errc::throttled, text, answer.retry_after};
     case 500: {
       const std::optional<Errc> known = class_of_error(text_of(answer.body, "message"));
       return {known.value_or(Errc::uncertain), text};

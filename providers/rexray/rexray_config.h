@@ -41,6 +41,7 @@ struct RexrayConfig {
   Duration settle_time = minutes(5);
   std::int64_t size_step_gb = 1;  // ScaleIO grants multiples of 8
   int calls_max = 4;
+  int calls_per_second = 0;  // 0: as often as it lets us
   Duration observe_deadline = seconds(60);
 
   // mode rest

@@ -76,6 +76,7 @@ RexrayProvider::RexrayProvider(RexrayConfig config, RexrayPorts ports)
   info_.size_step_mb = config_.size_step_gb * kMbPerGb;
   info_.size_min_mb = info_.size_step_mb;
   info_.calls_max = config_.calls_max;
+  info_.calls_per_second = config_.calls_per_second;
   info_.host_identities = config_.host_identities;
   info_.hosts_by_name = config_.hosts_by_name;
 }
@@ -112,7 +113,7 @@ ProviderObservation RexrayProvider::observation_of(ProviderObservation seen, Res
     seen.pools.push_back(std::move(row));
   }
   if (!list) {
-    seen.why_incomplete = list.error().message;
+    note_incomplete(seen, list.error());
     return seen;
   }
   seen.why_incomplete = list->unreadable;

@@ -155,7 +155,10 @@ Result<json> gateway_body(const HttpResponse& answer, std::string_view what) {
   if (!answer.body.empty())
     body = is_json ? json::parse(answer.body, nullptr, false) : json(json::value_t::discarded);
   const std::string shown = in_one_line(answer.body, 200);
-  if (answer.status == 429) return fail(Errc::busy, "{}: status 429: {}", what, shown);
+  if (answer.status == 429) {
+    return tl::make_unexpected(
+        Error{Errc::throttled, fmt::format("{}: status 429: {}", what, shown), retry_after(answer)});
+  }
   if (answer.status == 401 || answer.status == 403)
     return fail(Errc::permission, "{}: status {}: {}", what, answer.status, shown);
   if (answer.status >= 200 && answer.status < 300) {

@@ -37,6 +37,7 @@ struct ScaleioConfig {
   Duration look_deadline = seconds(20);  // of one request that changes nothing
   Duration settle_time = seconds(60);    // how late the MDM may still do what was asked
   int calls_max = 4;
+  int calls_per_second = 0;  // 0: as often as it lets us
   bool operator==(const ScaleioConfig&) const = default;
 };
 

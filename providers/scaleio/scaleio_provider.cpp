@@ -85,6 +85,7 @@ ScaleioProvider::ScaleioProvider(ScaleioConfig config, ScaleioPorts ports)
   info_.size_step_mb = kStepMb;
   info_.size_min_mb = kStepMb;
   info_.calls_max = config_.calls_max;
+  info_.calls_per_second = config_.calls_per_second;
   info_.host_identities = config_.sdcs;
   info_.hosts_by_name = false;
 }
@@ -167,7 +168,8 @@ void ScaleioProvider::decide(const WorkPtr& work, const Result<GatewayLook>& see
 }
 
 void ScaleioProvider::finish_failed(const WorkPtr& work, const Error& error) {
-  work->done(failed_call(work->call, {error.code, told(work->call, error.message)}, ports_.clock()));
+  work->done(failed_call(work->call, {error.code, told(work->call, error.message), error.retry_after},
+                         ports_.clock()));
 }
 
 void ScaleioProvider::finish_done(const WorkPtr& work, const GatewayLook& seen) {
@@ -244,7 +246,7 @@ void ScaleioProvider::finish_observation(const ObservingPtr& observing, const St
   std::sort(seen.volumes.begin(), seen.volumes.end(),
             [](const ObservedVolume& a, const ObservedVolume& b) { return a.key < b.key; });
   seen.complete = status.has_value();
-  if (!status) seen.why_incomplete = status.error().message;
+  if (!status) note_incomplete(seen, status.error());
   seen.ended_at = ports_.clock();
   observing->done(std::move(seen));
 }

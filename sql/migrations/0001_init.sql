@@ -298,7 +298,7 @@ CREATE TABLE operations (
   cause TEXT NOT NULL,
   error_code TEXT NOT NULL CHECK (
     error_code IN ('invalid', 'not_found', 'conflict', 'permission', 'exhausted', 'unavailable', 'busy',
-                   'uncertain', 'corrupt', 'internal')),
+                   'throttled', 'uncertain', 'corrupt', 'internal')),
   error TEXT NOT NULL,
   recorded_at INTEGER NOT NULL,
   ended_at INTEGER NOT NULL,
@@ -353,7 +353,7 @@ CREATE TABLE mesos_operations (
   reason TEXT NOT NULL,
   error_code TEXT NOT NULL CHECK (
     error_code IN ('invalid', 'not_found', 'conflict', 'permission', 'exhausted', 'unavailable', 'busy',
-                   'uncertain', 'corrupt', 'internal')),
+                   'throttled', 'uncertain', 'corrupt', 'internal')),
   error TEXT NOT NULL,
   recorded_at INTEGER NOT NULL,
   ended_at INTEGER NOT NULL,
@@ -395,7 +395,7 @@ CREATE TABLE fences (
   seen TEXT NOT NULL,
   error_code TEXT NOT NULL CHECK (
     error_code IN ('invalid', 'not_found', 'conflict', 'permission', 'exhausted', 'unavailable', 'busy',
-                   'uncertain', 'corrupt', 'internal')),
+                   'throttled', 'uncertain', 'corrupt', 'internal')),
   error TEXT NOT NULL,
   user_uid INTEGER NOT NULL,
   recorded_at INTEGER NOT NULL,

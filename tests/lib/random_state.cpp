@@ -75,6 +75,7 @@ class Maker {
       provider.reach_all = !once_in(3);
       provider.format_host = once_in(4) ? "" : "h1";
       provider.calls_max = 1 + random_below(4);
+      provider.calls_per_second = once_in(4) ? 1 + random_below(20) : 0;
       // A volume may live at a provider that is not configured.
       if (!once_in(8)) state_.policy.providers.push_back(provider);
     }

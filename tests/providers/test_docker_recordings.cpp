@@ -88,7 +88,7 @@ TEST_CASE("docker: answers of other plugins, old and new") {
   CHECK(answer(503, "").error().code == Errc::uncertain);
   CHECK(answer(404, "404 page not found").error().code == Errc::invalid);
   CHECK(answer(403, "").error().code == Errc::permission);
-  CHECK(answer(429, "").error().code == Errc::busy);
+  CHECK(answer(429, "").error().code == Errc::throttled);
   CHECK(answer(200, "[]").error().code == Errc::uncertain);
   CHECK(answer(200, R"({"Err":7})").error().code == Errc::uncertain);
   CHECK(answer(302, R"({})").error().code == Errc::uncertain);

@@ -89,7 +89,7 @@ TEST_CASE("scaleio values: answers by status, content type and number") {
   CHECK(read(302, "", "").error().code == Errc::uncertain);
   CHECK(read(404, "text/html", "<html>").error().code == Errc::invalid);
   CHECK(read(401, "", "").error().code == Errc::permission);
-  CHECK(read(429, "", "").error().code == Errc::busy);
+  CHECK(read(429, "", "").error().code == Errc::throttled);
   CHECK(read(502, "text/html", "<html>").error().code == Errc::uncertain);
   CHECK(read(500, "application/json", R"({"message":7})").error().code == Errc::uncertain);
   for (const int number : {78, 79}) CHECK(code_of_error(number, "x") == Errc::not_found);

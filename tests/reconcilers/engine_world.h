@@ -142,6 +142,10 @@ class EngineWorld {
   bool silent_master = false;       // polls are not answered
   bool inspects_fail = false;       // direct looks; lists are answered
   bool list_empty = false;
+  int serves_per_second = 0;          // what is asked more in a second is throttled; 0: nothing
+  Duration retry_after;               // and it asks to wait so long; 0: it does not say
+  std::vector<Instant> asked;         // calls and looks, in order
+  std::vector<Instant> throttled_at;  // of these
   std::map<MasterCall, std::vector<Instant>> polls;  // when each was asked
   std::vector<std::string> resubscribed;             // why
   // The n-th commit, call or look from now on is where the daemon dies: before it takes place. 0: never.
@@ -166,6 +170,7 @@ class EngineWorld {
   void record(const Batch& batch);
   void answer_observation(const reconcilers::ObserveProvider& wish);
   void answer_call(const OperationCall& call);
+  bool throttles();
   void answer_change(const MesosOperation& operation);
   void answer_fence(const FenceCall& call);
   bool is_fenced(const FenceCall& call) const;
@@ -174,6 +179,7 @@ class EngineWorld {
   ObservedVolume observed(const std::string& key, const FakeVolume& volume) const;
 
   Instant at_{seconds(1000).ns};
+  std::vector<Instant> served_;  // in the last second
   Policy policy_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<ledger::Ledger> ledger_;

@@ -30,12 +30,30 @@ ObservedVolume EngineWorld::observed(const std::string& key, const FakeVolume& v
   return out;
 }
 
+bool EngineWorld::throttles() {
+  asked.push_back(at_);
+  std::erase_if(served_, [&](Instant then) { return then + seconds(1) <= at_; });
+  if (serves_per_second == 0 || served_.size() < static_cast<std::size_t>(serves_per_second)) {
+    served_.push_back(at_);
+    return false;
+  }
+  throttled_at.push_back(at_);
+  return true;
+}
+
 void EngineWorld::answer_observation(const reconcilers::ObserveProvider& wish) {
   ProviderObservation out;
   out.provider = wish.provider;
   out.volume_key = wish.volume_key;
   out.sent_at = at_;
   out.ended_at = at_;
+  if (throttles()) {
+    out.throttled = true;
+    out.retry_after = retry_after;
+    out.why_incomplete = "slow down";
+    queue_.emplace_back(reconcilers::ObservationArrived{std::move(out)});
+    return;
+  }
   const bool list = wish.volume_key.empty();
   out.complete = !provider_silent && (list || !inspects_fail);
   if (!out.complete) out.why_incomplete = "no answer";
@@ -115,6 +133,13 @@ void EngineWorld::answer_call(const OperationCall& call) {
                   (call.host_name.empty() ? "" : " " + call.host_name));
   OperationResult result;
   result.id = call.operation.id;
+  if (throttles()) {
+    result.state = OperationState::failed;
+    result.error = {Errc::throttled, "slow down", retry_after};
+    result.ended_at = at_;
+    queue_.emplace_back(reconcilers::OperationEnded{std::move(result)});
+    return;
+  }
   const auto found = mishap.find(call.operation.kind);
   switch (found == mishap.end() ? Mishap::none : found->second) {
     case Mishap::none:

@@ -40,7 +40,7 @@ CREATE TABLE migrations (
   hash TEXT NOT NULL,
   applied_at INTEGER NOT NULL
 ) STRICT;
-INSERT INTO migrations VALUES(1,'migrations/0001_init','loqekkkf5e7fyrwjkyw55ni4y3',1700000000000000000);
+INSERT INTO migrations VALUES(1,'migrations/0001_init','c7wpaxritadggeaacee3zpebgg',1700000000000000000);
 CREATE TABLE view_texts (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   hash TEXT NOT NULL
@@ -286,7 +286,7 @@ CREATE TABLE operations (
   cause TEXT NOT NULL,
   error_code TEXT NOT NULL CHECK (
     error_code IN ('invalid', 'not_found', 'conflict', 'permission', 'exhausted', 'unavailable', 'busy',
-                   'uncertain', 'corrupt', 'internal')),
+                   'throttled', 'uncertain', 'corrupt', 'internal')),
   error TEXT NOT NULL,
   recorded_at INTEGER NOT NULL,
   ended_at INTEGER NOT NULL,
@@ -325,7 +325,7 @@ CREATE TABLE mesos_operations (
   reason TEXT NOT NULL,
   error_code TEXT NOT NULL CHECK (
     error_code IN ('invalid', 'not_found', 'conflict', 'permission', 'exhausted', 'unavailable', 'busy',
-                   'uncertain', 'corrupt', 'internal')),
+                   'throttled', 'uncertain', 'corrupt', 'internal')),
   error TEXT NOT NULL,
   recorded_at INTEGER NOT NULL,
   ended_at INTEGER NOT NULL,
@@ -353,7 +353,7 @@ CREATE TABLE fences (
   seen TEXT NOT NULL,
   error_code TEXT NOT NULL CHECK (
     error_code IN ('invalid', 'not_found', 'conflict', 'permission', 'exhausted', 'unavailable', 'busy',
-                   'uncertain', 'corrupt', 'internal')),
+                   'throttled', 'uncertain', 'corrupt', 'internal')),
   error TEXT NOT NULL,
   user_uid INTEGER NOT NULL,
   recorded_at INTEGER NOT NULL,

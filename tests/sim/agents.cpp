@@ -69,7 +69,8 @@ void Agents::link_changed(int host) {
   // Pings, or the time that the master leaves to one whose socket broke.
   const Duration patience = agent.running ? seconds(75) : random_.between(seconds(75), minutes(10));
   world_.time.after(patience, [this, host, link, id = agent.id] {
-    // One that took another id never comes back; the master removes it when the new one registers, if it does.
+    // One that took another id never comes back; the master removes it when the new one registers, if it
+    // does.
     const bool lost = at(host).id != id || (at(host).link == link && !linked(host));
     if (lost) world_.master.agent_lost(id);
   });

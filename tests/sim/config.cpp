@@ -98,6 +98,9 @@ Config draw_config(std::uint64_t seed, const Overrides& overrides) {
   const int providers = random.chance(25) ? 2 : 1;
   for (int n = 0; n < providers; ++n) out.providers.push_back(draw_personality(random, n));
   draw_fence(random, out);
+  Random budgets(seed, "budgets");
+  for (Personality& one : out.providers)
+    if (budgets.chance(20)) one.info.calls_per_second = static_cast<int>(budgets.between(1, 10));
   if (overrides.hosts) out.hosts = *overrides.hosts;
   if (overrides.volumes) out.volumes = *overrides.volumes;
   if (overrides.safety) out.safety = *overrides.safety;

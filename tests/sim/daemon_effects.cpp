@@ -92,8 +92,10 @@ void Daemon::check_deeply() {
 
 void Daemon::carry_out(reconcilers::ObserveProvider& effect) {
   maybe_die(Probe::crash_before_look);
+  world_.oracle.asked(number_, *policy_.provider(effect.provider));
   world_.storage.observe(effect.provider, effect.volume_key, [this, life = life_](ProviderObservation seen) {
     if (life != life_) return;
+    if (seen.throttled) world_.oracle.throttled(number_, seen.provider, seen.retry_after);
     world_.oracle.looked(number_, seen);
     post(reconcilers::ObservationArrived{std::move(seen)});
   });
@@ -153,8 +155,12 @@ void Daemon::carry_out(reconcilers::Execute& effect) {
   world_.oracle.check_view(effect.call, mirror_, engine_->observed().view_complete);
   const std::int64_t life = life_;
   const VolumeId volume = effect.call.operation.volume;
-  world_.storage.execute(std::move(effect.call), [this, life, volume](OperationResult result) {
+  const ProviderName provider = effect.call.volume.pool.provider;
+  world_.oracle.asked(number_, *policy_.provider(provider));
+  world_.storage.execute(std::move(effect.call), [this, life, volume, provider](OperationResult result) {
     if (life != life_) return world_.probes.hit(Probe::effect_after_restart);
+    if (result.error.code == Errc::throttled)
+      world_.oracle.throttled(number_, provider, result.error.retry_after);
     world_.oracle.call_ended(number_, volume);
     if (result.state != OperationState::failed) ++calls_made_;
     world_.note("call.ended", number_, result.id.value, to_text(result.state), result.error.message);

@@ -7,6 +7,7 @@
 // that gets through again after a newer one of another host has written is an older writer coming back.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <set>
 #include <string>
@@ -53,6 +54,9 @@ class Oracle {
   // A daemon gets the answer of a look, and of a call.
   void looked(int daemon, const ProviderObservation& seen);
   void looked_at_fence(int daemon, const FenceResult& seen);
+  // A daemon asks a provider for anything but a fence; and is told that it does so too often.
+  void asked(int daemon, const ProviderInfo& provider);
+  void throttled(int daemon, const ProviderName& provider, Duration retry_after);
   void call_ended(int daemon, const VolumeId& volume);
   // A daemon was started with this ledger: what it memory in memory it counts anew.
   void started(int daemon, const Snapshot& committed);
@@ -72,6 +76,13 @@ class Oracle {
     // which an evidence was decided.
     std::map<FenceId, Instant> held;
     std::map<EvidenceId, Instant> proven_by;
+    // When a provider was asked, in the last seconds; and when it said that it is left alone until when.
+    std::map<ProviderName, std::deque<Instant>> asked;
+    struct Quiet {
+      Instant said = Instant{-1};
+      Instant until;
+    };
+    std::map<ProviderName, Quiet> quiet;
   };
 
   bool has_been_known(Instant since) const;  // for as long as news take

@@ -94,6 +94,35 @@ void Oracle::decided(int daemon, const Batch& batch) {
   }
 }
 
+// Never more often than its configuration says, and not while it wants to be left alone, but for what was
+// recorded as intended before that.
+void Oracle::asked(int daemon, const ProviderInfo& provider) {
+  constexpr Duration kWindow = seconds(10);
+  Memory& memory = memory_[daemon];
+  const Instant now = world_.time.now();
+  const FaultSet& faults = world_.config.faults;
+  const bool late = faults.has(Fault::daemon_paused) || faults.has(Fault::slow_commit);
+  const Memory::Quiet& quiet = memory.quiet[provider.name];
+  if (!late && quiet.said + milliseconds(200) < now && now < quiet.until)
+    fail("asked_while_throttled", fmt::format("{} wants to be left alone", provider.name.value));
+  if (provider.calls_per_second == 0) return;
+  std::deque<Instant>& asked = memory.asked[provider.name];
+  asked.push_back(now);
+  while (asked.front() + kWindow < now) asked.pop_front();
+  const auto most = static_cast<std::size_t>(provider.calls_per_second) * 10 + 2;
+  if (!late && asked.size() > most)
+    fail("asked_too_often", fmt::format("{}: {} calls in 10 s, and {} a second are configured",
+                                        provider.name.value, asked.size(), provider.calls_per_second));
+}
+
+void Oracle::throttled(int daemon, const ProviderName& provider, Duration retry_after) {
+  Memory::Quiet& quiet = memory_[daemon].quiet[provider];
+  const Instant now = world_.time.now();
+  const bool first = quiet.said.ns < 0 || quiet.said + minutes(2) < now;  // else it may have left before that
+  quiet.said = now;
+  quiet.until = std::max(quiet.until, now + std::max(retry_after, first ? seconds(1) : Duration{}));
+}
+
 void Oracle::call_ended(int daemon, const VolumeId& volume) {
   memory_[daemon].ended[volume] = world_.time.now();
 }
@@ -275,6 +304,8 @@ void Oracle::started(int daemon, const Snapshot& committed) {
   memory.claims.clear();
   memory.held.clear();
   memory.proven_by.clear();
+  memory.asked.clear();
+  memory.quiet.clear();
   if (world_.config.faults.has(Fault::clock_jump)) return memory.fences.clear();
   std::erase_if(memory.fences, [&](const auto& one) {
     return std::none_of(committed.fences().begin(), committed.fences().end(),

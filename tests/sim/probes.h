@@ -22,8 +22,8 @@ EXTVOLD_ENUM(Probe,
              host_died, host_rebooted, host_froze,
              // Providers
              call_failed_before, reply_lost_before, reply_lost_after, effect_was_late, effect_after_restart,
-             call_hung, provider_lied, effect_was_doubled, was_throttled, list_was_stale, list_was_partial,
-             list_was_empty, list_broke_off, attach_refused_exclusive, nameless_attachment,
+             call_hung, provider_lied, effect_was_doubled, was_throttled, look_was_throttled, list_was_stale,
+             list_was_partial, list_was_empty, list_broke_off, attach_refused_exclusive, nameless_attachment,
              // Fences
              fence_set, fence_set_again, fence_held, fence_uncertain, fence_failed, fence_lost,
              fence_did_nothing, fence_lifted, fence_undone_by_late_attach, fence_barred_late_attach,

@@ -17,7 +17,8 @@ Storage::Storage(World& world)
     : world_(world),
       random_(world.config.seed, "calls"),
       looks_(world.config.seed, "looks"),
-      fences_(world.config.seed, "fences") {
+      fences_(world.config.seed, "fences"),
+      throttles_(world.config.seed, "throttles") {
   for (const Personality& one : world.config.providers) {
     Provider provider;
     provider.personality = one;
@@ -137,6 +138,11 @@ void Storage::heal() {
   for (Provider& one : providers_) one.silent_until = {};
 }
 
+// How long a provider that is asked too often asks to wait; most do not say.
+Duration Storage::draw_retry_after() {
+  return throttles_.chance(30) ? throttles_.between(seconds(1), seconds(90)) : Duration{};
+}
+
 void Storage::silence(int number, Duration how_long) {
   providers_[static_cast<std::size_t>(number)].silent_until = world_.time.now() + how_long;
 }
@@ -215,7 +221,7 @@ void Storage::execute(OperationCall call, Done done) {
       answer = *result;
       if (course.refused && random_.chance(40)) {
         world_.probes.hit(Probe::was_throttled);
-        answer.error = {Errc::busy, "429: slow down"};
+        answer.error = {Errc::throttled, "429: slow down", draw_retry_after()};
       }
     } else if (course.answer == Answer::lie) {
       answer.state = OperationState::done;

@@ -133,6 +133,8 @@ class Storage {
   Provider& provider(const ProviderName& name);
   const Provider& provider(const ProviderName& name) const;
   Course draw_course(const Provider& provider, const OperationCall& call);
+  Duration draw_retry_after();
+  void throttle(ProviderObservation out, Seen seen);
   OperationResult apply(Provider& provider, const OperationCall& call);
   OperationResult create(Provider& provider, const OperationCall& call);
   OperationResult attach(Provider& provider, Disk& disk, const OperationCall& call, int host);
@@ -155,6 +157,7 @@ class Storage {
   Random random_;
   Random looks_;
   Random fences_;
+  Random throttles_;
   std::vector<Provider> providers_;
   std::int64_t next_session_ = 1;
   std::int64_t changes_ = 0;

@@ -85,12 +85,25 @@ void Storage::bend_list(Provider& at, ProviderObservation& out) {
   }
 }
 
+// Refused at the door.
+void Storage::throttle(ProviderObservation out, Seen seen) {
+  world_.probes.hit(Probe::look_was_throttled);
+  out.throttled = true;
+  out.retry_after = draw_retry_after();
+  out.why_incomplete = "429: slow down";
+  world_.time.after(milliseconds(2), [this, out = std::move(out), seen = std::move(seen)]() mutable {
+    out.ended_at = world_.time.now();
+    seen(std::move(out));
+  });
+}
+
 void Storage::observe(const ProviderName& name, const std::string& key, Seen seen) {
   Provider& at = provider(name);
   auto out = std::make_shared<ProviderObservation>();
   out->provider = name;
   out->volume_key = key;
   out->sent_at = world_.time.now();
+  if (world_.strikes(Fault::throttle, throttles_)) return throttle(std::move(*out), std::move(seen));
   const Duration latency = looks_.between(milliseconds(2), at.personality.latency_max);
   const bool silent = world_.time.now() < at.silent_until;
   const bool breaks = world_.strikes(Fault::list_broken, looks_) || silent;
