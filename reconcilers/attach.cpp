@@ -104,16 +104,16 @@ bool ordered_there(const VolumeLook& look, HostId host) {
 
 std::string who_may_have_it_open(const VolumeLook& look, const Claim& old, const std::string& who,
                                  const std::string& host) {
-  const std::string then =
-      old.wanted ? std::string("stop it, or start it anew")
-                 : fmt::format(
-                       "it ended, and nothing proves that its processes did; stop what runs on {0}, see "
-                       "that {0} cannot write any more, then `extvold fence confirm {0}`",
-                       host);
+  const std::string unproven = fmt::format(
+      ", and nothing proves that its processes ended; stop what runs on {0}, see that {0} cannot write any "
+      "more, then `extvold fence confirm {0}`",
+      host);
+  const std::string then = !old.wanted                         ? "it is over" + unproven
+                           : old.liveness == Liveness::unknown ? old.liveness_why + unproven
+                                                               : std::string("stop it, or start it anew");
   return fmt::format(
       "{} waits: {} may have run on {} when volume {} was detached there, and another host has had it since; "
-      "it "
-      "may still have the old device open: {}",
+      "it may still have the old device open: {}",
       who, claim_text(look.look.snapshot, old), host, look.volume().name, then);
 }
 

@@ -96,7 +96,7 @@ bool is_his(World& world, const Daemon& daemon, const VolumeEntry& entry, const 
   if (row.reason == "open_from_before") {
     // Who runs is started anew (People). Of who ended and is not proven gone only a person's word for the
     // whole host is left, and what waits lives there, or waits until it is formatted there.
-    return People::has_unproven_end(entry, row.host) &&
+    return world.people.has_unproven_end(entry, row.host) &&
            (row.host == claim.host || formats_on(entry, row.host));
   }
   if (row.reason == "attached_elsewhere") return others_are_first(world, snapshot, entry, claim);

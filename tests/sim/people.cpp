@@ -175,9 +175,12 @@ void People::clean_hosts(Daemon& daemon) {
   }
 }
 
-bool People::has_unproven_end(const VolumeEntry& entry, HostId host) {
+// Nobody can start anew what is over, or what its agent has forgotten.
+bool People::has_unproven_end(const VolumeEntry& entry, HostId host) const {
   return std::any_of(entry.claims.begin(), entry.claims.end(), [&](const Claim* one) {
-    return one->host == host && is_of_mesos(one->kind) && !one->wanted && one->liveness == Liveness::unknown;
+    const bool forgotten = !one->executor.empty() && !world_.hosts.has_executor(one->executor);
+    return one->host == host && is_of_mesos(one->kind) && one->liveness == Liveness::unknown &&
+           (!one->wanted || forgotten);
   });
 }
 

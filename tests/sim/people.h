@@ -29,7 +29,7 @@ class People {
   bool may_confirm(const Daemon& daemon, const Host& host) const;
 
   // Somebody ended there, and nothing proves him gone.
-  static bool has_unproven_end(const VolumeEntry& entry, HostId host);
+  bool has_unproven_end(const VolumeEntry& entry, HostId host) const;
 
   // By hand.
   void map_by_hand();
