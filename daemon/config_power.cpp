@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "daemon/auth/credential_file.h"
-#include "daemon/power_secret.h"
+#include "daemon/one_line_secret.h"
 
 namespace extvold::daemon {
 namespace {
@@ -143,7 +143,7 @@ std::vector<PowerProblem> power_problems(const Config& config) {
                       agent.program));
     }
     if (agent.secret_place.empty()) continue;
-    if (const auto secret = read_power_secret(agent.secret_place); !secret) note(secret.error().message);
+    if (const auto secret = read_one_line_secret(agent.secret_place); !secret) note(secret.error().message);
     const auto path = secret_path(agent.secret_place);
     if (std::string exposed = path ? exposed_file(*path) : ""; !exposed.empty()) note(std::move(exposed));
   }

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "daemon/auth/credential_file.h"
-#include "daemon/power_secret.h"
+#include "daemon/one_line_secret.h"
 #include "daemon/uv/delays.h"
 #include "providers/csi/csi_provider.h"
 #include "providers/docker/docker_provider.h"
@@ -50,7 +50,7 @@ MadeProvider make(providers::scaleio::ScaleioConfig config, const std::string&, 
   TRY(providers::scaleio::check_scaleio_config(config));
   return std::make_unique<providers::scaleio::ScaleioProvider>(
       std::move(config),
-      providers::scaleio::ScaleioPorts{ports.http, &read_power_secret, defer_of(ports), clock_of(ports)});
+      providers::scaleio::ScaleioPorts{ports.http, &read_one_line_secret, defer_of(ports), clock_of(ports)});
 }
 
 MadeProvider make(providers::rexray::RexrayConfig config, const std::string& program,
@@ -61,7 +61,7 @@ MadeProvider make(providers::rexray::RexrayConfig config, const std::string& pro
   const auto delays = std::make_shared<uv::Delays>(ports.loop);
   return std::make_unique<providers::rexray::RexrayProvider>(
       std::move(config),
-      providers::rexray::RexrayPorts{ports.http, ports.processes, &read_power_secret,
+      providers::rexray::RexrayPorts{ports.http, ports.processes, &read_one_line_secret,
                                      [delays](Duration delay, std::function<void()> closure) {
                                        delays->after(delay, std::move(closure));
                                      },
@@ -105,7 +105,7 @@ std::unique_ptr<providers::PowerFence> make_power(const Config& config, ProcessR
   return std::make_unique<providers::fence_agent::FenceAgents>(
       config.power, lock_folder.empty() ? "/" : lock_folder,
       providers::fence_agent::FenceAgentsPorts{
-          processes, &read_power_secret,
+          processes, &read_one_line_secret,
           [&deferred](std::function<void()> closure) { deferred.post(std::move(closure)); },
           [&clock] { return clock.now(); }});
 }

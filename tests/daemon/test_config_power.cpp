@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "daemon/config_power.h"
-#include "daemon/power_secret.h"
+#include "daemon/one_line_secret.h"
 #include "daemon/process_runner.h"
 #include "daemon/providers_setup.h"
 #include "tests/daemon/config_support.h"
@@ -134,7 +134,7 @@ TEST_CASE("config: what only this machine can tell of power is found before it i
   };
   write("hunter2\n", 0600);
   CHECK(problems("/bin/true").empty());
-  CHECK(*dm::read_power_secret(secret) == "hunter2");
+  CHECK(*dm::read_one_line_secret(secret) == "hunter2");
   CHECK(problems("/no/such").find("power.rack1: /no/such is no program that can be run here") == 0);
   write("hunter2\n", 0644);
   CHECK(problems("/bin/true").find("chmod 600") != std::string::npos);

@@ -1,4 +1,4 @@
-#include "daemon/power_secret.h"
+#include "daemon/one_line_secret.h"
 
 #include <string_view>
 
@@ -7,7 +7,7 @@
 
 namespace extvold::daemon {
 
-Result<std::string> read_power_secret(const std::string& place) {
+Result<std::string> read_one_line_secret(const std::string& place) {
   ASSIGN(const std::string path, secret_path(place));
   ASSIGN(const Secret secret, read_secret_file(path));
   std::string_view line = secret.reveal();
