@@ -132,8 +132,8 @@ void read_power(ConfigTable& top, Config& config) {
     config.power.push_back(read_one(name, section, config.power));
 }
 
-std::vector<PowerProblem> power_problems(const Config& config) {
-  std::vector<PowerProblem> out;
+std::vector<SectionProblem> power_problems(const Config& config) {
+  std::vector<SectionProblem> out;
   for (const FenceAgentConfig& agent : config.power) {
     const auto note = [&](std::string what) { out.push_back({"power." + agent.name, std::move(what)}); };
     if (::access(agent.program.c_str(), X_OK) != 0) {
@@ -143,9 +143,7 @@ std::vector<PowerProblem> power_problems(const Config& config) {
                       agent.program));
     }
     if (agent.secret_place.empty()) continue;
-    if (const auto secret = read_one_line_secret(agent.secret_place); !secret) note(secret.error().message);
-    const auto path = secret_path(agent.secret_place);
-    if (std::string exposed = path ? exposed_file(*path) : ""; !exposed.empty()) note(std::move(exposed));
+    note_secret("power." + agent.name, agent.secret_place, out);
   }
   return out;
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "daemon/config.h"
+#include "daemon/config_secrets.h"
 #include "daemon/config_table.h"
 
 namespace extvold::daemon {
@@ -16,10 +17,6 @@ void read_power(ConfigTable& top, Config& config);
 
 // What only this machine can tell of [power.NAME]: a program that is not there, a secret that cannot be used
 // or that others can read. For `config check`, the start and a reload; reads the files of the secrets.
-struct PowerProblem {
-  std::string section;  // "power.rack1"
-  std::string what;     // with the remedy
-};
-std::vector<PowerProblem> power_problems(const Config& config);
+std::vector<SectionProblem> power_problems(const Config& config);
 
 }  // namespace extvold::daemon

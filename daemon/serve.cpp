@@ -29,9 +29,11 @@ void log_problems(Log& log, const ConfigResult& loaded) {
     log.warning("config_warning", {{"problem", to_text(problem)}});
 }
 
-void log_power_problems(Log& log, const Config& config) {
-  for (const PowerProblem& one : power_problems(config))
+void log_machine_problems(Log& log, const Config& config) {
+  for (const SectionProblem& one : power_problems(config))
     log.warning("power_problem", {{"section", one.section}, {"problem", one.what}});
+  for (const SectionProblem& one : provider_secret_problems(config))
+    log.warning("secret_problem", {{"section", one.section}, {"problem", one.what}});
 }
 
 // The running daemon: the driver, who may ask it, and what it is told by signals.
@@ -120,7 +122,7 @@ class Service {
     notify_.reloading();
     for (const std::string& key : needs_restart(config_, *loaded.config))
       log_.warning("reload_needs_restart", {{"key", key}, {"kept", "the old value until a restart"}});
-    log_power_problems(log_, *loaded.config);
+    log_machine_problems(log_, *loaded.config);
     log_.set_least(loaded.config->log_level);
     driver_->set_policy(loaded.config->policy);
     driver_->set_auth(loaded.config->master_auth, loaded.config->agents_auth);
@@ -159,7 +161,7 @@ int serve(const std::string& config_file) {
   log_problems(log, loaded);
   if (!loaded.config) return static_cast<int>(ExitCode::bad_configuration);
   log.set_least(loaded.config->log_level);
-  log_power_problems(log, *loaded.config);
+  log_machine_problems(log, *loaded.config);
   Result<std::unique_ptr<Driver>> driver = machine.make_driver(*loaded.config, /*dry_run=*/false, log);
   if (!driver) {
     log.error("cannot_start", {{"reason", driver.error().message}});

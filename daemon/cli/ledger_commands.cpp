@@ -109,8 +109,10 @@ Exit config_check(Context& context) {
       for (std::string& what : file_problems(*auth))
         loaded.warnings.push_back({context.config_file, 0, 0, auth->section, std::move(what), ""});
     }
-    for (PowerProblem& one : power_problems(*loaded.config))
-      loaded.warnings.push_back({context.config_file, 0, 0, std::move(one.section), std::move(one.what), ""});
+    for (const auto& problems : {power_problems(*loaded.config), provider_secret_problems(*loaded.config)}) {
+      for (const SectionProblem& one : problems)
+        loaded.warnings.push_back({context.config_file, 0, 0, one.section, one.what, ""});
+    }
   }
   const bool good = loaded.errors.empty();
   std::string text;

@@ -124,7 +124,7 @@ TEST_CASE("config: what only this machine can tell of power is found before it i
     const dm::ConfigResult result = parse(base_with(text));
     REQUIRE(result.config.has_value());
     std::string all;
-    for (const dm::PowerProblem& one : dm::power_problems(*result.config))
+    for (const dm::SectionProblem& one : dm::power_problems(*result.config))
       all += one.section + ": " + one.what;
     return all;
   };
