@@ -343,7 +343,7 @@ inline constexpr Mutant kMutants[] = {
     {.rule = Rule::call_budget,
      .guards = "no provider is asked more often than its budget allows",
      .open = "not hunted",
-     .test = "test_reconcilers 16: a provider that is asked too often is left alone, and then asked less"},
+     .test = "test_reconcilers 16: a provider that is asked too often is left alone\\, and then asked less"},
     {.rule = Rule::start_uncertain, .guards = "what was under way at a crash is uncertain", .seed = 3},
     {.rule = Rule::start_deadline,
      .guards = "and its call may go on until its deadline",
