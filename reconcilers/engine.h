@@ -347,15 +347,17 @@ class Engine {
   void tell_mesos(const Fence& fence, bool news, Now now);
   void note_try(const Fence& fence, const std::string& why, Now now);
   void end_fence(Fence fence, FenceState state, Error error, Now now);
-  void end_quarantine(HostId id, const std::string& why);
-  void keep_quarantine(HostId id);
   void look_at_power(HostId host, Now now);
   void touch_host(HostId host);
+  void set_clocks(VolumeId id, const VolumePlan& plan, Now now);
+  void history(const Fence& fence, std::string_view what, std::string_view why);
+
+  // quarantine.cpp: the way back of a host that was fenced
+  void end_quarantine(HostId id, const std::string& why);
+  void keep_quarantine(HostId id);
   std::string why_not_clean(HostId host) const;
   void lift_fences(HostId host, std::string why, std::int64_t user_uid, Now now);
   void lift_where_clean(const ProviderInfo& provider, const ProviderObservation& observation, Now now);
-  void set_clocks(VolumeId id, const VolumePlan& plan, Now now);
-  void history(const Fence& fence, std::string_view what, std::string_view why);
 
   // settle.cpp: what providers say
   const ProviderInfo& provider_of(const VolumeEntry& entry) const {
