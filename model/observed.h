@@ -21,6 +21,7 @@ namespace extvold {
 struct AgentView {
   bool registered = false;   // in this epoch
   Instant added_at;          // newest AGENT_ADDED or listing that said so, or AGENT_REMOVED
+  Instant launched_at;       // newest TASK_ADDED of it: what that names only the agent may show
   Instant api_read_sent_at;  // newest good round of its own API; 0: none in this run
   std::string api_error;     // of the newest round, if it failed
   // When the registry was asked that named it as unreachable or gone; 0: it has not in this epoch, or it has

@@ -119,7 +119,8 @@ bool host_view_complete(const VolumeLook& look, const Attachment& attachment, Vo
     return false;
   }
   out.block(look.volume().id, attachment.host, "host_view_incomplete", Owner::extvold,
-            fmt::format("volume {} stays at {} until agent {} is registered and its own API was read since",
+            fmt::format("volume {} stays at {} until agent {} is registered and its own API was read since "
+                        "then and since the newest task was launched there",
                         look.volume().name, host_name(look.look.snapshot, attachment.host), unread->value));
   return false;
 }

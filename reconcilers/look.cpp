@@ -213,7 +213,8 @@ const AgentId* unread_agent_on(const Look& look, const VolumeEntry& entry, const
   if (!look.policy.has_master || strong_evidence(look, entry, attachment) != nullptr) return nullptr;
   const auto whole = [&](const AgentId& id) {
     const AgentView* view = look.observed.agent(id);
-    return view != nullptr && view->complete();
+    return view != nullptr && view->complete() &&
+           EXTVOLD_PERMITS(detach_read_since_launch, view->api_read_sent_at > view->launched_at);
   };
   for (const Claim* claim : entry.claims) {
     if (claim->host == attachment.host && is_of_mesos(claim->kind) && !whole(claim->agent))

@@ -34,8 +34,8 @@ EXTVOLD_ENUM(Rule,
              host_takes_back, host_word_stands, view_self_check, view_had_holes, view_same_master,
              // Detach
              detach_wanted, detach_unclaimed, detach_not_dead, detach_evidence, detach_view_complete,
-             detach_host_view, detach_lost_agent, detach_unresolved, detach_plugin, detach_fresh_look,
-             detach_storm, synthetic_claim, synthetic_older, synthetic_of_agent,
+             detach_host_view, detach_read_since_launch, detach_lost_agent, detach_unresolved, detach_plugin,
+             detach_fresh_look, detach_storm, synthetic_claim, synthetic_older, synthetic_of_agent,
              // What a look settles
              look_sent_later, settle_running, settle_list_absence, settle_time, settle_attach_over,
              settle_attach_untold, settle_detach_untold, settling_detach_time, settling_detach_there,

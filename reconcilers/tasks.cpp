@@ -91,6 +91,8 @@ void Engine::on(TaskSeen& event, Now now) {
     if (!task.executor.empty() && know_executor({task.framework, task.executor.value, task.agent}, now))
       master_polls_[MasterCall::get_executors].wanted = true;
     want_agent_soon(task.agent, now);
+    if (const auto agent = observed_.agents.find(task.agent); !over && agent != observed_.agents.end())
+      agent->second.launched_at = now.at;
     if (snapshot_.agent(task.agent) == nullptr) master_polls_[MasterCall::get_agents].wanted = true;
   }
   const std::size_t changes_before = changes_.size();

@@ -123,7 +123,7 @@ EXTVOLD_FIELDS(Fence, id, key, rung, state, host, provider, volume, target, gene
 EXTVOLD_FIELDS(BlockedRow, volume, host, reason, owner, text, since, next_look);
 
 // ---- what was seen in a run
-EXTVOLD_FIELDS(AgentView, registered, added_at, api_read_sent_at, api_error, registry_asked_at,
+EXTVOLD_FIELDS(AgentView, registered, added_at, launched_at, api_read_sent_at, api_error, registry_asked_at,
                destroy_errors);
 EXTVOLD_FIELDS(AttachmentView, host, mounted, open);
 EXTVOLD_FIELDS(RetryView, kind, host, at, failures);

@@ -126,6 +126,7 @@ class Maker {
       AgentView view;
       view.registered = row.state == AgentState::registered;
       view.added_at = around_now();
+      view.launched_at = around_now();
       view.api_read_sent_at = around_now();
       if (once_in(6)) view.api_error = "connection refused";
       state_.observed.agents[row.id] = view;

@@ -435,6 +435,31 @@ TEST_CASE("an order that is withdrawn waits for the host's agents, all of them")
   CHECK_FALSE(world.attached("pgdata", "a1"));
 }
 
+TEST_CASE("a detach waits until its host's agents were asked what was launched since") {
+  EngineWorld world;
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  world.make_volume("pgdata");
+  REQUIRE(world.order(ev::AttachVolume{"pgdata", "a1"}).status);
+  world.advance(ev::minutes(1));
+  REQUIRE(world.attached("pgdata", "a1"));
+  // What it names only its agent shows, which does not answer.
+  world.silent_agents.insert("A1");
+  world.containers["A1"].insert("t.1");
+  const bool names_it = GENERATE(true, false);
+  if (names_it)
+    world.executor_volumes["t.1"] = {
+        {ev::ReferenceSpelling::dvdi_variable, "extvold", "pgdata", "data", false}};
+  world.task_added(world.task("t.1", "A1", "", ev::TaskState::task_running));
+  REQUIRE(world.order(ev::DetachVolume{"pgdata", "a1"}).status);
+  world.advance(ev::minutes(5));
+  CHECK(world.attached("pgdata", "a1"));
+  CHECK(world.blocked("pgdata", "a1") == "host_view_incomplete");
+  world.silent_agents.clear();
+  world.advance(ev::minutes(2));
+  CHECK(world.attached("pgdata", "a1") == names_it);
+}
+
 TEST_CASE("an order that is withdrawn waits for an agent that is lost, until another takes its place") {
   EngineWorld world;
   world.subscribe();

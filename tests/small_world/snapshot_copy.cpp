@@ -205,6 +205,7 @@ void put(Fingerprint& print, const Observed& observed) {
     print.text(id.value);
     print.flag(agent.registered);
     print.flag(agent.api_read_sent_at > agent.added_at);
+    print.flag(agent.api_read_sent_at > agent.launched_at);
     print.text(agent.api_error);
     print.flag(agent.registry_asked_at.ns != 0);
   }
