@@ -1,10 +1,5 @@
 #include "daemon/config_secrets.h"
 
-#include <fmt/format.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <system_error>
 #include <utility>
 #include <variant>
 
@@ -14,15 +9,12 @@
 namespace extvold::daemon {
 namespace {
 
-// One whose program reads it: only that it is there, and for whom.
+// One that more than a line stands in: what reads it judges the rest.
 void note_file(const std::string& section, const std::string& path, std::vector<SectionProblem>& out) {
   if (path.empty()) return;
-  if (::access(path.c_str(), R_OK) != 0) {
-    out.push_back({section, fmt::format("{}: cannot be read: {}; put it there, or correct its name", path,
-                                        std::generic_category().message(errno))});
-  } else if (std::string exposed = exposed_file(path); !exposed.empty()) {
+  if (const auto secret = read_secret_file(path); !secret) out.push_back({section, secret.error().message});
+  if (std::string exposed = exposed_file(path); !exposed.empty())
     out.push_back({section, std::move(exposed)});
-  }
 }
 
 struct Look {

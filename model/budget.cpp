@@ -41,7 +41,7 @@ int Budget::calls_now(int limit, Instant now) const {
 
 void Budget::spend(int limit, Instant now) {
   const std::int64_t rate = rate_milli(limit);
-  if (rate == 0) return;
+  if (rate == 0 || now < free_at) return;
   free_at = std::max(free_at, Instant{now.ns - kSlack.ns}) + interval_of(rate);
 }
 

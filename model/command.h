@@ -66,8 +66,9 @@ struct FenceConfirm {
   std::string typed_host;
   std::string reason;
 };
-struct FenceRelease {  // the host is clean: lifts its fences, ends its quarantine; empty: ends what
-                       // `FenceHold` of all, or the storm guard, began
+// The host is clean: lifts its fences, ends its quarantine. Of one that is only held it ends the hold; empty:
+// what `FenceHold` of all, or the storm guard, began.
+struct FenceRelease {
   std::string host;
   std::string reason;
   bool only_hold = false;  // says nothing of that: ends what `FenceHold` of this host began

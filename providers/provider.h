@@ -2,23 +2,21 @@
 // hold it to:
 //
 // - Loop thread only. A call ends in exactly one callback, never from inside the call. The provider owns no
-// state that matters: after a
-//   restart it must be able to go on from what the storage says. Callbacks may outlive a request's caller,
-//   never the provider.
+//   state that matters: after a restart it must be able to go on from what the storage says. Callbacks may
+//   outlive a request's caller, never the provider.
 // - observe() changes nothing. It says when it was sent and whether it is complete; an error, a failed page,
-// an unreadable entry make it
-//   incomplete with a reason, never shorter. Volumes that are not ours are listed with their own name and no
-//   ledger_id.
+//   an unreadable entry make it incomplete with a reason, never shorter. Volumes that are not ours are listed
+//   with their own name and no ledger_id.
 // - execute() is idempotent by operation id and by effect: what is already as wanted ends `done (unchanged)`.
-// It acts by provider_ref or
-//   key, never by the operators' name. It touches nothing that does not carry this ledger's tag, save adopted
-//   volumes.
+//   It acts by provider_ref or key, never by the operators' name. It touches nothing that does not carry this
+//   ledger's tag, save adopted volumes.
 // - Results: `failed` only if nothing happened and nothing will any more; whatever may have happened, or may
-// still happen, is `uncertain`:
-//   a deadline, a broken connection, a killed child, an answer that cannot be parsed. The provider's own code
-//   and text are kept.
+//   still happen, is `uncertain`: a deadline, a broken connection, a killed child, an answer that cannot be
+//   parsed. The provider's own code and text are kept.
+// - That it is asked too often it says (Errc::throttled, with how long it asks to wait), also for a look: the
+//   engine asks less then (model/budget.h).
 // - A provider says what it cannot do (Capabilities); the planner then answers with the owner `operator`
-// instead of pretending.
+//   instead of pretending.
 #pragma once
 
 #include <functional>

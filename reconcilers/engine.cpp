@@ -542,29 +542,37 @@ void Engine::request_agent_reads(Now now, Instant& next) {
   }
 }
 
-// Of single volumes. The answer: when the next is due.
+// Of single volumes; who has waited longest comes first. The answer: when the next is due.
 Instant Engine::request_looks(Now now) {
   Instant next = kNever;
+  std::vector<std::pair<Instant, VolumeId>> due;
   for (auto it = inspect_not_before_.begin(); it != inspect_not_before_.end();) {
-    const VolumeEntry* entry = snapshot_.volume(it->first);
-    const ProviderInfo* provider = entry == nullptr ? nullptr : policy_.provider(entry->volume.pool.provider);
-    if (provider == nullptr) {
+    const auto [volume, at] = *it;
+    const VolumeEntry* entry = snapshot_.volume(volume);
+    if (entry == nullptr || policy_.provider(entry->volume.pool.provider) == nullptr) {
       it = inspect_not_before_.erase(it);
       continue;
     }
-    const bool asked = inspecting_.contains(it->first);
-    if (asked || it->second > now.at) {
-      if (!asked) next = std::min(next, it->second);
-      ++it;
-    } else if (calls_now(*provider, now) == 0) {
-      next = std::min(next, next_call(*provider));
-      ++it;
+    ++it;
+    if (inspecting_.contains(volume)) continue;
+    if (at <= now.at) {
+      due.emplace_back(at, volume);
     } else {
-      inspecting_.insert(it->first);
-      spend_call(*provider, now);
-      effects_.emplace_back(ObserveProvider{provider->name, entry->volume.key});
-      it = inspect_not_before_.erase(it);
+      next = std::min(next, at);
     }
+  }
+  std::sort(due.begin(), due.end());
+  for (const auto& [at, volume] : due) {
+    const VolumeEntry& entry = *snapshot_.volume(volume);
+    const ProviderInfo& provider = provider_of(entry);
+    if (calls_now(provider, now) == 0) {
+      next = std::min(next, next_call(provider));
+      continue;
+    }
+    inspecting_.insert(volume);
+    spend_call(provider, now);
+    effects_.emplace_back(ObserveProvider{provider.name, entry.volume.key});
+    inspect_not_before_.erase(volume);
   }
   return next;
 }

@@ -188,7 +188,9 @@ class Engine {
   // lanes.cpp: how much is asked of a provider, at once and in all
   bool take_lane(const ProviderInfo& provider, Lane lane, VolumeId volume, HostId host, Now now);
   void leave_lane(const ProviderName& provider, Lane lane);
+  struct LaneState;
   bool call_waiting(Now now);
+  void call_next(LaneState& lane);
   int calls_now(const ProviderInfo& provider, Now now) const;
   void spend_call(const ProviderInfo& provider, Now now);
   void note_throttled(const ProviderInfo& provider, const Error& error, Now now);
@@ -329,6 +331,7 @@ class Engine {
   void on_result(const FenceResult& result, Now now);
   void doubt(Fence fence, std::string why);
   void wait_longer(FenceWork& work, Now now) const;
+  bool is_put_off(const Fence& fence, const FenceResult& result, Now now);
   void on_set(Fence fence, const FenceResult& result, Now now);
   void on_check(Fence fence, const FenceResult& result, Now now);
   bool leaves_a_bar(const Fence& fence) const;
@@ -346,6 +349,7 @@ class Engine {
   void void_fence_evidence(const Fence& fence, const std::string& why);
   void tell_mesos(const Fence& fence, bool news, Now now);
   void note_try(const Fence& fence, const std::string& why, Now now);
+  void forget_try(const Fence& fence);
   void end_fence(Fence fence, FenceState state, Error error, Now now);
   void look_at_power(HostId host, Now now);
   void touch_host(HostId host);
@@ -452,6 +456,7 @@ class Engine {
     std::map<HostId, std::vector<VolumeId>> waiting;
     std::map<VolumeId, HostId> waits_at;  // the same, by volume
     HostId last_host;
+    bool had_turn = false;  // when there was less to call than who waited
 
     void forget(std::map<VolumeId, HostId>::iterator known);
   };
@@ -464,6 +469,7 @@ class Engine {
     bool set_again = false;  // it was lost, or runs out
     bool lifted = false;     // it was asked to be taken back, and a look is to show that
     int unknown_looks = 0;   // in a row
+    int put_off = 0;         // in a row, by a provider that is asked too often
     Instant due;
     Instant call_ended_at;  // of the newest set or lift: only what was sent later tells what it did
     Duration backoff;

@@ -14,6 +14,8 @@ namespace {
 
 // Looks that say neither yes nor no, after which the next rung is tried.
 constexpr int kUnknownLooksMax = 3;
+// How often in a row a call waits for its provider to be ready for more.
+constexpr int kPutOffMax = 5;
 
 }  // namespace
 
@@ -160,7 +162,7 @@ std::string Engine::why_not_fence(const Fence& fence) const {
   return why_not_fenced({look, *entry, *provider, observed_.volume(entry->volume.id)}, *claim, *held);
 }
 
-// A fence waits for no budget: it ends what the budget may be spent on. It is counted all the same.
+// A fence waits for no budget, but it may take another call's turn.
 void Engine::ask_fence(const Fence& fence, FenceAct act, Now now) {
   const ProviderInfo* provider = fence.rung == FenceRung::power ? nullptr : policy_.provider(fence.provider);
   if (provider != nullptr) spend_call(*provider, now);
@@ -216,6 +218,7 @@ void Engine::on_result(const FenceResult& result, Now now) {
   if (known == nullptr) return;
   fence_work_[result.id].calling = false;
   const Fence fence = *known;
+  if (is_put_off(fence, result, now)) return;
   switch (result.act) {
     case FenceAct::set:
       return on_set(fence, result, now);
@@ -224,6 +227,25 @@ void Engine::on_result(const FenceResult& result, Now now) {
     case FenceAct::lift:
       return on_lift(fence, result, now);
   }
+}
+
+// Refused because its provider is asked too often: nothing happened, and it is asked again when that is
+// ready. Only a rung that is refused so again and again has failed.
+bool Engine::is_put_off(const Fence& fence, const FenceResult& result, Now now) {
+  const ProviderInfo* provider = fence.rung == FenceRung::power ? nullptr : policy_.provider(fence.provider);
+  if (provider == nullptr) return false;
+  FenceWork& work = fence_work_[fence.id];
+  if (result.state == FenceCallState::done) note_served(*provider, now);
+  if (result.error.code != Errc::throttled) {
+    work.put_off = 0;
+    return false;
+  }
+  note_throttled(*provider, result.error, now);
+  if (++work.put_off > kPutOffMax) return false;
+  work.due = observed_.budget(provider->name).paused_until;
+  if (result.act == FenceAct::set) work.set_again = true;
+  observed_.fences[fence.id].error = result.error.message;
+  return true;
 }
 
 void Engine::on_set(Fence fence, const FenceResult& result, Now now) {
@@ -284,6 +306,7 @@ bool Engine::leaves_a_bar(const Fence& fence) const {
 
 void Engine::on_not_held(Fence fence, const FenceResult& result, Now now) {
   FenceWork& work = fence_work_[fence.id];
+  work.unknown_looks = 0;
   fence.seen = result.seen;
   switch (fence.state) {
     case FenceState::lifting:
@@ -296,6 +319,7 @@ void Engine::on_not_held(Fence fence, const FenceResult& result, Now now) {
       fence.error = fmt::format("it does not hold any more: {}", result.seen);
       history(fence, "lost", fence.error);
       observed_.fences.erase(fence.id);
+      forget_try(fence);  // of looks that could not tell: this one has
       work.set_again = true;
       work.due = now.at;
       return change(std::move(fence));
@@ -410,6 +434,7 @@ void Engine::hold_fence(Fence fence, const FenceResult& result, Now now) {
       prove_fenced(fence, attachment, sent, now);
   }
   if (news) std::erase_if(observed_.fence_tries, [&](const FenceTry& one) { return one.host == fence.host; });
+  if (counts) forget_try(fence);
   if (counts) tell_mesos(fence, news, now);
   // More than this its provider does not give: the ladder goes on.
   if (just_set && !counts)
@@ -528,6 +553,10 @@ void Engine::note_try(const Fence& fence, const std::string& why, Now now) {
   ++known->failures;
   known->why = why;
   known->at = now.at + policy_.fence_retry * (std::int64_t{1} << std::min(known->failures - 1, 4));
+}
+
+void Engine::forget_try(const Fence& fence) {
+  std::erase_if(observed_.fence_tries, [&](const FenceTry& one) { return same_rung(one, fence); });
 }
 
 void Engine::end_fence(Fence fence, FenceState state, Error error, Now now) {

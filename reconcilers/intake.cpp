@@ -234,7 +234,7 @@ void Engine::on(AgentSeen& event, Now now) {
     }
     touch(claim->volume);
   }
-  if (!came) return;
+  if (!came && !host_is_new) return;
   // Who waits for another agent of its host, which may be lost, waits for this one instead.
   for (const Agent* one : snapshot_.agents_of_host(host)) touch_askers(one->id);
 }
@@ -393,18 +393,24 @@ void Engine::note_master_call(MasterCall call, const std::string& error, Now now
 // is taken up anew if it does.
 void Engine::forget_gone(bool absent_too) {
   std::vector<AgentId> agents;
-  std::set<HostId> in_use;  // what a lost agent runs there nobody tells: that it was there is remembered
-  for (const auto& [id, entry] : snapshot_.volumes()) {
-    for (const Attachment& one : entry.attachments) {
-      if (one.state != AttachmentState::detached) in_use.insert(one.host);
-    }
-  }
   for (const auto& [id, agent] : snapshot_.agents()) {
     const bool missing = agent.state == AgentState::absent;  // not unreachable: the registry remembers it
     const bool gone = agent.state == AgentState::removed || agent.state == AgentState::gone;
-    const bool needed = in_use.contains(agent.host) || !snapshot_.claims_of_agent(id).empty() ||
-                        snapshot_.mesos_operations().contains(id);
+    const bool needed = !snapshot_.claims_of_agent(id).empty() || snapshot_.mesos_operations().contains(id);
     if ((gone || (absent_too && missing)) && !needed) agents.push_back(id);
+  }
+  if (!agents.empty()) {
+    // What a lost agent runs nobody tells: that it was there is remembered until another takes its place.
+    std::set<HostId> lost;
+    for (const auto& [id, entry] : snapshot_.volumes()) {
+      for (const Attachment& one : entry.attachments) {
+        if (one.state != AttachmentState::detached) lost.insert(one.host);
+      }
+    }
+    for (const auto& [id, agent] : snapshot_.agents()) {
+      if (is_listed(agent.state) || agent.state == AgentState::recovered) lost.erase(agent.host);
+    }
+    std::erase_if(agents, [&](const AgentId& id) { return lost.contains(snapshot_.agent(id)->host); });
   }
   for (const AgentId& id : agents) {
     put_reservations(id, {});

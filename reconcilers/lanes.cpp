@@ -40,25 +40,35 @@ void Engine::leave_lane(const ProviderName& provider, Lane lane) {
 }
 
 // Where places are free, the oldest that waits of the next hosts is looked at again; who does not want its
-// place any more leaves it to the one after.
+// place any more leaves it to the one after. Of a budget for fewer than could be called the lanes take turns.
 bool Engine::call_waiting(Now now) {
-  bool any = false;
-  for (auto& [of, state] : lanes_) {
+  std::vector<std::pair<const ProviderInfo*, LaneState*>> turns;
+  for (auto& [of, lane] : lanes_) {
     const ProviderInfo* provider = policy_.provider(of.first);
-    if (provider == nullptr || state.waiting.empty()) continue;
-    for (int free = std::min(provider->calls_max - state.calls, calls_now(*provider, now)); free > 0;
-         --free) {
-      if (state.waiting.empty()) break;
-      auto next = state.waiting.upper_bound(state.last_host);
-      if (next == state.waiting.end()) next = state.waiting.begin();
-      state.last_host = next->first;
-      const VolumeId volume = next->second.front();
-      touch(volume);
-      state.forget(state.waits_at.find(volume));
+    if (provider != nullptr && !lane.waiting.empty()) turns.emplace_back(provider, &lane);
+  }
+  std::stable_partition(turns.begin(), turns.end(), [](const auto& one) { return !one.second->had_turn; });
+  bool any = false;
+  std::map<ProviderName, int> left;
+  for (auto& [provider, lane] : turns) {
+    int& calls = left.try_emplace(provider->name, calls_now(*provider, now)).first->second;
+    lane->had_turn = calls > 0;
+    for (int free = std::min(provider->calls_max - lane->calls, calls); free > 0; --free, --calls) {
+      if (lane->waiting.empty()) break;
+      call_next(*lane);
       any = true;
     }
   }
   return any;
+}
+
+void Engine::call_next(LaneState& lane) {
+  auto next = lane.waiting.upper_bound(lane.last_host);
+  if (next == lane.waiting.end()) next = lane.waiting.begin();
+  lane.last_host = next->first;
+  const VolumeId volume = next->second.front();
+  touch(volume);
+  lane.forget(lane.waits_at.find(volume));
 }
 
 // How many more calls of any kind it may be asked for at this moment.
@@ -85,10 +95,10 @@ void Engine::note_throttled(const ProviderInfo& provider, const Error& error, No
   if (budget.complaints == before.complaints) return;
   history({.kind = "provider.throttled",
            .rule = "budget",
-           .text = fmt::format("{}: {}; it is not asked for {} s, and then {:.1f} times a second at most",
-                               provider.name.value, error.message,
-                               (budget.paused_until - now.at).ns / 1'000'000'000,
-                               static_cast<double>(budget.learned_milli) / 1000)});
+           .text = fmt::format(
+               "{}: {}; but for fences it is not asked for {} s, and then {:.1f} times a second",
+               provider.name.value, error.message, (budget.paused_until - now.at).ns / 1'000'000'000,
+               static_cast<double>(budget.learned_milli) / 1000)});
   for (auto& [of, state] : lanes_) {
     if (of.first != provider.name) continue;
     for (const auto& [volume, host] : state.waits_at) touch(volume);

@@ -69,6 +69,7 @@ namespace {
 // through once.
 void apply_lanes(const Look& look, Plan& plan) {
   std::map<std::pair<ProviderName, Lane>, int> busy;
+  std::map<ProviderName, int> left;  // of the budget
   for (const auto& [id, entry] : look.snapshot.volumes()) {
     const Operation* open = entry.open_operation.get();
     if (open != nullptr && open->state != OperationState::uncertain)
@@ -83,8 +84,15 @@ void apply_lanes(const Look& look, Plan& plan) {
     if (calls >= provider->calls_max) {
       planned.waits_for = fmt::format("a free place in the {} lane of {}",
                                       lane == Lane::attach ? "attach" : "detach", provider->name.value);
+      continue;
+    }
+    const int now = look.observed.budget(provider->name).calls_now(provider->calls_per_second, look.now);
+    int& budget = left.try_emplace(provider->name, now).first->second;
+    if (budget <= 0) {
+      planned.waits_for = fmt::format("its turn: {} is not asked more often", provider->name.value);
     } else {
       ++calls;
+      --budget;
     }
   }
 }

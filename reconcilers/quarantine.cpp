@@ -1,5 +1,5 @@
-// Quarantine: how long a host that was fenced, or confirmed dead, gets nothing, and the way back: who says that
-// nothing of it is left, and its fences taken back (DESIGN.md section 10).
+// Quarantine: how long a host that was fenced, or confirmed dead, gets nothing, and the way back: who says
+// that nothing of it is left, and its fences taken back (DESIGN.md section 10).
 #include <fmt/format.h>
 
 #include <algorithm>

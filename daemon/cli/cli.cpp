@@ -326,8 +326,8 @@ class CommandLine {
     release->footer(
         "HOST: make sure first that nothing of it still writes: rebooted, or no stale mount left. Its fences "
         "are lifted one\nby one, each read back; only then it gets volumes again. Refused while a volume "
-        "that was taken from it is still\nattached there. While `fence hold HOST` stands it is refused: end "
-        "that first, by --only-hold.\n"
+        "that was taken from it is still\nattached there; and while a host that is quarantined is also held "
+        "by `fence hold HOST`: end that first, by --only-hold.\n"
         "--all: hosts are fenced again after `fence hold`, or after the storm guard stopped it. Those held "
         "by name stay held.\n\n"
         "Examples:\n  extvold fence release a1 --reason 'rebooted, nothing mounted'\n"

@@ -111,6 +111,8 @@ void ScaleioProvider::check_writes(const FencingPtr& fencing, const std::string&
   client_.call(std::move(request), [this, fencing](const Result<nlohmann::json>& answer) {
     const Result<std::int64_t> writes = answer ? writes_in(*answer) : tl::make_unexpected(answer.error());
     FenceResult& result = fencing->result;
+    if (!writes && writes.error().code == Errc::throttled)
+      return finish_fence(fencing, tl::make_unexpected(writes.error()));
     if (!writes) {
       result.seen =
           "it is mapped to nobody, but whether anything writes cannot be read: " + writes.error().message;
@@ -131,7 +133,9 @@ void ScaleioProvider::finish_fence(const FencingPtr& fencing, const Status& stat
   const FenceCall& call = fencing->call;
   if (!status) {
     return fencing->done(failed_call(
-        call, {status.error().code, fmt::format("volume {}: {}", call.volume.name, status.error().message)},
+        call,
+        {status.error().code, fmt::format("volume {}: {}", call.volume.name, status.error().message),
+         status.error().retry_after},
         fencing->sent_at, ports_.clock()));
   }
   FenceResult& result = fencing->result;

@@ -49,6 +49,10 @@ TEST_CASE("config: a provider's secret that is missing, or open to others, is fo
   const std::string path = folder.path("secret");
   for (const dm::ProviderConfig& one : all_with(path))
     CHECK_THAT(problems_of(one), Catch::StartsWith("providers.san: " + path) && Catch::Contains("cannot be"));
+  REQUIRE(::mkdir(path.c_str(), 0700) == 0);
+  for (const dm::ProviderConfig& one : all_with(path))
+    CHECK_THAT(problems_of(one), Catch::Contains("is no regular file"));
+  REQUIRE(::rmdir(path.c_str()) == 0);
   std::ofstream(path) << "hunter2\n";
   REQUIRE(::chmod(path.c_str(), 0600) == 0);
   for (const dm::ProviderConfig& one : all_with(path)) CHECK(problems_of(one).empty());

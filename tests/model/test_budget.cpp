@@ -50,6 +50,15 @@ TEST_CASE("budget: what was not used is lost but for a moment's worth") {
   CHECK(budget.calls_now(10, kBegin) == 1);
 }
 
+TEST_CASE("budget: who waits for no turn takes the next one's, and never more") {
+  Budget budget;
+  budget.spend(1, kBegin);
+  const Instant next = budget.next_call(1);
+  for (int n = 0; n < 100; ++n) budget.spend(1, kBegin + ev::milliseconds(n));
+  CHECK(budget.next_call(1) == next);
+  CHECK(budget.calls_now(1, next) == 1);
+}
+
 TEST_CASE("budget: a complaint pauses and halves, one that was on its way does not halve again") {
   Budget budget;
   budget.throttled(20, {}, kBegin);

@@ -132,6 +132,7 @@ class EngineWorld {
   std::set<std::pair<std::string, std::string>> fenced_volumes;  // by key and host: taken away for good
   std::map<FenceAct, Mishap> fence_mishap;                       // stays until changed
   bool fences_unseen = false;                                    // a check sees neither yes nor no
+  bool fences_throttled = false;                                 // by the provider, not by power switches
   Duration fence_lasts;                  // from each time that it is set; 0: as fence_expires_at says
   WallTime fence_expires_at;             // of what is set; 0: never
   std::vector<std::string> fence_calls;  // "set volume a1", "check power a1", in order

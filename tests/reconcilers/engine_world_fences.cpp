@@ -35,6 +35,11 @@ void EngineWorld::answer_fence(const FenceCall& call) {
   result.act = call.act;
   result.sent_at = result.ended_at = at_;
   result.state = FenceCallState::done;
+  if (fences_throttled && call.fence.rung != FenceRung::power) {
+    result.state = FenceCallState::failed;
+    result.error = {Errc::throttled, "slow down", retry_after};
+    return post(reconcilers::FenceCallEnded{std::move(result)});
+  }
   const auto found = fence_mishap.find(call.act);
   const Mishap how = found == fence_mishap.end() ? Mishap::none : found->second;
   const bool takes_effect = how == Mishap::none || how == Mishap::lose_reply_after;

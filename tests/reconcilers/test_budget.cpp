@@ -5,6 +5,7 @@
 #include "tests/reconcilers/split.h"
 
 using extvold::testing::EngineWorld;
+using extvold::testing::fencing;
 using extvold::testing::kAfter;
 using extvold::testing::Split;
 namespace ev = extvold;
@@ -90,7 +91,30 @@ TEST_CASE("16: a provider that is asked too often is asked for a fence all the s
   CHECK(world.attached("pgdata", "a2"));
 }
 
-TEST_CASE("33: no more is asked than the configuration says, after a start either, and hardly less") {
+TEST_CASE("16: a fence that is refused because too much is asked is put off, and switches nobody off") {
+  Split world(fencing({ev::FenceRung::volume, ev::FenceRung::power}));
+  world.fences_throttled = true;
+  world.retry_after = ev::seconds(30);
+  world.advance(kAfter);
+  const auto budget = [&] { return world.engine().observed().budget(ev::ProviderName("local~lab")); };
+  REQUIRE_FALSE(world.fence_calls.empty());
+  CHECK(budget().paused_until > world.now().at);
+  SECTION("for a while") {
+    world.advance(ev::minutes(1));
+    CHECK(world.sets().size() <= 3);
+    world.fences_throttled = false;
+    world.advance(ev::minutes(1));
+    CHECK(world.powered_off.empty());
+    CHECK(world.attached("pgdata", "a2"));
+  }
+  SECTION("again and again: that is no rung to wait for") {
+    world.advance(ev::minutes(10));
+    CHECK(world.powered_off.contains("a1"));
+  }
+}
+
+TEST_CASE(
+    "invariant 33: no more is asked than the configuration says, after a start either, and hardly less") {
   const int limit = 20;
   Crowd world(limited(limit));
   world.make(0, 200);
@@ -132,4 +156,27 @@ TEST_CASE("66: a cold start on many intents, at a provider that serves few, is n
   world.advance(ev::minutes(4));
   CHECK(world.attached_of(0, 120) == 120);
   CHECK(world.throttled_at.size() * 10 < world.asked.size());
+}
+
+TEST_CASE("9: of a budget for fewer than could be called both lanes have their share") {
+  Crowd world(limited(2));
+  world.make(0, 20);
+  world.run(0, 10);
+  world.advance(ev::minutes(3));
+  REQUIRE(world.attached_of(0, 10) == 10);
+  world.calls.clear();
+  world.run(10, 20);
+  for (int n = 0; n < 10; ++n) {
+    const std::string task = "t" + std::to_string(n);
+    world.end_container(task, "A1");
+    world.task_updated(task, "A1", ev::TaskState::task_failed, ev::StatusSource::source_agent,
+                       "REASON_EXECUTOR_TERMINATED");
+  }
+  world.advance(ev::seconds(30));
+  const auto begun = [&](std::string_view kind) {
+    return std::count_if(world.calls.begin(), world.calls.end(),
+                         [&](const std::string& call) { return call.starts_with(kind); });
+  };
+  CHECK(begun("attach") >= 5);
+  CHECK(begun("detach") >= 5);
 }

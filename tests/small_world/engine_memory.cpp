@@ -126,6 +126,7 @@ void EngineMemory::put_fence_work(Fingerprint& print, const Engine& engine) {
     print.ordered(Order::fence, 0, id.value);
     print.number(work.calling * 8 + work.set_again * 4 + work.lifted * 2 + work.just_set);
     print.number(work.unknown_looks);
+    print.number(work.put_off);
     print.due(work.due);
     print.ago(work.call_ended_at, engine.settle_time_of(*engine.snapshot_.fence(id)));
     print.number(work.backoff.ns);
@@ -191,6 +192,7 @@ void EngineMemory::put_later_than(Fingerprint& print, const Engine& engine, Inst
                                   const AgentId& agent) {
   const AgentView* view = engine.observed_.agent(agent);
   print.flag(view != nullptr && sent_at > view->added_at);
+  print.flag(view != nullptr && sent_at > view->launched_at);
   print.flag(sent_at > engine.view_opened_at_);
   if (const auto known = engine.known_executors_.find(agent); known != engine.known_executors_.end()) {
     for (const auto& [hash, at] : known->second) print.flag(sent_at > at);
