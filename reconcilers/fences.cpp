@@ -164,7 +164,7 @@ std::string Engine::why_not_fence(const Fence& fence) const {
 
 // A fence waits for no budget, but it may take another call's turn.
 void Engine::ask_fence(const Fence& fence, FenceAct act, Now now) {
-  const ProviderInfo* provider = fence.rung == FenceRung::power ? nullptr : policy_.provider(fence.provider);
+  const ProviderInfo* provider = policy_.provider(fence.provider);  // of a power switch: none
   if (provider != nullptr) spend_call(*provider, now);
   FenceWork& work = fence_work_[fence.id];
   work.calling = true;
@@ -232,7 +232,7 @@ void Engine::on_result(const FenceResult& result, Now now) {
 // Refused because its provider is asked too often: nothing happened, and it is asked again when that is
 // ready. Only a rung that is refused so again and again has failed.
 bool Engine::is_put_off(const Fence& fence, const FenceResult& result, Now now) {
-  const ProviderInfo* provider = fence.rung == FenceRung::power ? nullptr : policy_.provider(fence.provider);
+  const ProviderInfo* provider = policy_.provider(fence.provider);  // of a power switch: none
   if (provider == nullptr) return false;
   FenceWork& work = fence_work_[fence.id];
   if (result.state == FenceCallState::done) note_served(*provider, now);

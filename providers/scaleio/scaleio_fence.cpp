@@ -132,11 +132,8 @@ void ScaleioProvider::check_writes(const FencingPtr& fencing, const std::string&
 void ScaleioProvider::finish_fence(const FencingPtr& fencing, const Status& status) {
   const FenceCall& call = fencing->call;
   if (!status) {
-    return fencing->done(failed_call(
-        call,
-        {status.error().code, fmt::format("volume {}: {}", call.volume.name, status.error().message),
-         status.error().retry_after},
-        fencing->sent_at, ports_.clock()));
+    Error error = wrap(status.error(), fmt::format("volume {}", call.volume.name)).value();
+    return fencing->done(failed_call(call, std::move(error), fencing->sent_at, ports_.clock()));
   }
   FenceResult& result = fencing->result;
   result.id = call.fence.id;

@@ -32,6 +32,16 @@ struct Held : EngineWorld {
   }
 };
 
+// pgdata at a1, whose agent A1 runs nothing, by a person's order.
+inline void attach_by_order(EngineWorld& world) {
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  world.make_volume("pgdata");
+  REQUIRE(world.order(AttachVolume{"pgdata", "a1"}).status);
+  world.advance(seconds(1));
+  REQUIRE(world.attached("pgdata", "a1"));
+}
+
 // pgdata at a1 by task pg.1 of agent A1, whose node side told in which boot it was attached.
 inline void attach_beside_node_side(EngineWorld& world) {
   world.subscribe();

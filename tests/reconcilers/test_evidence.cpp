@@ -3,6 +3,7 @@
 
 #include "tests/reconcilers/held.h"
 
+using extvold::testing::attach_by_order;
 using extvold::testing::EngineWorld;
 using extvold::testing::has;
 using extvold::testing::Held;
@@ -417,12 +418,7 @@ TEST_CASE("what a plugin attached by itself is not detached because its containe
 
 TEST_CASE("an order that is withdrawn waits for the host's agents, all of them") {
   EngineWorld world;
-  world.subscribe();
-  world.agent_added("A1", "a1");
-  world.make_volume("pgdata");
-  REQUIRE(world.order(ev::AttachVolume{"pgdata", "a1"}).status);
-  world.advance(ev::seconds(1));
-  REQUIRE(world.attached("pgdata", "a1"));
+  attach_by_order(world);
   // A second agent of that host registers and does not answer: what it runs, nobody knows.
   world.silent_agents.insert("A9");
   world.agent_added("A9", "a1");
@@ -437,12 +433,8 @@ TEST_CASE("an order that is withdrawn waits for the host's agents, all of them")
 
 TEST_CASE("a detach waits until its host's agents were asked what was launched since") {
   EngineWorld world;
-  world.subscribe();
-  world.agent_added("A1", "a1");
-  world.make_volume("pgdata");
-  REQUIRE(world.order(ev::AttachVolume{"pgdata", "a1"}).status);
+  attach_by_order(world);
   world.advance(ev::minutes(1));
-  REQUIRE(world.attached("pgdata", "a1"));
   // What it names only its agent shows, which does not answer.
   world.silent_agents.insert("A1");
   world.containers["A1"].insert("t.1");
@@ -462,12 +454,7 @@ TEST_CASE("a detach waits until its host's agents were asked what was launched s
 
 TEST_CASE("an order that is withdrawn waits for an agent that is lost, until another takes its place") {
   EngineWorld world;
-  world.subscribe();
-  world.agent_added("A1", "a1");
-  world.make_volume("pgdata");
-  REQUIRE(world.order(ev::AttachVolume{"pgdata", "a1"}).status);
-  world.advance(ev::seconds(1));
-  REQUIRE(world.attached("pgdata", "a1"));
+  attach_by_order(world);
   // It may run a task since that names the volume where only its agent shows it; being gone ends no process.
   world.event(ev::AgentRemoved{ev::AgentId("A1")});
   REQUIRE(world.order(ev::DetachVolume{"pgdata", "a1"}).status);

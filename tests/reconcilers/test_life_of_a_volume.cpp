@@ -3,8 +3,9 @@
 
 #include <algorithm>
 
-#include "tests/reconcilers/engine_world.h"
+#include "tests/reconcilers/held.h"
 
+using extvold::testing::attach_by_order;
 using extvold::testing::EngineWorld;
 namespace ev = extvold;
 
@@ -212,12 +213,7 @@ TEST_CASE("nothing is changed in observe mode, and the plan says what would be")
 
 TEST_CASE("an operator's order that a restored ledger does not trust is given again") {
   EngineWorld world;
-  world.subscribe();
-  world.agent_added("A1", "a1");
-  world.make_volume("pgdata");
-  REQUIRE(world.order(ev::AttachVolume{"pgdata", "a1"}).status);
-  world.advance(ev::seconds(1));
-  REQUIRE(world.attached("pgdata", "a1"));
+  attach_by_order(world);
   for (auto& [key, volume] : world.truth) volume.hosts.clear();  // done after the backup was made
   world.restore();
   world.subscribe();

@@ -4,6 +4,7 @@
 
 #include "tests/reconcilers/held.h"
 
+using extvold::testing::attach_by_order;
 using extvold::testing::EngineWorld;
 using extvold::testing::has;
 using extvold::testing::Held;
@@ -180,12 +181,8 @@ TEST_CASE("what ended before its volume was known has its end proven anew when t
 TEST_CASE(
     "what an agent that left unwatched may have started on what was there by an order is not taken away") {
   EngineWorld world;
-  world.subscribe();
-  world.agent_added("A1", "a1");
-  world.make_volume("pgdata");
-  REQUIRE(world.order(ev::AttachVolume{"pgdata", "a1"}).status);
-  world.advance(ev::seconds(5));
-  REQUIRE(world.attached("pgdata", "a1"));
+  attach_by_order(world);
+  world.advance(ev::seconds(4));
   const bool watched = GENERATE(true, false);
   if (!watched) world.disconnect();
   world.advance(ev::minutes(3));  // it runs pg.1 on pgdata, and is marked gone
