@@ -396,7 +396,7 @@ class Engine {
   bool is_format_host_quarantined(const VolumeEntry& entry) const;
   void withdraw_format_claim(const VolumeEntry& entry, std::string why, Now now);
 
-  // orders.cpp: what operators order
+  // orders.cpp: what operators order of volumes, and of all
   void on_command(Command command, Now now);
   Result<std::string> obey(const CreateVolume& order, const Command& command, Now now);
   Result<std::string> obey(const RemoveVolume& order, const Command& command, Now now);
@@ -408,15 +408,17 @@ class Engine {
   Result<std::string> obey(const ForceFormat& order, const Command& command, Now now);
   Result<std::string> obey(const Hold& order, const Command& command, Now now);
   Result<std::string> obey(const Release& order, const Command& command, Now now);
+  Result<std::string> obey(const ReconcileNow& order, const Command& command, Now now);
+  Result<std::string> set_hold(const std::string& target, HoldState hold, const Command& command);
+
+  // fence_orders.cpp: what a person orders about fences
   Result<std::string> obey(const FenceConfirm& order, const Command& command, Now now);
   Result<std::string> obey(const FenceRelease& order, const Command& command, Now now);
   Result<std::string> obey(const FenceHold& order, const Command& command, Now now);
   std::string let_be_fenced(Host host, const std::string& reason, std::int64_t user_uid);
   Result<std::string> resume_fencing(const FenceRelease& order, const Command& command, Now now);
-  Result<std::string> obey(const ReconcileNow& order, const Command& command, Now now);
   std::string attach_under_way(const VolumeEntry& entry, HostId host, Now now) const;
   bool stands_against_others(const VolumeEntry& entry, const Attachment& attachment, Now now) const;
-  Result<std::string> set_hold(const std::string& target, HoldState hold, const Command& command);
 
   Snapshot snapshot_;
   Observed observed_;
