@@ -11,7 +11,7 @@
 
 namespace extvold::host {
 
-inline constexpr std::array<std::string_view, 30> kCrashPoints = {
+inline constexpr std::array<std::string_view, 32> kCrashPoints = {
     "helper.request_read",  "helper.before_answer", "helper.after_answer",
     "write.before_rename",  // write_durably(): the new file is complete under its temporary name
     "write.after_rename",
@@ -19,6 +19,8 @@ inline constexpr std::array<std::string_view, 30> kCrashPoints = {
     "create.image_half",    // the temporary image exists without its space
     "create.before_rename", "create.after_rename",  "create.after_commit", "remove.after_intent",
     "remove.after_image",   "remove.after_sidecar",
+    "resize.after_image",  // the image is as large as it is to be, nothing else knows it
+    "resize.after_loop",
     "attach.after_intent",  // the record says "attaching", no loop device is set up
     "attach.after_loop",    // the loop device is set up, the record still says "attaching"
     "attach.after_record",  "attach.before_mount",  "attach.after_mount",  "detach.after_umount",

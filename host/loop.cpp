@@ -238,6 +238,19 @@ Result<LoopDevice> attach_loop(const LoopRequest& request,
               request.image_path, kAttachTries);
 }
 
+Status grow_loop(const LoopDevice& device, std::uint64_t size_bytes) {
+  const UniqueFd fd(::open(device.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!fd && (errno == ENXIO || errno == ENOENT)) return {};
+  if (!fd) return fail_errno(fmt::format("open {}", device.path));
+  ASSIGN(const std::optional<LoopDevice> now, read_status(fd.get(), device.path));
+  if (!now || !same_attachment(*now, device)) return {};
+  if (::ioctl(fd.get(), LOOP_SET_CAPACITY, 0) != 0)
+    return fail(Errc::uncertain, "{}: LOOP_SET_CAPACITY: {}", device.path, std::strerror(errno));
+  ASSIGN(const std::uint64_t size, size_of(fd.get(), device.path));
+  if (size == size_bytes / kBlockSize * kBlockSize) return {};
+  return fail(Errc::uncertain, "{}: has {} bytes, but its file has {}", device.path, size, size_bytes);
+}
+
 Result<UniqueFd> hold_loop(const LoopDevice& device) {
   UniqueFd fd(::open(device.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd && errno != ENXIO && errno != ENOENT) return fail_errno(fmt::format("open {}", device.path));

@@ -72,6 +72,10 @@ struct LoopRequest {
 Result<LoopDevice> attach_loop(const LoopRequest& request,
                                const std::function<Status(const std::string& device)>& before);
 
+// Lets the device reach all of its file, which has grown, and reads that back. Its users go on undisturbed.
+// Gone, or by now another's: done. Errors: uncertain.
+Status grow_loop(const LoopDevice& device, std::uint64_t size_bytes);
+
 // The device, open: while it is held, its number cannot become another's. AUTOCLEAR, which somebody's
 // `losetup -d` leaves on a device in use, is taken back: else the attachment goes with the next unmount.
 // Errors: not_found (it is gone, or by now another's), uncertain (AUTOCLEAR could not be taken back).

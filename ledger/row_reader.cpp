@@ -118,10 +118,10 @@ Status read_pool(Query& q, Pool& r) {
 }
 
 Status read_volume(Query& q, Volume& r) {
-  return q.read(r.id, r.name, r.key, r.provider_ref, r.pool.provider, r.pool.pool, r.size_mb, r.iops,
-                r.filesystem, r.access, r.mount_point, r.profile, r.origin, r.state, r.format, r.hold,
-                r.source, r.created_generation.incarnation, r.created_generation.counter, r.created_at,
-                r.purge_after);
+  return q.read(r.id, r.name, r.key, r.provider_ref, r.pool.provider, r.pool.pool, r.size_mb,
+                r.wanted_size_mb, r.iops, r.filesystem, r.access, r.mount_point, r.profile, r.origin, r.state,
+                r.format, r.hold, r.source, r.created_generation.incarnation, r.created_generation.counter,
+                r.created_at, r.purge_after);
 }
 
 Status read_attachment(Query& q, Attachment& r) {

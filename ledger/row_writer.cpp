@@ -130,6 +130,7 @@ Result<RowWriter::Storage> RowWriter::prepare_storage(Database& db) {
                                                            "provider",
                                                            "pool",
                                                            "size_mb",
+                                                           "wanted_size_mb",
                                                            "iops",
                                                            "filesystem",
                                                            "access",
@@ -276,9 +277,9 @@ Status RowWriter::write(const Pool& row, WriteContext&) {
 
 Status RowWriter::write(const Volume& row, WriteContext&) {
   return storage_.put_volume.run(row.id, row.name, row.key, row.provider_ref, row.pool.provider,
-                                 row.pool.pool, row.size_mb, row.iops, row.filesystem, row.access,
-                                 row.mount_point, row.profile, row.origin, row.state, row.format, row.hold,
-                                 row.source, row.created_generation.incarnation,
+                                 row.pool.pool, row.size_mb, row.wanted_size_mb, row.iops, row.filesystem,
+                                 row.access, row.mount_point, row.profile, row.origin, row.state, row.format,
+                                 row.hold, row.source, row.created_generation.incarnation,
                                  row.created_generation.counter, row.created_at, row.purge_after);
 }
 

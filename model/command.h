@@ -50,6 +50,11 @@ struct AdoptVolume {
   Filesystem filesystem = Filesystem::none;
   AccessMode access = AccessMode::rw;
 };
+// Larger; never smaller. The size that it has takes back what was ordered and not done yet.
+struct ResizeVolume {
+  std::string name;
+  std::int64_t size_mb = 0;
+};
 struct ForceFormat {  // sets a refused format back to wanted; the probe is made again all the same
   std::string name;
   std::string typed_name;
@@ -89,8 +94,8 @@ struct AskMesos {
 struct ReconcileNow {};  // looks at everything at once; forgets backoffs
 
 using Order = std::variant<CreateVolume, RemoveVolume, RestoreVolume, PurgeVolume, AttachVolume, DetachVolume,
-                           AdoptVolume, ForceFormat, Hold, Release, FenceConfirm, FenceRelease, FenceHold,
-                           AskMesos, ReconcileNow>;
+                           AdoptVolume, ResizeVolume, ForceFormat, Hold, Release, FenceConfirm, FenceRelease,
+                           FenceHold, AskMesos, ReconcileNow>;
 
 struct Command {
   std::int64_t request = 0;    // names the answer

@@ -20,7 +20,7 @@
 
 namespace extvold {
 
-EXTVOLD_ENUM(OperationKind, create, format, attach, detach, remove)
+EXTVOLD_ENUM(OperationKind, create, format, attach, detach, remove, resize)
 EXTVOLD_ENUM(OperationState, recorded, issued, done, failed, uncertain)
 EXTVOLD_ENUM(Outcome, none, changed, unchanged)
 
@@ -37,7 +37,7 @@ struct Operation {
   Outcome outcome = Outcome::none;
   VolumeId volume;        // the subject
   HostId host;            // of attach, detach, format; else none
-  Generation generation;  // of the attachment for attach, detach, format; of the volume for create and remove
+  Generation generation;  // of the attachment for attach, detach, format; its own for create, remove, resize
   int attempt = 1;        // calls made under this id (a retry of `uncertain` keeps the id)
   ClaimId claim;          // attach: the claim that wants it
   EvidenceId evidence;  // detach: what permits it; attach: what permits it where another host had the volume.

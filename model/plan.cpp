@@ -36,6 +36,12 @@ std::string describe(const Operation& operation, const Snapshot& snapshot) {
       return fmt::format("detach volume {} from {}", volume, host_name(snapshot, operation.host));
     case OperationKind::remove:
       return fmt::format("remove volume {}", volume);
+    case OperationKind::resize: {
+      const VolumeEntry* entry = snapshot.volume(operation.volume);
+      if (entry == nullptr || entry->volume.wanted_size_mb == 0) return fmt::format("grow volume {}", volume);
+      return fmt::format("grow volume {} from {} MB to {} MB", volume, entry->volume.size_mb,
+                         entry->volume.wanted_size_mb);
+    }
   }
   return {};
 }

@@ -34,6 +34,8 @@ struct Capabilities {
   // What it makes carries the ledger's tag, and a look shows it. Else a volume of ours is known by its key
   // alone, which nobody else gives: it is made of this ledger's id.
   bool keeps_tags = true;
+  bool resize = false;           // a volume can be made larger, where it is attached to no host
+  bool resize_attached = false;  // and where it is
   bool operator==(const Capabilities&) const = default;
 };
 

@@ -53,6 +53,8 @@ struct Volume {
   std::string provider_ref;  // the provider's own id; empty until known
   PoolName pool;
   std::int64_t size_mb = 0;  // asked for; after creation: granted
+  std::int64_t wanted_size_mb =
+      0;  // asked for by `volume resize`, more than size_mb; 0: none, or it is there
   std::int64_t iops = 0;
   Filesystem filesystem = Filesystem::none;
   AccessMode access = AccessMode::rw;

@@ -403,6 +403,14 @@ bool Engine::still_permitted(const Operation& operation, Now now) const {
       return entry.volume.state == VolumeState::removing;
     case OperationKind::format:
       return entry.volume.format == FormatState::intended;
+    case OperationKind::resize: {
+      const bool detached =
+          std::all_of(entry.attachments.begin(), entry.attachments.end(),
+                      [](const Attachment& one) { return one.state == AttachmentState::detached; });
+      const ProviderInfo* provider = policy_.provider(entry.volume.pool.provider);
+      return entry.volume.state == VolumeState::available && entry.volume.wanted_size_mb != 0 &&
+             provider != nullptr && (detached || provider->capabilities.resize_attached);
+    }
     case OperationKind::detach: {
       const VolumeView* view = observed_.volume(operation.volume);
       const ProviderInfo* provider = policy_.provider(entry.volume.pool.provider);

@@ -375,6 +375,8 @@ class Engine {
   void settle_operation(const VolumeEntry& entry, const ObservedVolume* seen,
                         const ProviderObservation& observation, Now now);
   void note_mounts(const VolumeEntry& entry, HostId host, const std::vector<std::string>& paths);
+  void note_made(const VolumeEntry& entry, const ObservedVolume& seen);
+  void note_grown(const VolumeEntry& entry, std::int64_t size_mb);
   void settle_attach(const VolumeEntry& entry, const Operation& operation, const ObservedAttachment* there,
                      bool over, Now now);
   void settle_not_shown(const VolumeEntry& entry, const Operation& operation, bool over, Now now);
@@ -405,6 +407,7 @@ class Engine {
   Result<std::string> obey(const AttachVolume& order, const Command& command, Now now);
   Result<std::string> obey(const DetachVolume& order, const Command& command, Now now);
   Result<std::string> obey(const AdoptVolume& order, const Command& command, Now now);
+  Result<std::string> obey(const ResizeVolume& order, const Command& command, Now now);
   Result<std::string> obey(const ForceFormat& order, const Command& command, Now now);
   Result<std::string> obey(const Hold& order, const Command& command, Now now);
   Result<std::string> obey(const Release& order, const Command& command, Now now);

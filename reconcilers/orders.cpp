@@ -37,6 +37,18 @@ Result<std::string> profile_note(const Policy& policy, const std::string& profil
                      profile);
 }
 
+// What the provider makes of it: never less.
+Result<std::int64_t> rounded_size(const ProviderInfo& provider, const std::string& volume,
+                                  std::int64_t size_mb) {
+  constexpr std::int64_t kSizeMbMax = std::int64_t{1} << 40;  // 2^60 bytes
+  if (size_mb < 1)
+    return fail(Errc::invalid, "volume {}: a size of at least 1 MB is needed (--size 10GB)", volume);
+  if (size_mb > kSizeMbMax)
+    return fail(Errc::invalid, "volume {}: {} MB is more than any volume can have", volume, size_mb);
+  const std::int64_t step = std::max<std::int64_t>(provider.size_step_mb, 1);
+  return (std::max(size_mb, provider.size_min_mb) + step - 1) / step * step;
+}
+
 // Why a volume cannot be removed. Empty: it can.
 std::string in_use(const Snapshot& snapshot, const VolumeEntry& entry) {
   if (entry.open_operation != nullptr) {
@@ -88,8 +100,7 @@ Result<std::string> Engine::obey(const CreateVolume& order, const Command& comma
     return fail(Errc::not_found, "provider {} has no pool \"{}\"; it has: {}", provider->name.value,
                 order.pool.pool, fmt::join(provider->pools, ", "));
   }
-  if (order.size_mb < 1)
-    return fail(Errc::invalid, "volume {}: a size of at least 1 MB is needed (--size 10GB)", order.name);
+  ASSIGN(const std::int64_t size_mb, rounded_size(*provider, order.name, order.size_mb));
   if (!order.mount_point.empty() && order.mount_point.front() != '/') {
     return fail(Errc::invalid, "volume {}: mount point \"{}\" must be absolute", order.name,
                 order.mount_point);
@@ -112,8 +123,7 @@ Result<std::string> Engine::obey(const CreateVolume& order, const Command& comma
   row.key = derived_name(
       "xv-", fmt::format("{}/{}/{}", snapshot_.ledger.id, snapshot_.ledger.incarnation, row.id.value));
   row.pool = order.pool;
-  const std::int64_t step = std::max<std::int64_t>(provider->size_step_mb, 1);
-  row.size_mb = (std::max(order.size_mb, provider->size_min_mb) + step - 1) / step * step;
+  row.size_mb = size_mb;
   row.iops = order.iops;
   row.filesystem = order.filesystem;
   row.access = order.access;
@@ -331,6 +341,54 @@ Result<std::string> Engine::obey(const AdoptVolume& order, const Command& comman
   resolve_again(order.name, now);
   touch(id);
   return fmt::format("volume {} is adopted; it is never formatted", order.name);
+}
+
+Result<std::string> Engine::obey(const ResizeVolume& order, const Command& command, Now) {
+  const VolumeEntry* entry = snapshot_.volume_by_name(order.name);
+  if (entry == nullptr) return fail(Errc::not_found, "no volume {}", order.name);
+  Volume row = entry->volume;
+  if (row.state != VolumeState::available)
+    return fail(Errc::conflict, "volume {} is {}: it can be made larger when it is available", order.name,
+                to_text(row.state));
+  const Operation* open = entry->open_operation.get();
+  if (open != nullptr && open->kind == OperationKind::resize) {
+    return fail(Errc::conflict, "volume {} is being made larger ({}): order it when that is over", order.name,
+                to_text(open->state));
+  }
+  const ProviderInfo* provider = policy_.provider(row.pool.provider);
+  if (provider == nullptr)
+    return fail(Errc::conflict, "volume {} lives at {}, which the configuration does not know", order.name,
+                row.pool.provider.value);
+  if (order.size_mb < row.size_mb) {
+    return fail(Errc::invalid,
+                "volume {} has {} MB and is never made smaller: what is on it would be cut off", order.name,
+                row.size_mb);
+  }
+  const bool takes_back = order.size_mb == row.size_mb;
+  if (!takes_back && !provider->capabilities.resize) {
+    return fail(Errc::conflict, "provider {} cannot make volumes larger: create a larger one and copy",
+                provider->name.value);
+  }
+  const bool was_wanted = row.wanted_size_mb != 0;
+  row.wanted_size_mb = 0;
+  if (!takes_back) {
+    ASSIGN(row.wanted_size_mb, rounded_size(*provider, order.name, order.size_mb));
+  }
+  if (takes_back && !was_wanted) return fmt::format("volume {} has {} MB already", order.name, row.size_mb);
+  history({.kind = "volume.resize_ordered",
+           .volume = row.id,
+           .rule = "order.resize",
+           .text = takes_back ? fmt::format("{} stays at {} MB", row.name, row.size_mb)
+                              : fmt::format("grow {} from {} MB to {} MB", row.name, row.size_mb,
+                                            row.wanted_size_mb),
+           .user_uid = command.user_uid});
+  touch(row.id);
+  change(row);
+  if (takes_back) return fmt::format("volume {} stays at {} MB", order.name, row.size_mb);
+  return fmt::format(
+      "volume {} is to grow from {} MB to {} MB; its filesystem is grown by whoever has it "
+      "mounted (xfs_growfs, resize2fs)",
+      order.name, row.size_mb, row.wanted_size_mb);
 }
 
 Result<std::string> Engine::obey(const ForceFormat& order, const Command& command, Now) {

@@ -23,16 +23,19 @@ void plan_volume(const Look& look, const VolumeEntry& entry, VolumePlan& out) {
   if (EXTVOLD_FORBIDS(one_open_operation, reconcile_open_operation(volume_look, out))) {
     // What nobody can tell about the first host is no reason not to fence it.
     const Operation& open = *entry.open_operation;
-    if (is_in_doubt(volume_look, open) && open.host) reconcile_fence(volume_look, out);
+    const bool may_be_held = open.host || open.kind == OperationKind::resize;
+    if (is_in_doubt(volume_look, open) && may_be_held) reconcile_fence(volume_look, out);
     return;
   }
   if (EXTVOLD_FORBIDS(fence_holds_volume, waits_for_fence(volume_look, out))) return;
   if (reconcile_provision(volume_look, out)) return;
+  if (reconcile_resize_of_detached(volume_look, out)) return;
   reconcile_detach(volume_look, out);
   reconcile_format(volume_look, out);
   reconcile_attach(volume_look, out);
   reconcile_fence(volume_look, out);
   reconcile_orphan(volume_look, out);
+  reconcile_resize_of_attached(volume_look, out);
 }
 
 Lane lane_of(OperationKind kind) {
@@ -40,6 +43,7 @@ Lane lane_of(OperationKind kind) {
     case OperationKind::create:
     case OperationKind::format:
     case OperationKind::attach:
+    case OperationKind::resize:
       return Lane::attach;
     case OperationKind::detach:
     case OperationKind::remove:

@@ -30,6 +30,11 @@ bool may_be_attached_for(const VolumeLook& look, const Claim& claim);
 // mkfs, at most once in a volume's life, on the format host.
 void reconcile_format(const VolumeLook& look, VolumePlan& out);
 
+// A volume that is to be larger: before the next host gets it (true: stop here), or, if one has it, when
+// nothing else is to be done.
+bool reconcile_resize_of_detached(const VolumeLook& look, VolumePlan& out);
+void reconcile_resize_of_attached(const VolumeLook& look, VolumePlan& out);
+
 // Where a wanted claim waits for a host that may still write: the next rung of the ladder if policy and clock
 // say so, else who must act.
 void reconcile_fence(const VolumeLook& look, VolumePlan& out);

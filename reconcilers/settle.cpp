@@ -235,7 +235,10 @@ void Engine::settle_operation(const VolumeEntry& entry, const ObservedVolume* se
   const bool is_ours =
       seen != nullptr && (!provider.capabilities.keeps_tags || seen->ledger_id == snapshot_.ledger.id);
   const bool made = EXTVOLD_PERMITS(create_ours, is_ours);
+  const std::int64_t wanted_mb = entry.volume.wanted_size_mb;
+  const bool grown = seen != nullptr && seen->size_mb >= wanted_mb;
   const bool shown = (operation.kind == OperationKind::create && made) ||
+                     (operation.kind == OperationKind::resize && grown) ||
                      (operation.kind == OperationKind::attach && there != nullptr);
   if (EXTVOLD_FORBIDS(settle_list_absence, !direct && !shown)) {
     inspect_not_before_.try_emplace(entry.volume.id, now.at);
@@ -246,17 +249,16 @@ void Engine::settle_operation(const VolumeEntry& entry, const ObservedVolume* se
                         : EXTVOLD_PERMITS(settle_time, now.at >= ended + provider.settle_time);
   switch (operation.kind) {
     case OperationKind::create:
-      if (made) {
-        Volume row = entry.volume;
-        row.provider_ref = seen->provider_ref;
-        if (seen->size_mb > 0) row.size_mb = seen->size_mb;  // 0: it does not tell
-        change(row);
-        return end_operation(operation, OperationState::done, Outcome::changed, {}, now);
-      }
-      return settle_not_shown(entry, operation, over, now);
+      if (!made) return settle_not_shown(entry, operation, over, now);
+      note_made(entry, *seen);
+      return end_operation(operation, OperationState::done, Outcome::changed, {}, now);
     case OperationKind::remove:
       if (seen == nullptr) return end_operation(operation, OperationState::done, Outcome::changed, {}, now);
       return settle_not_shown(entry, operation, over, now);
+    case OperationKind::resize:
+      if (!grown) return settle_not_shown(entry, operation, over, now);
+      note_grown(entry, seen->size_mb);
+      return end_operation(operation, OperationState::done, Outcome::changed, {}, now);
     case OperationKind::attach:
       if (untold) return;
       return settle_attach(entry, operation, there, over, now);
@@ -281,6 +283,24 @@ void Engine::settle_operation(const VolumeEntry& entry, const ObservedVolume* se
       }
       return;
   }
+}
+
+void Engine::note_made(const VolumeEntry& entry, const ObservedVolume& seen) {
+  Volume row = entry.volume;
+  row.provider_ref = seen.provider_ref;
+  if (seen.size_mb > 0) row.size_mb = seen.size_mb;  // 0: it does not tell
+  change(std::move(row));
+}
+
+void Engine::note_grown(const VolumeEntry& entry, std::int64_t size_mb) {
+  Volume row = entry.volume;
+  row.size_mb = size_mb;
+  row.wanted_size_mb = 0;
+  history({.kind = "volume.grown",
+           .volume = row.id,
+           .rule = "observed",
+           .text = fmt::format("{} has {} MB now, {} before", row.name, row.size_mb, entry.volume.size_mb)});
+  change(std::move(row));
 }
 
 void Engine::settle_attach(const VolumeEntry& entry, const Operation& operation,
@@ -564,6 +584,8 @@ void Engine::apply_outcome(const Operation& operation, const VolumeEntry& entry,
       change(volume);
       if (volume.format == FormatState::wanted) want_format(volume, "it is to be formatted", -1);
       resolve_again(volume.name, now);
+      return;
+    case OperationKind::resize:
       return;
     case OperationKind::remove:
       if (!done) return;

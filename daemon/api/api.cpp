@@ -124,7 +124,7 @@ struct RouteTable {
     std::string_view path;
     void (Api::*handler)(Api::Call call);
   };
-  static constexpr std::array<Route, 32> kRoutes = {{
+  static constexpr std::array<Route, 33> kRoutes = {{
       {"GET", "/v1/status", &Api::get_status},
       {"GET", "/v1/volumes", &Api::get_volumes},
       {"GET", "/v1/volumes/{name}", &Api::get_volume},
@@ -149,6 +149,7 @@ struct RouteTable {
       {"POST", "/v1/volumes/{name}/attach", &Api::order_volume<AttachVolume>},
       {"POST", "/v1/volumes/{name}/detach", &Api::order_volume<DetachVolume>},
       {"POST", "/v1/volumes/{name}/adopt", &Api::order_volume<AdoptVolume>},
+      {"POST", "/v1/volumes/{name}/resize", &Api::order_volume<ResizeVolume>},
       {"POST", "/v1/volumes/{name}/format", &Api::order_volume<ForceFormat>},
       {"POST", "/v1/hold", &Api::order<Hold>},
       {"POST", "/v1/release", &Api::order<Release>},

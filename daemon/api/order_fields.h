@@ -14,6 +14,7 @@ EXTVOLD_FIELDS(PurgeVolume, name, typed_name, now);
 EXTVOLD_FIELDS(AttachVolume, name, host);
 EXTVOLD_FIELDS(DetachVolume, name, host);
 EXTVOLD_FIELDS(AdoptVolume, name, pool, provider_key, filesystem, access);
+EXTVOLD_FIELDS(ResizeVolume, name, size_mb);
 EXTVOLD_FIELDS(ForceFormat, name, typed_name, reason);
 EXTVOLD_FIELDS(Hold, target);
 EXTVOLD_FIELDS(Release, target);

@@ -6,7 +6,7 @@
 namespace extvold::daemon::api {
 namespace {
 
-constexpr std::array<Reason, 51> kReasons = {{
+constexpr std::array<Reason, 53> kReasons = {{
     {"agent_not_registered",
      "Bring the agent back, or see that its host cannot write to the volume and run `extvold fence confirm "
      "HOST`."},
@@ -21,6 +21,9 @@ constexpr std::array<Reason, 51> kReasons = {{
      "See that no other host has the volume, then run `extvold volume attach NAME HOST`."},
     {"cannot_attach", "Attach the volume on that host by hand; this provider cannot attach to a named host."},
     {"cannot_create", "Make the volume at the provider and run `extvold volume adopt`."},
+    {"cannot_resize",
+     "Make a larger volume elsewhere and copy; `extvold volume resize NAME --size` with the size that it has "
+     "takes the order back."},
     {"claim_unknown",
      "Bring the agent back, or stop the task; an order that a restored ledger does not trust is given "
      "again."},
@@ -87,6 +90,8 @@ constexpr std::array<Reason, 51> kReasons = {{
     {"provider_throttled",
      "Nothing: it goes on by itself. If it stays, see who else asks that provider; `calls_per_second` sets a "
      "limit."},
+    {"resize_waits",
+     "Stop what uses it there: it grows when no host has it. The size that it has takes the order back."},
     {"retrying", "Read the error; `extvold reconcile` tries at once."},
     {"still_attached", "Detach it first: `extvold volume detach NAME HOST`, or stop its tasks."},
     {"uncertain_operation",

@@ -170,6 +170,7 @@ Json volume_summary(const World& world, const VolumeEntry& entry) {
       {"state", word(volume.state)},
       {"pool", to_text(volume.pool)},
       {"size_mb", volume.size_mb},
+      {"wanted_size_mb", volume.wanted_size_mb == 0 ? Json(nullptr) : Json(volume.wanted_size_mb)},
       {"iops", volume.iops == 0 ? Json(nullptr) : Json(volume.iops)},
       {"filesystem", volume.filesystem == Filesystem::none ? Json(nullptr) : Json(word(volume.filesystem))},
       {"format", word(volume.format)},
@@ -417,7 +418,7 @@ Json pools_view(const World& world) {
     if (entry.volume.state == VolumeState::removed) continue;
     Sum& sum = sums[entry.volume.pool];
     ++sum.volumes;
-    sum.size_mb += entry.volume.size_mb;
+    sum.size_mb += std::max(entry.volume.size_mb, entry.volume.wanted_size_mb);
     sum.iops += entry.volume.iops;
   }
   Json out = Json::array();

@@ -162,6 +162,16 @@ class CommandLine {
     mean(name(command(volume, "purge", "Delete it for good, out of the trash", [this] {
       return volume_purge(context_, volume_);
     })))->add_flag("--now", volume_.now, "Before its 7 days are over");
+    CLI::App* resize = name(command(volume, "resize", "Make it larger; nothing makes it smaller",
+                                    [this] { return volume_resize(context_, volume_); }));
+    resize->add_option("--size", volume_.size, "Its size then, rounded up to what the provider can")
+        ->required()
+        ->type_name("SIZE");
+    resize->footer(
+        "The device grows, with its data, while it is in use where the provider can. The filesystem on it "
+        "is grown by whoever\n"
+        "has it mounted, on that host: xfs_growfs MOUNTPOINT, or resize2fs DEVICE.\n"
+        "The size that it has takes back an order that was not carried out yet.");
     CLI::App* format = mean(name(command(volume, "format", "Try a refused format again",
                                          [this] { return volume_format(context_, volume_); })));
     format->add_option("--reason", volume_.reason, "Why; it is recorded")->required();

@@ -30,6 +30,7 @@ struct VolumeArgs {
   std::string yes_i_mean;  // remove, purge, format: the name once more
   std::string reason;      // format
   bool now = false;        // purge
+  std::string size;        // resize
 };
 Exit volume_create(Context& context, const VolumeCreateArgs& args);
 Exit volume_adopt(Context& context, const VolumeAdoptArgs& args);
@@ -40,6 +41,7 @@ Exit volume_detach(Context& context, const VolumeArgs& args);
 Exit volume_remove(Context& context, const VolumeArgs& args);
 Exit volume_restore(Context& context, const VolumeArgs& args);
 Exit volume_purge(Context& context, const VolumeArgs& args);
+Exit volume_resize(Context& context, const VolumeArgs& args);
 Exit volume_format(Context& context, const VolumeArgs& args);
 
 // ---- agents and reservations

@@ -244,7 +244,9 @@ std::string render_volume(const Json& volume, Style style) {
   if (const std::string purge = text_of(volume, "purge_after"); !purge.empty())
     out += line("", fmt::format("in the trash until {}", short_time(purge)));
   out += line("pool", text_of(volume, "pool"));
-  out += line("size", size_text(number_of(volume, "size_mb")));
+  const std::int64_t wanted = number_of(volume, "wanted_size_mb");
+  out += line("size",
+              size_text(number_of(volume, "size_mb")) + (wanted == 0 ? "" : ", to be " + size_text(wanted)));
   if (const std::string iops = text_of(volume, "iops"); !iops.empty()) out += line("iops", iops);
   const std::string filesystem = text_of(volume, "filesystem");
   out += line("filesystem",

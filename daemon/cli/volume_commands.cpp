@@ -23,12 +23,16 @@ Result<PoolName> pool_of(const std::string& text) {
   return fail(Errc::invalid, "--pool {}: a pool is written type~instance~pool, as in local~laptop~hdd", text);
 }
 
+Result<std::int64_t> size_of(const std::string& text) {
+  const auto size = parse_size_mb(text);
+  if (!size) return fail(Errc::invalid, "--size: {}", size.error().message);
+  return *size;
+}
+
 Result<CreateVolume> order_of(const VolumeCreateArgs& args) {
   CreateVolume order = args.order;
   ASSIGN(order.pool, pool_of(args.pool));
-  const auto size = parse_size_mb(args.size);
-  if (!size) return fail(Errc::invalid, "--size: {}", size.error().message);
-  order.size_mb = *size;
+  ASSIGN(order.size_mb, size_of(args.size));
   ASSIGN(order.filesystem, word<Filesystem>("--fs", args.filesystem));
   ASSIGN(order.access, word<AccessMode>("--access", args.access));
   return order;
@@ -108,6 +112,12 @@ Exit volume_purge(Context& context, const VolumeArgs& args) {
   if (!typed) return context.fail(typed.error());
   return context.order(
       {"POST", {"volumes", args.name, "purge"}, {}, {{"typed_name", *typed}, {"now", args.now}}});
+}
+
+Exit volume_resize(Context& context, const VolumeArgs& args) {
+  const auto size = size_of(args.size);
+  if (!size) return context.fail(size.error());
+  return context.order({"POST", {"volumes", args.name, "resize"}, {}, {{"size_mb", *size}}});
 }
 
 Exit volume_format(Context& context, const VolumeArgs& args) {

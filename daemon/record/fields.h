@@ -101,8 +101,9 @@ EXTVOLD_FIELDS(Framework, id, name, principal, active, connected, checkpoint, re
 EXTVOLD_FIELDS(ReservationRecord, agent, role, resource, persistence_id, container_path, disk_source,
                amount_milli, labels);
 EXTVOLD_FIELDS(Pool, name, capacity_mb, free_mb, iops, observed_at);
-EXTVOLD_FIELDS(Volume, id, name, key, provider_ref, pool, size_mb, iops, filesystem, access, mount_point,
-               profile, origin, state, format, hold, source, created_generation, created_at, purge_after);
+EXTVOLD_FIELDS(Volume, id, name, key, provider_ref, pool, size_mb, wanted_size_mb, iops, filesystem, access,
+               mount_point, profile, origin, state, format, hold, source, created_generation, created_at,
+               purge_after);
 EXTVOLD_FIELDS(Attachment, volume, host, state, origin, generation, read_only, mounted, device, host_identity,
                boot_id, read_back, changed_at, detached_sequence, unexplained_use, gone_at);
 EXTVOLD_FIELDS(Mount, volume, host, path);
@@ -141,7 +142,7 @@ EXTVOLD_FIELDS(Observed, view_complete, view_incomplete_why, master_calls, agent
 // ---- what the configuration decides
 EXTVOLD_FIELDS(Capabilities, create, attach_to_named_host, list_attachments, detach_enforced,
                exclusive_attach, fence_volume, fence_host, fence_verifiable, fence_cooperative,
-               fence_bars_late_calls, shows_running_calls, host_reports, keeps_tags);
+               fence_bars_late_calls, shows_running_calls, host_reports, keeps_tags, resize, resize_attached);
 EXTVOLD_FIELDS(HostIdentity, host, identity);
 EXTVOLD_FIELDS(ProviderInfo, name, capabilities, pools, reach_all, format_host, settle_time, size_step_mb,
                size_min_mb, calls_max, calls_per_second, host_identities, hosts_by_name);

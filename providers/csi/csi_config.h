@@ -34,6 +34,8 @@ struct CsiConfig {
   bool create = true;            // CREATE_DELETE_VOLUME
   bool attach = true;            // PUBLISH_UNPUBLISH_VOLUME
   bool list_attachments = true;  // LIST_VOLUMES_PUBLISHED_NODES
+  bool resize = false;           // EXPAND_VOLUME
+  bool resize_attached = false;  // VolumeExpansion ONLINE
   // Files with one JSON object of texts each; read at every call. Empty: no secrets.
   std::string create_secrets_file;   // CreateVolume, DeleteVolume and snapshots
   std::string publish_secrets_file;  // ControllerPublishVolume, ControllerUnpublishVolume

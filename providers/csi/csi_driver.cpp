@@ -132,6 +132,15 @@ void CsiDriver::ask_plugin(const std::shared_ptr<Discovery>& found) {
         if (!offers(Service::CONTROLLER_SERVICE))
           return found->done(
               fail(Errc::invalid, "the driver at {} has no controller service", config_.endpoint));
+        const auto& plugin = reply->capabilities();
+        const bool online = std::any_of(plugin.begin(), plugin.end(), [](const auto& one) {
+          return one.volume_expansion().type() == pb::PluginCapability::VolumeExpansion::ONLINE;
+        });
+        if (config_.resize_attached && !online)
+          return found->done(fail(Errc::invalid,
+                                  "the driver does not offer VolumeExpansion ONLINE: set resize_attached = "
+                                  "false for provider {}",
+                                  config_.name.value));
         const auto& pools = config_.pools;
         const bool places =
             std::any_of(pools.begin(), pools.end(), [](const auto& one) { return !one.topology.empty(); });
@@ -168,6 +177,7 @@ Status CsiDriver::check(const DriverCapabilities& can) const {
   };
   TRY(expect(config_.create, Rpc::CREATE_DELETE_VOLUME, "create"));
   TRY(expect(config_.attach, Rpc::PUBLISH_UNPUBLISH_VOLUME, "attach"));
+  TRY(expect(config_.resize, Rpc::EXPAND_VOLUME, "resize"));
   return expect(config_.list_attachments, Rpc::LIST_VOLUMES_PUBLISHED_NODES, "list_attachments");
 }
 

@@ -1,4 +1,4 @@
-// CsiOperation: what the four operations on a volume share: the call, its deadline, how it ends. Each is a
+// CsiOperation: what the operations on a volume share: the call, its deadline, how it ends. Each is a
 // chain of RPCs that keeps itself alive by what it waits for. Private to providers/csi.
 //
 // Loop thread only; the driver outlives what it calls back. An operation ends in exactly one callback.
@@ -41,5 +41,6 @@ void create_volume(CsiOperation operation);
 void remove_volume(CsiOperation operation);
 void publish_volume(CsiOperation operation);
 void unpublish_volume(CsiOperation operation);
+void resize_volume(CsiOperation operation);
 
 }  // namespace extvold::providers::csi

@@ -37,6 +37,12 @@ Status check_call(const CsiConfig& config, const OperationCall& call) {
                     config.name.value);
       }
       break;
+    case OperationKind::resize:
+      if (!config.resize) {
+        return fail(Errc::invalid, "provider {} does not make volumes larger (resize = false)",
+                    config.name.value);
+      }
+      break;
     case OperationKind::remove:
       if (!config.create)
         return fail(Errc::invalid, "provider {} does not remove volumes (create = false)", config.name.value);
@@ -57,7 +63,9 @@ ProviderInfo info_of(const CsiConfig& config) {
                                    .fence_host = fences,
                                    .fence_verifiable = fences,
                                    .fence_bars_late_calls = fences,
-                                   .keeps_tags = false};
+                                   .keeps_tags = false,
+                                   .resize = config.resize,
+                                   .resize_attached = config.resize_attached};
   for (const CsiPool& pool : config.pools) info.pools.push_back(pool.name);
   info.reach_all = config.reach_all;
   info.settle_time = config.settle_time;
@@ -138,6 +146,8 @@ void CsiProvider::execute(OperationCall call, std::function<void(OperationResult
         return publish_volume(std::move(operation));
       case OperationKind::detach:
         return unpublish_volume(std::move(operation));
+      case OperationKind::resize:
+        return resize_volume(std::move(operation));
       case OperationKind::format:
         break;
     }

@@ -24,6 +24,8 @@
 //   of the node, whose id was recorded when attaching; ListClusterFence shows it. Not cooperative: the
 //   storage does it. When an entry ends is not shown (Ceph's: after five years).
 // - fence_bars_late_calls: yes, with csi-addons: who is barred by address is not let in by a publish.
+// - resize, resize_attached: as the configuration says; checked against EXPAND_VOLUME and VolumeExpansion
+//   ONLINE as those above are. What NodeExpandVolume does is the node plugin's.
 // - shows_running_calls: no: ABORTED says so, but only to a call that would change something.
 // - host_reports: no: a controller knows nothing of mounts.
 // - keeps_tags: no: what ListVolumes shows is an id.

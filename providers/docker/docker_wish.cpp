@@ -65,6 +65,8 @@ Status check_wish(const DockerConfig& config, const ProviderInfo& info, const Op
     return fail(Errc::invalid,
                 "volume {}: a Docker volume plugin formats by itself, if at all; nobody else can", name);
   }
+  if (call.operation.kind == OperationKind::resize)
+    return fail(Errc::invalid, "volume {}: the protocol of Docker volume plugins has no resize", name);
   if (call.operation.kind != OperationKind::create) return {};
   if (!call.source_ref.empty()) {
     return fail(Errc::invalid, "volume {}: the protocol of Docker volume plugins makes no clones", name);
@@ -99,6 +101,7 @@ bool is_so(const DockerConfig& config, OperationKind kind, const std::optional<P
     case OperationKind::detach:
       return !seen || !is_mounted(config, *seen);
     case OperationKind::format:
+    case OperationKind::resize:
       return false;
   }
   EXTVOLD_UNREACHABLE();
@@ -156,6 +159,7 @@ PluginCall call_for(const DockerConfig& config, const OperationCall& call, const
       body["ID"] = mount_id(call, name);
       return {"Unmount", std::move(body)};
     case OperationKind::format:
+    case OperationKind::resize:
       break;
   }
   EXTVOLD_UNREACHABLE();

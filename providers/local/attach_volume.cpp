@@ -59,7 +59,8 @@ Status clear_of_others(const Attaching& work, OpenImage& image) {
 }
 
 Status check_size(const Attaching& work, const OpenImage& image) {
-  if (!work.volume.sidecar || image.size_bytes == work.volume.sidecar->size_mb << 20U) return {};
+  // Larger: a resize that was cut off, which the next one ends.
+  if (!work.volume.sidecar || image.size_bytes >= work.volume.sidecar->size_mb << 20U) return {};
   return fail(Errc::conflict, "{}: has {} bytes, its sidecar says {} MB", work.volume.image, image.size_bytes,
               work.volume.sidecar->size_mb);
 }

@@ -17,8 +17,6 @@
 namespace extvold::providers::local {
 namespace {
 
-constexpr std::int64_t kMiB = std::int64_t{1} << 20U;
-
 Status check_wish(const Site& site, const HelperRequest& request, const VolumeRef& ref) {
   bool known = false;
   for (const LocalPool& pool : site.pools) known = known || pool.name == ref.pool;
@@ -47,25 +45,6 @@ Result<OperationAnswer> answer_existing(const Sidecar& have, const Sidecar& wish
   answer.ref = request.ref;
   answer.size_mb = have.size_mb;
   return answer;
-}
-
-Status check_capacity(const Site& site, const HelperRequest& request, const VolumeRef& ref) {
-  std::int64_t capacity_mb = 0;
-  for (const LocalPool& pool : site.pools) {
-    if (pool.name == ref.pool) capacity_mb = pool.capacity_mb;
-  }
-  if (capacity_mb == 0) return {};
-  std::int64_t used_mb = 0;
-  ASSIGN(const std::vector<std::string> names, host::list_folder(site.root + "/" + ref.pool));
-  for (const std::string& name : names) {
-    const VolumeRef one{ref.pool, name};
-    if (key_of(one).empty() || one.file == ref.file) continue;
-    ASSIGN(const std::optional<Sidecar> sidecar, read_sidecar(site, one));
-    if (sidecar) used_mb += sidecar->size_mb;
-  }
-  if (used_mb + request.size_mb <= capacity_mb) return {};
-  return fail(Errc::exhausted, "pool {}: {} of {} MB are in use, {} MB do not fit", ref.pool, used_mb,
-              capacity_mb, request.size_mb);
 }
 
 struct Source {
@@ -120,27 +99,13 @@ Status copy_image(const Source& source, int to, const std::string& path) {
   return {};
 }
 
-// The space is reserved, so that a task never meets a full disk below its own filesystem.
 Status fill_image(const HelperRequest& request, const std::optional<Source>& source,
                   const std::string& path) {
   const host::UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) return host::fail_errno(fmt::format("create {}", path));
   host::crash_point("create.image_half");
   if (source) TRY(copy_image(*source, fd.get(), path));
-  int rc = 0;
-  do {
-    rc = ::fallocate(fd.get(), 0, 0, request.size_mb * kMiB);
-  } while (rc != 0 && errno == EINTR);
-  if (rc != 0 && errno == EOPNOTSUPP) {
-    return fail(Errc::invalid,
-                "{}: the filesystem there cannot reserve space; put the pool on ext4, xfs, btrfs or tmpfs",
-                path);
-  }
-  if (rc != 0)
-    return host::fail_errno(fmt::format("reserve {} MB for {}", request.size_mb, path),
-                            errno == EFBIG ? ENOSPC : errno);
-  if (::fsync(fd.get()) != 0) return host::fail_errno(fmt::format("fsync {}", path));
-  return {};
+  return reserve_space(fd.get(), request.size_mb, path);
 }
 
 }  // namespace

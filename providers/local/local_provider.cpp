@@ -27,6 +27,8 @@ std::string_view verb_of(OperationKind kind) {
       return "local.detach";
     case OperationKind::remove:
       return "local.remove";
+    case OperationKind::resize:
+      return "local.resize";
   }
   EXTVOLD_UNREACHABLE();
 }
@@ -182,7 +184,9 @@ LocalProvider::LocalProvider(LocalConfig config, ProcessRunner& runner, std::fun
                                     .fence_cooperative = true,
                                     .fence_bars_late_calls = true,
                                     .shows_running_calls = true,
-                                    .host_reports = true};
+                                    .host_reports = true,
+                                    .resize = true,
+                                    .resize_attached = true};
   for (const LocalPool& pool : config_.pools) info_.pools.push_back(pool.name);
   info_.reach_all = config_.reach_all;
   info_.format_host = config_.format_host;
@@ -218,7 +222,7 @@ void LocalProvider::execute(OperationCall call, std::function<void(OperationResu
   request.ref = ref ? to_text(*ref) : volume.key;  // the helper refuses what is no name
   request.ledger_id = call.ledger_id;
   request.origin = volume.origin;
-  request.size_mb = volume.size_mb;
+  request.size_mb = call.operation.kind == OperationKind::resize ? volume.wanted_size_mb : volume.size_mb;
   request.iops = volume.iops;
   request.filesystem = volume.filesystem;
   request.access = volume.access;

@@ -21,6 +21,7 @@
 //   either came before and its device is found, or it finds the mark. A helper that hangs keeps the lock:
 //   then the fence fails as `busy` and waits for nobody.
 // - shows_running_calls: yes, an inspect tries the volume's lock.
+// - resize: yes, also where it is attached: the image and the loop devices on it.
 // - host_reports: yes, mounts and openers are this kernel's; a boot id of hosts with a boot_id file.
 #pragma once
 

@@ -26,9 +26,10 @@ Result<json> run_observe(const json& value) {
 }  // namespace
 
 std::span<const host::HelperVerb> helper_verbs() {
-  static const std::array<host::HelperVerb, 9> verbs = {{
+  static const std::array<host::HelperVerb, 10> verbs = {{
       {"local.create", &run_verb<&create_volume>},
       {"local.remove", &run_verb<&remove_volume>},
+      {"local.resize", &run_verb<&resize_volume>},
       {"local.attach", &run_verb<&attach_volume>},
       {"local.detach", &run_verb<&detach_volume>},
       {"local.format", &run_verb<&format_volume>},

@@ -1,7 +1,7 @@
-// The helper's verbs of the `local` provider: local.create, local.remove, local.attach, local.detach,
-// local.format, local.fence, local.check_fence, local.unfence, local.observe. Each looks at the disk and the
-// kernel, does the least that is missing, reads it back, and may be killed anywhere: run again, it goes on.
-// The caller holds the volume's lock (Site::lock_path) through the inherited descriptor.
+// The helper's verbs of the `local` provider: local.create, local.remove, local.resize, local.attach,
+// local.detach, local.format, local.fence, local.check_fence, local.unfence, local.observe. Each looks at the
+// disk and the kernel, does the least that is missing, reads it back, and may be killed anywhere: run again,
+// it goes on. The caller holds the volume's lock (Site::lock_path) through the inherited descriptor.
 #pragma once
 
 #include <span>

@@ -115,6 +115,25 @@ Result<std::vector<host::LoopDevice>> loops_on(const Site& site, OpenImage& imag
   return fail(Errc::busy, "{}: locked by another process (see: lslocks)", image.path);
 }
 
+Status check_capacity(const Site& site, const HelperRequest& request, const VolumeRef& ref) {
+  std::int64_t capacity_mb = 0;
+  for (const LocalPool& pool : site.pools) {
+    if (pool.name == ref.pool) capacity_mb = pool.capacity_mb;
+  }
+  if (capacity_mb == 0) return {};
+  std::int64_t used_mb = 0;
+  ASSIGN(const std::vector<std::string> names, host::list_folder(site.root + "/" + ref.pool));
+  for (const std::string& name : names) {
+    const VolumeRef one{ref.pool, name};
+    if (key_of(one).empty() || one.file == ref.file) continue;
+    ASSIGN(const std::optional<Sidecar> sidecar, read_sidecar(site, one));
+    if (sidecar) used_mb += sidecar->size_mb;
+  }
+  if (used_mb + request.size_mb <= capacity_mb) return {};
+  return fail(Errc::exhausted, "pool {}: {} of {} MB are in use, {} MB do not fit", ref.pool, used_mb,
+              capacity_mb, request.size_mb);
+}
+
 std::string holder_text(const Site& site, const host::LoopDevice& loop, const VolumeRef& ref) {
   if (const Result<std::vector<std::string>> hosts = list_hosts(site)) {
     for (const std::string& host : *hosts) {

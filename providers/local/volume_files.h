@@ -1,4 +1,4 @@
-// The volumes as files: find, create, clone, remove. Runs in the helper.
+// The volumes as files: find, create, clone, grow, remove. Runs in the helper.
 #pragma once
 
 #include <optional>
@@ -49,6 +49,16 @@ Result<std::vector<std::string>> list_hosts(const Site& site);
 
 Result<OperationAnswer> create_volume(const Site& site, const HelperRequest& request);
 Result<OperationAnswer> remove_volume(const Site& site, const HelperRequest& request);
+
+// Makes the image as large as the request says, and lets the loop devices on it reach the new end. One that
+// is as large already, or larger, stays as it is. What is on it is not touched, and its filesystem not grown.
+Result<OperationAnswer> resize_volume(const Site& site, const HelperRequest& request);
+
+// exhausted: the pool has a capacity, and this size of the volume goes beyond it.
+Status check_capacity(const Site& site, const HelperRequest& request, const VolumeRef& ref);
+// Makes the image that long, with its space reserved, so that a task never meets a full disk below its own
+// filesystem. After an error it may be longer than it was.
+Status reserve_space(int fd, std::int64_t size_mb, const std::string& path);
 
 // After something was changed: whatever went wrong then, the caller must look again.
 tl::unexpected<Error> fail_uncertain(const Error& error);

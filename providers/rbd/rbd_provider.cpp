@@ -95,7 +95,9 @@ RbdProvider::RbdProvider(RbdConfig config, ProcessRunner& runner, std::function<
                                     .list_attachments = true,
                                     .fence_host = true,
                                     .fence_verifiable = true,
-                                    .fence_bars_late_calls = true};
+                                    .fence_bars_late_calls = true,
+                                    .resize = true,
+                                    .resize_attached = true};
   for (const RbdPool& pool : config_.pools) info_.pools.push_back(pool.name);
   info_.reach_all = config_.reach_all;
   // A program that outlives us waits this long for each of a few operations.
@@ -119,6 +121,8 @@ void RbdProvider::execute(OperationCall call, std::function<void(OperationResult
     return create_image(site(), std::move(call), std::move(done));
   if (call.operation.kind == OperationKind::remove)
     return remove_image(site(), std::move(call), std::move(done));
+  if (call.operation.kind == OperationKind::resize)
+    return resize_image(site(), std::move(call), std::move(done));
   const Error error{
       Errc::invalid,
       fmt::format("volume {}: {} is nothing that Ceph can be told for another host: each host maps "

@@ -26,6 +26,7 @@
 //   are gone at once. A host that holds an admin key could lift it by itself: give hosts keys with `profile
 //   rbd`.
 // - fence_bars_late_calls: yes, a client that comes later from that address is refused all the same.
+// - resize: yes, also while it is open somewhere.
 // - shows_running_calls, host_reports: no.
 #pragma once
 

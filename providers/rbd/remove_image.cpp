@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "providers/rbd/change_steps.h"
+#include "providers/rbd/target_image.h"
 
 namespace extvold::providers::rbd {
 namespace {
@@ -20,7 +21,6 @@ class RemoveImage final : public ChangeSteps {
   bool is_adopted() const { return call_.volume.origin == VolumeOrigin::adopted; }
   ImageRef fresh() const { return {target_.pool, fresh_name(target_.image), ""}; }
   void refuse(Errc code, std::string why) { fail_with({code, std::move(why)}); }
-  std::string find_target();
 
   void on_names(const std::vector<std::string>& names);
   void on_leftover(const std::optional<KnownImage>& image);
@@ -39,28 +39,10 @@ class RemoveImage final : public ChangeSteps {
   std::vector<Snapshot> snapshots_;
 };
 
-// Empty: it was found. An adopted volume has a provider_ref; one of ours is named by its key.
-std::string RemoveImage::find_target() {
-  const Volume& volume = call_.volume;
-  if (!volume.provider_ref.empty()) {
-    const auto ref = image_ref_from_text(volume.provider_ref);
-    if (!ref) return fmt::format("\"{}\" is no image", volume.provider_ref);
-    target_ = *ref;
-  } else {
-    target_ = {volume.pool.pool, volume.key, ""};
-  }
-  if (!is_adopted() && (!is_own_key(volume.key) || target_.image != volume.key))
-    return fmt::format("\"{}\" is no name that extvold gives an image", volume.key);
-  if (is_adopted() && target_.id.empty()) return "it is adopted, and the id of its image is not known";
-  const auto& pools = site_.config.pools;
-  const bool known_pool =
-      std::any_of(pools.begin(), pools.end(), [&](const RbdPool& pool) { return pool.name == target_.pool; });
-  return known_pool ? "" : fmt::format("pool {} is none of this provider's", target_.pool);
-}
-
 void RemoveImage::begin() {
-  if (const std::string problem = find_target(); !problem.empty())
-    return site_.defer([me = self(), problem] { me->refuse(Errc::invalid, problem); });
+  const Result<ImageRef> target = target_image(site_.config, call_.volume);
+  if (!target) return site_.defer([me = self(), error = target.error()] { me->fail_with(error); });
+  target_ = *target;
   site_.looks.names(target_.pool, deadline_at_,
                     or_end<std::vector<std::string>>(
                         [me = self()](const std::vector<std::string>& names) { me->on_names(names); }));
@@ -99,13 +81,7 @@ void RemoveImage::on_image(const std::optional<KnownImage>& image) {
     return refuse(Errc::conflict,
                   fmt::format("image {} cannot be opened: nobody can tell whose it is", spec));
   }
-  if (!target_.id.empty() && image->ref.id != target_.id) {
-    return refuse(Errc::conflict,
-                  fmt::format("image {} has the id {}, not {}: it is another one of that name", spec,
-                              image->ref.id, target_.id));
-  }
-  if (!is_adopted() && !is_made_by(*image, call_.ledger_id))
-    return refuse(Errc::conflict, fmt::format("image {} is not of this ledger", spec));
+  if (const Status ours = check_target(*image, target_, call_); !ours) return fail_with(ours.error());
   image_ = image;
   const auto on_clients = [me = self()](const std::optional<std::vector<ClientAddress>>& clients) {
     if (!clients)

@@ -27,6 +27,7 @@ struct Site {
 using CallDone = std::function<void(OperationResult)>;
 void create_image(const Site& site, OperationCall call, CallDone done);
 void remove_image(const Site& site, OperationCall call, CallDone done);
+void resize_image(const Site& site, OperationCall call, CallDone done);
 void change_host_fence(const Site& site, FenceCall call, std::function<void(FenceResult)> done);
 // Everything, or with a key that image alone. `seen` has its provider, key and sent_at already.
 void observe_images(const Site& site, ProviderObservation seen,

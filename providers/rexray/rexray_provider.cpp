@@ -208,6 +208,8 @@ Status RexrayProvider::check_call(const OperationCall& call) const {
     if (volume.origin != VolumeOrigin::created)
       return fail(Errc::conflict, "{} volumes are never formatted", to_text(volume.origin));
   }
+  if (call.operation.kind == OperationKind::resize)
+    return fail(Errc::invalid, "REX-Ray cannot make a volume larger: neither its API nor its program can");
   if (call.operation.kind == OperationKind::create && !call.source_ref.empty())
     return fail(Errc::invalid,
                 "REX-Ray cannot make a volume from another one: the program ignores the source and makes an "

@@ -40,6 +40,11 @@ std::string holders_text(const GatewayLook& look, const ProviderInfo& info, cons
   return out;
 }
 
+// It grows only: a smaller size is refused by the gateway itself.
+Step grow_step(const GatewayVolume& seen, std::int64_t wanted_mb) {
+  return Step{action(seen.id, "setVolumeSize"), {{"sizeInGB", std::to_string(wanted_mb / 1024)}}};
+}
+
 Result<std::optional<Step>> next_create(const ScaleioConfig& config, const OperationCall& call,
                                         const GatewayLook& look) {
   const Volume& volume = call.volume;
@@ -57,7 +62,7 @@ Result<std::optional<Step>> next_create(const ScaleioConfig& config, const Opera
       return fail(Errc::conflict, "{} exists with {} MB, asked for: {} MB", seen->name, seen->size_mb,
                   wanted_mb);
     }
-    return Step{action(seen->id, "setVolumeSize"), {{"sizeInGB", std::to_string(wanted_mb / 1024)}}};
+    return grow_step(*seen, wanted_mb);
   }
   if (!call.source_ref.empty()) {
     nlohmann::json one = {{"volumeId", call.source_ref}, {"snapshotName", volume.key}};
@@ -122,8 +127,9 @@ Status check_wish(const ProviderInfo& info, const OperationCall& call) {
     return fail(Errc::invalid, "\"{}\" is no name that extvold gives, and it was not adopted",
                 in_one_line(volume.key, 100));
   }
-  if (kind == OperationKind::create && (volume.size_mb < 1 || volume.size_mb > kSizeMbMax))
-    return fail(Errc::invalid, "{} MB is no size", volume.size_mb);
+  const std::int64_t size_mb = kind == OperationKind::resize ? volume.wanted_size_mb : volume.size_mb;
+  const bool sizes = kind == OperationKind::create || kind == OperationKind::resize;
+  if (sizes && (size_mb < 1 || size_mb > kSizeMbMax)) return fail(Errc::invalid, "{} MB is no size", size_mb);
   if (kind == OperationKind::format) {
     return fail(Errc::invalid,
                 "the gateway formats nothing; that needs a node side on the host that it is mapped to");
@@ -193,6 +199,12 @@ Result<std::optional<Step>> next_step(const ScaleioConfig& config, const Provide
       const std::string holders = holders_text(look, info, *seen);
       if (!holders.empty()) return fail(Errc::conflict, "it is mapped to {}", holders);
       return Step{action(seen->id, "removeVolume"), {{"removeMode", "ONLY_ME"}}};
+    }
+    case OperationKind::resize: {
+      if (seen == nullptr) return fail(Errc::not_found, "the gateway shows no such volume");
+      const std::int64_t wanted_mb = granted_mb(call.volume.wanted_size_mb);
+      if (seen->size_mb >= wanted_mb) return std::nullopt;
+      return grow_step(*seen, wanted_mb);
     }
     case OperationKind::format:
       break;

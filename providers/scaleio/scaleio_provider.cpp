@@ -79,6 +79,8 @@ ScaleioProvider::ScaleioProvider(ScaleioConfig config, ScaleioPorts ports)
   info_.capabilities.exclusive_attach = true;
   info_.capabilities.fence_volume = true;
   info_.capabilities.fence_verifiable = true;
+  info_.capabilities.resize = true;
+  info_.capabilities.resize_attached = true;
   for (const ScaleioPool& pool : config_.pools) info_.pools.push_back(pool.name);
   info_.reach_all = config_.reach_all;
   info_.settle_time = config_.settle_time;

@@ -19,6 +19,7 @@
 // - fence_cooperative: no, the host need not help.
 // - fence_bars_late_calls: no, a mapping that is still under way may come after it.
 // - fence_host: no, restricted SDC mode is a setting of the whole system.
+// - resize: yes, also where it is mapped; in steps of 8 GiB.
 // - shows_running_calls, host_reports, keeps_tags: no.
 #pragma once
 

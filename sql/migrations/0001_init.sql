@@ -165,6 +165,7 @@ CREATE TABLE volumes (
   provider TEXT NOT NULL,
   pool TEXT NOT NULL,
   size_mb INTEGER NOT NULL,
+  wanted_size_mb INTEGER NOT NULL,  -- of a resize that was asked for; 0: none
   iops INTEGER NOT NULL,
   filesystem TEXT NOT NULL CHECK (filesystem IN ('none', 'ext4', 'xfs')),
   access TEXT NOT NULL CHECK (access IN ('rw', 'ro', 'shared')),
@@ -178,7 +179,8 @@ CREATE TABLE volumes (
   created_incarnation INTEGER NOT NULL,
   created_counter INTEGER NOT NULL,
   created_at INTEGER NOT NULL,
-  purge_after INTEGER NOT NULL
+  purge_after INTEGER NOT NULL,
+  CHECK (wanted_size_mb = 0 OR wanted_size_mb > size_mb)
 ) STRICT;
 CREATE UNIQUE INDEX volumes_by_name ON volumes (name) WHERE state <> 'removed';
 
@@ -284,7 +286,7 @@ CREATE INDEX claims_by_volume ON claims (volume);
 CREATE TABLE operations (
   number INTEGER PRIMARY KEY,
   id TEXT NOT NULL,
-  kind TEXT NOT NULL CHECK (kind IN ('create', 'format', 'attach', 'detach', 'remove')),
+  kind TEXT NOT NULL CHECK (kind IN ('create', 'format', 'attach', 'detach', 'remove', 'resize')),
   state TEXT NOT NULL CHECK (state IN ('recorded', 'issued', 'done', 'failed', 'uncertain')),
   outcome TEXT NOT NULL CHECK (outcome IN ('none', 'changed', 'unchanged')),
   volume INTEGER NOT NULL REFERENCES volumes (id),

@@ -1,12 +1,12 @@
--- One row a pool. allocated_*: what the ledger promised there, volumes that are still being made or in the
--- trash included. capacity_mb, free_mb: what the provider says (NULL: it says nothing). drift_mb: the
--- provider's used space minus that of our volumes that are made; not ours, or thin, or a difference to look
--- into.
+-- One row a pool. allocated_*: what the ledger promised there, volumes that are still being made, are to
+-- grow or are in the trash included. capacity_mb, free_mb: what the provider says (NULL: it says nothing).
+-- drift_mb: the provider's used space minus that of our volumes that are made; not ours, or thin, or a
+-- difference to look into.
 DROP VIEW IF EXISTS pool_usage;
 CREATE VIEW pool_usage AS
 WITH allocated AS (
   SELECT
-    provider, pool, count(*) AS volumes, sum(size_mb) AS size_mb, sum(iops) AS iops,
+    provider, pool, count(*) AS volumes, sum(max(size_mb, wanted_size_mb)) AS size_mb, sum(iops) AS iops,
     sum(CASE state WHEN 'planned' THEN 0 ELSE size_mb END) AS made_mb,
     sum(state = 'planned') AS planned, sum(state IN ('trashed', 'removing')) AS trashed
   FROM volumes WHERE state <> 'removed' GROUP BY provider, pool),

@@ -7,6 +7,7 @@ SELECT
   v.state AS state,
   v.provider || '~' || v.pool AS pool,
   v.size_mb AS size_mb,
+  nullif(v.wanted_size_mb, 0) AS wanted_size_mb,
   v.iops AS iops,
   v.filesystem AS filesystem,
   v.access AS access,

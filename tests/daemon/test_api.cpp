@@ -356,7 +356,7 @@ TEST_CASE("api: every route is documented, and every documented route is there")
 TEST_CASE("api: every reason of the reconcilers has a remedy and stands in the operator's guide") {
   std::set<std::string> used;
   for (const char* file : {"attach", "detach", "fence", "format", "open_operation", "orphan", "planner",
-                           "provision", "unresolved", "look", "engine"}) {
+                           "provision", "resize", "unresolved", "look", "engine"}) {
     const auto text = record::read_file(std::string(EXTVOLD_SOURCE_DIR) + "/reconcilers/" + file + ".cpp");
     REQUIRE(text);
     for (const api::Reason& reason : api::reasons()) {

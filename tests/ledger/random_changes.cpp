@@ -186,6 +186,7 @@ Change volume(Draw& draw, const Snapshot& state) {
   v.provider_ref = draw.text();
   v.pool = {ProviderName(draw.text()), draw.text()};
   v.size_mb = draw.number();
+  if (draw.coin() && v.size_mb < INT64_MAX) v.wanted_size_mb = v.size_mb + 1;
   v.iops = draw.number();
   v.filesystem = draw.any<Filesystem>();
   v.access = draw.any<AccessMode>();

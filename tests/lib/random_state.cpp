@@ -72,6 +72,8 @@ class Maker {
       provider.capabilities.fence_verifiable = !once_in(3);
       provider.capabilities.fence_cooperative = once_in(3);
       provider.capabilities.fence_bars_late_calls = once_in(2);
+      provider.capabilities.resize = !once_in(3);
+      provider.capabilities.resize_attached = provider.capabilities.resize && once_in(2);
       provider.reach_all = !once_in(3);
       provider.format_host = once_in(4) ? "" : "h1";
       provider.calls_max = 1 + random_below(4);
@@ -163,6 +165,7 @@ class Maker {
       row.key = derived_name("xv-", row.name);
       row.pool = {ProviderName(fmt::format("local~p{}", random_below(2))), "hdd"};
       row.size_mb = 1 + random_below(10'000);
+      if (once_in(5)) row.wanted_size_mb = row.size_mb + 1 + random_below(100);
       row.iops = random_below(2) * 100;
       row.filesystem = any_of(Filesystem{});
       row.access = once_in(3) ? any_of(AccessMode{}) : AccessMode::rw;

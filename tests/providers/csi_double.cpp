@@ -43,9 +43,13 @@ Request request_of(const std::string& bytes) {
 }
 
 bool is_change(const std::string& rpc) {
-  static const std::set<std::string> changes = {
-      "CreateVolume",        "DeleteVolume",         "ControllerPublishVolume", "ControllerUnpublishVolume",
-      "FenceClusterNetwork", "UnfenceClusterNetwork"};
+  static const std::set<std::string> changes = {"CreateVolume",
+                                                "DeleteVolume",
+                                                "ControllerExpandVolume",
+                                                "ControllerPublishVolume",
+                                                "ControllerUnpublishVolume",
+                                                "FenceClusterNetwork",
+                                                "UnfenceClusterNetwork"};
   return changes.contains(rpc);
 }
 
@@ -67,6 +71,7 @@ struct CsiDouble::Server final : public grpc::CallbackGenericService {
   // Under the lock.
   Answer act(const std::string& rpc, const std::string& bytes);
   Answer create(const pb::CreateVolumeRequest& request);
+  Answer expand(const pb::ControllerExpandVolumeRequest& request);
   Answer remove(const pb::DeleteVolumeRequest& request);
   Answer publish(const pb::ControllerPublishVolumeRequest& request);
   Answer unpublish(const pb::ControllerUnpublishVolumeRequest& request);
@@ -295,6 +300,25 @@ Answer CsiDouble::Server::create(const pb::CreateVolumeRequest& request) {
   return answer(response);
 }
 
+Answer CsiDouble::Server::expand(const pb::ControllerExpandVolumeRequest& request) {
+  if (request.volume_id().empty())
+    return refusal(grpc::StatusCode::INVALID_ARGUMENT, "Volume ID missing in request");
+  if (!has_secrets(request)) return refusal(grpc::StatusCode::UNAUTHENTICATED, "no such user");
+  CsiDoubleVolume* volume = find(request.volume_id());
+  if (volume == nullptr)
+    return refusal(grpc::StatusCode::NOT_FOUND,
+                   "volume id " + request.volume_id() + " does not exist in the volumes list");
+  const std::int64_t bytes = request.capacity_range().required_bytes();
+  if (bytes - volume->bytes > bytes_free())
+    return refusal(grpc::StatusCode::OUT_OF_RANGE,
+                   "Requested capacity " + std::to_string(bytes) + " exceeds maximum allowed");
+  volume->bytes = std::max(volume->bytes, bytes);
+  pb::ControllerExpandVolumeResponse response;
+  response.set_capacity_bytes(volume->bytes);
+  response.set_node_expansion_required(true);
+  return answer(response);
+}
+
 // Also one that is published: as recorded.
 Answer CsiDouble::Server::remove(const pb::DeleteVolumeRequest& request) {
   if (request.volume_id().empty())
@@ -442,12 +466,16 @@ Answer CsiDouble::Server::act(const std::string& rpc, const std::string& bytes) 
     pb::GetPluginCapabilitiesResponse response;
     response.add_capabilities()->mutable_service()->set_type(Service::CONTROLLER_SERVICE);
     response.add_capabilities()->mutable_service()->set_type(Service::VOLUME_ACCESSIBILITY_CONSTRAINTS);
+    if (options.grows_published)
+      response.add_capabilities()->mutable_volume_expansion()->set_type(
+          pb::PluginCapability::VolumeExpansion::ONLINE);
     return answer(response);
   }
   if (rpc == "Probe") return answer(pb::ProbeResponse());
   if (rpc == "ControllerGetCapabilities") return capabilities();
   if (rpc == "GetCapacity") return capacity();
   if (rpc == "CreateVolume") return create(request_of<pb::CreateVolumeRequest>(bytes));
+  if (rpc == "ControllerExpandVolume") return expand(request_of<pb::ControllerExpandVolumeRequest>(bytes));
   if (rpc == "DeleteVolume") return remove(request_of<pb::DeleteVolumeRequest>(bytes));
   if (rpc == "ControllerPublishVolume") return publish(request_of<pb::ControllerPublishVolumeRequest>(bytes));
   if (rpc == "ControllerUnpublishVolume")

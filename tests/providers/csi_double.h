@@ -25,6 +25,7 @@ struct CsiDoubleOptions {
   int page = 0;                // volumes on a page of ListVolumes; 0: all
   bool sizes_unknown = false;  // capacity_bytes 0 in all answers (democratic-csi)
   bool id_is_name = false;
+  bool grows_published = false;                // VolumeExpansion ONLINE
   bool fences = true;                          // csi-addons: NETWORK_FENCE
   std::map<std::string, std::string> secrets;  // must come with every change of a volume; empty: none needed
 };

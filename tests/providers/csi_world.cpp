@@ -67,6 +67,8 @@ CsiWorld::CsiWorld(CsiDoubleOptions options) : driver(options) {
   pool.parameters = {{"kind", "fast"}};
   pool.iops = 1000;
   config.pools = {pool};
+  config.resize = true;
+  config.resize_attached = options.grows_published;
   if (options.as_recorded) {
     config.host_identities = {{"a1", "n1"}};
     config.list_attachments = false;

@@ -205,6 +205,11 @@ TEST_CASE("local: killed at each step and run again, everything converges", "[ro
     CHECK(uuid_on(world.image(volume)) == host::filesystem_uuid(volume.key));
     step(OperationKind::attach, "a2");
     CHECK(read_text(world.dir + "/hosts/a2/mnt/data/row") == "kept");
+    volume.wanted_size_mb = 24;
+    step(OperationKind::resize, "");
+    volume.size_mb = 24;
+    CHECK(world.inspect(volume).size_mb == 24);
+    CHECK(read_text(world.dir + "/hosts/a2/mnt/data/row") == "kept");
     step(OperationKind::detach, "a2");
     step(OperationKind::attach, "a1");
     const auto fence = [&](FenceAct act) {

@@ -131,6 +131,14 @@ TEST_CASE("local format: refuses the wrong device, size, origin", "[root]") {
     std::filesystem::resize_file(on.world.image(on.volume), 65 << 20);
     OperationCall detach = on.world.call(OperationKind::detach, on.volume, "a1");
     REQUIRE(on.world.execute(detach).state == OperationState::done);
+    on.attach = on.world.execute(on.world.call(OperationKind::attach, on.volume, "a1"));
+    REQUIRE(on.attach.state == OperationState::done);  // as a resize that was cut off leaves it
+    on.check_refused("bytes");
+  }
+  SECTION("the image shrank") {
+    OperationCall detach = on.world.call(OperationKind::detach, on.volume, "a1");
+    REQUIRE(on.world.execute(detach).state == OperationState::done);
+    std::filesystem::resize_file(on.world.image(on.volume), 63 << 20);
     const OperationResult attach = on.world.execute(on.world.call(OperationKind::attach, on.volume, "a1"));
     CHECK(attach.state == OperationState::failed);
     CHECK(attach.error.message.find("its sidecar says 64 MB") != std::string::npos);

@@ -43,7 +43,9 @@ Policy EngineWorld::default_policy() {
                            .exclusive_attach = true,
                            .fence_verifiable = false,
                            .shows_running_calls = true,
-                           .host_reports = true};
+                           .host_reports = true,
+                           .resize = true,
+                           .resize_attached = true};
   provider.pools = {"p1"};
   provider.reach_all = true;
   provider.format_host = "fmt";

@@ -124,6 +124,9 @@ void EngineWorld::take_effect(const OperationCall& call, OperationResult& result
     case OperationKind::remove:
       truth.erase(key);
       return;
+    case OperationKind::resize:
+      truth.at(key).made.size_mb = std::max(truth.at(key).made.size_mb, call.volume.wanted_size_mb);
+      return;
   }
 }
 

@@ -114,9 +114,19 @@ void succeed(Snapshot& snapshot, Observed& observed, const Policy& policy, const
       view.present = false;
       snapshot.apply(Change(volume));
       break;
+    case OperationKind::resize:
+      volume.size_mb = volume.wanted_size_mb;
+      volume.wanted_size_mb = 0;
+      snapshot.apply(Change(volume));
+      break;
   }
   view.acted_at = view.sent_at;
   view.sent_at = view.sent_at + Duration{1};
+}
+
+bool is_nowhere(const VolumeEntry& entry) {
+  return std::all_of(entry.attachments.begin(), entry.attachments.end(),
+                     [](const Attachment& one) { return one.state == AttachmentState::detached; });
 }
 
 std::string shown(const RandomState& state, const Snapshot& snapshot, const Plan& made) {
@@ -211,10 +221,16 @@ TEST_CASE("property: every prefix of a plan is safe") {
           break;
         case OperationKind::remove:
           RC_ASSERT(entry.volume.state == VolumeState::removing);
-          RC_ASSERT(
-              std::all_of(entry.attachments.begin(), entry.attachments.end(),
-                          [](const Attachment& one) { return one.state == AttachmentState::detached; }));
+          RC_ASSERT(is_nowhere(entry));
           break;
+        case OperationKind::resize: {
+          const Capabilities& can = state.policy.provider(entry.volume.pool.provider)->capabilities;
+          RC_ASSERT(entry.volume.state == VolumeState::available);
+          RC_ASSERT(entry.volume.wanted_size_mb > entry.volume.size_mb);
+          RC_ASSERT(can.resize);
+          RC_ASSERT((can.resize_attached || is_nowhere(entry)));
+          break;
+        }
       }
     }
   }));

@@ -40,7 +40,7 @@ CREATE TABLE migrations (
   hash TEXT NOT NULL,
   applied_at INTEGER NOT NULL
 ) STRICT;
-INSERT INTO migrations VALUES(1,'migrations/0001_init','c7wpaxritadggeaacee3zpebgg',1700000000000000000);
+INSERT INTO migrations VALUES(1,'migrations/0001_init','hwj2har7vwsnsqndwhorxsjbji',1700000000000000000);
 CREATE TABLE view_texts (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   hash TEXT NOT NULL
@@ -156,6 +156,7 @@ CREATE TABLE volumes (
   provider TEXT NOT NULL,
   pool TEXT NOT NULL,
   size_mb INTEGER NOT NULL,
+  wanted_size_mb INTEGER NOT NULL,  -- of a resize that was asked for; 0: none
   iops INTEGER NOT NULL,
   filesystem TEXT NOT NULL CHECK (filesystem IN ('none', 'ext4', 'xfs')),
   access TEXT NOT NULL CHECK (access IN ('rw', 'ro', 'shared')),
@@ -169,11 +170,12 @@ CREATE TABLE volumes (
   created_incarnation INTEGER NOT NULL,
   created_counter INTEGER NOT NULL,
   created_at INTEGER NOT NULL,
-  purge_after INTEGER NOT NULL
+  purge_after INTEGER NOT NULL,
+  CHECK (wanted_size_mb = 0 OR wanted_size_mb > size_mb)
 ) STRICT;
-INSERT INTO volumes VALUES(1,'vol1','xv-1','','local~laptop','ssd',1024,0,'ext4','rw','','','created',
+INSERT INTO volumes VALUES(1,'vol1','xv-1','','local~laptop','ssd',1024,0,0,'ext4','rw','','','created',
   'available','formatted','inherit',NULL,1,1,1700000000000000000,0);
-INSERT INTO volumes VALUES(2,'vol2','xv-2','','local~laptop','ssd',1024,0,'ext4','rw','','','created',
+INSERT INTO volumes VALUES(2,'vol2','xv-2','','local~laptop','ssd',1024,0,0,'ext4','rw','','','created',
   'available','formatted','inherit',NULL,1,1,1700000000000000000,0);
 CREATE TABLE attachments (
   volume INTEGER NOT NULL REFERENCES volumes (id),
@@ -272,7 +274,7 @@ INSERT INTO claims VALUES(1,'task',1,'none',1,'S1','f1','task1','','','mesos','d
 CREATE TABLE operations (
   number INTEGER PRIMARY KEY,
   id TEXT NOT NULL,
-  kind TEXT NOT NULL CHECK (kind IN ('create', 'format', 'attach', 'detach', 'remove')),
+  kind TEXT NOT NULL CHECK (kind IN ('create', 'format', 'attach', 'detach', 'remove', 'resize')),
   state TEXT NOT NULL CHECK (state IN ('recorded', 'issued', 'done', 'failed', 'uncertain')),
   outcome TEXT NOT NULL CHECK (outcome IN ('none', 'changed', 'unchanged')),
   volume INTEGER NOT NULL REFERENCES volumes (id),

@@ -101,6 +101,12 @@ Config draw_config(std::uint64_t seed, const Overrides& overrides) {
   Random budgets(seed, "budgets");
   for (Personality& one : out.providers)
     if (budgets.chance(20)) one.info.calls_per_second = static_cast<int>(budgets.between(1, 10));
+  Random growth(seed, "growth");
+  out.faults.put(Fault::resizes, !out.faults.empty() && growth.chance(15));
+  for (Personality& one : out.providers) {
+    one.info.capabilities.resize = growth.chance(80);
+    one.info.capabilities.resize_attached = one.info.capabilities.resize && growth.chance(70);
+  }
   if (overrides.hosts) out.hosts = *overrides.hosts;
   if (overrides.volumes) out.volumes = *overrides.volumes;
   if (overrides.safety) out.safety = *overrides.safety;

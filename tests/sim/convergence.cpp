@@ -166,6 +166,14 @@ std::string what_is_left_of(const Snapshot& snapshot, const VolumeEntry& entry) 
   return {};
 }
 
+// It has grown as it was ordered, or a row says who has to act.
+std::string what_is_to_grow(const VolumeEntry& entry) {
+  const Volume& volume = entry.volume;
+  if (volume.wanted_size_mb == 0 || volume.state != VolumeState::available || !entry.blocked.empty())
+    return {};
+  return fmt::format("{}: has {} MB and is to have {}", volume.name, volume.size_mb, volume.wanted_size_mb);
+}
+
 // A fence ends as held, failed or lifted; nothing is left under way.
 std::string what_is_left_of_fences(const Snapshot& snapshot) {
   for (const auto& [id, fence] : snapshot.fences()) {
@@ -188,6 +196,7 @@ std::string what_is_missing(World& world) {
   for (const auto& [id, entry] : engine.snapshot().volumes()) {
     if (std::string what = what_is_missing_of(world, *daemon, entry); !what.empty()) return what;
     if (std::string what = what_is_left_of(engine.snapshot(), entry); !what.empty()) return what;
+    if (std::string what = what_is_to_grow(entry); !what.empty()) return what;
   }
   if (std::string what = what_is_left_of_fences(engine.snapshot()); !what.empty()) return what;
   if (world.master.agents().empty()) return {};  // every host is dead

@@ -27,8 +27,8 @@ EXTVOLD_ENUM(Fault,
              operators, first_start,
              // Drawn after everything else, so that what was drawn before these were thought of stays as it
              // was: processes that outlive their container, people who hold things by name, people who err,
-             // executors that are started again under their name
-             escapes, holds, mistakes, executor_again)
+             // executors that are started again under their name, people who make volumes larger
+             escapes, holds, mistakes, executor_again, resizes)
 
 class FaultSet {
  public:

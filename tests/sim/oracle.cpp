@@ -143,6 +143,9 @@ void Oracle::call_started(int daemon, const OperationCall& call, const Snapshot&
                                          [](const auto& one) { return !one.second.by_hand; }))
         fail("remove_of_attached", name + ": it is attached somewhere");
       return;
+    case OperationKind::resize:
+      world_.probes.hit(Probe::resize_called);
+      return check_resize(name, call, *entry);
     case OperationKind::attach:
       break;
   }

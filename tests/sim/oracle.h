@@ -95,6 +95,7 @@ class Oracle {
   void check_host_evidence(const Evidence& evidence, const VolumeEntry& entry, int machine);
   void check_held(const std::string& what, const Snapshot& committed, const Snapshot& known, VolumeId volume,
                   HostId host);
+  void check_resize(const std::string& what, const OperationCall& call, const VolumeEntry& entry);
   void check_detach(const std::string& what, const OperationCall& call, const VolumeEntry& entry,
                     const Snapshot& committed);
   void check_looked(const std::string& what, const Memory& memory, const OperationCall& call,

@@ -9,7 +9,10 @@
 namespace extvold::sim {
 
 People::People(World& world)
-    : world_(world), random_(world.config.seed, "people"), whims_(world.config.seed, "whims") {}
+    : world_(world),
+      random_(world.config.seed, "people"),
+      whims_(world.config.seed, "whims"),
+      growth_(world.config.seed, "who grows") {}
 
 void People::start() {
   world_.time.after(random_.between(seconds(2), seconds(20)), [this] { look(); });
@@ -29,6 +32,7 @@ void People::look() {
   stop_what_is_old(*daemon);
   lift_forgotten_fences(*daemon);
   hold_by_name(*daemon);
+  if (world_.faults_on && world_.config.faults.has(Fault::resizes) && growth_.chance(30)) grow_one(*daemon);
   if (world_.faults_on && world_.config.faults.has(Fault::mistakes)) err(*daemon);
   if (world_.faults_on) retry_formats(*daemon);
   if (world_.faults_on && world_.config.faults.has(Fault::operators) && random_.chance(10))
@@ -279,6 +283,13 @@ void People::order_spare(Daemon& daemon) {
     daemon.order(PurgeVolume{name, name, true});
     ++spares_;
   }
+}
+
+void People::grow_one(Daemon& daemon) {
+  const std::string name = volume_name_of(static_cast<int>(growth_.below(world_.config.volumes)));
+  const VolumeEntry* entry = daemon.engine()->snapshot().volume_by_name(name);
+  if (entry == nullptr || entry->volume.state != VolumeState::available) return;
+  daemon.order(ResizeVolume{name, entry->volume.size_mb + growth_.below(3) * 64});
 }
 
 // ---- by hand

@@ -50,6 +50,7 @@ class People {
   void end_what_is_barred(const Snapshot& snapshot, HostId row);
   void retry_formats(Daemon& daemon);
   void order_spare(Daemon& daemon);
+  void grow_one(Daemon& daemon);  // or takes such an order back
   void hold_by_name(Daemon& daemon);
   // Mesos says so of something: nobody confirms such a host who does not err.
   static bool lives_there(const Snapshot& snapshot, HostId host);
@@ -60,6 +61,7 @@ class People {
   World& world_;
   Random random_;
   Random whims_;  // what they do besides
+  Random growth_;
   int spares_ = 0;
 };
 

@@ -262,6 +262,8 @@ OperationResult Storage::apply(Provider& at, const OperationCall& call) {
       return format(found->second, call, host);
     case OperationKind::remove:
       return remove(at, found->second, call);
+    case OperationKind::resize:
+      return resize(at, found->second, call);
     case OperationKind::create:
       break;
   }
@@ -374,6 +376,17 @@ OperationResult Storage::remove(Provider& at, Disk& disk, const OperationCall& c
   if (!disk.grants.empty()) return refuse(call, Errc::conflict, "it is attached");
   ++changes_;
   at.disks.erase(std::string(disk.key));
+  return done(call, true);
+}
+
+OperationResult Storage::resize(Provider& at, Disk& disk, const OperationCall& call) {
+  const Capabilities& can = at.personality.info.capabilities;
+  if (!can.resize || (!can.resize_attached && !disk.grants.empty()))
+    return refuse(call, Errc::conflict, "it cannot grow now");
+  const bool grows = disk.size_mb < call.volume.wanted_size_mb;
+  if (!grows) return done(call, false);
+  ++changes_;
+  disk.size_mb = call.volume.wanted_size_mb;
   return done(call, true);
 }
 

@@ -141,6 +141,7 @@ class Storage {
   OperationResult detach(Provider& provider, Disk& disk, const OperationCall& call, int host);
   OperationResult format(Disk& disk, const OperationCall& call, int host);
   OperationResult remove(Provider& provider, Disk& disk, const OperationCall& call);
+  OperationResult resize(Provider& provider, Disk& disk, const OperationCall& call);
   void let_in(Disk& disk, int host, Grant grant, bool by_hand);
   void shut_out(Disk& disk, int host, bool enforced);
 
