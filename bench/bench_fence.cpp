@@ -174,7 +174,8 @@ class World {
       ObservedVolume one;
       one.key = one.provider_ref = name;
       one.ledger_id = engine_->snapshot().ledger.id;
-      if (!host.empty()) one.attachments = {{host, {}, false, TriState::unknown, TriState::unknown, {}, {}}};
+      if (!host.empty())
+        one.attachments = {{host, {}, false, TriState::unknown, TriState::unknown, {}, {}, {}}};
       out.volumes.push_back(std::move(one));
     }
     return out;

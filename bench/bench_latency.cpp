@@ -64,7 +64,7 @@ class InstantProvider final : public providers::Provider {
     result.host_identity = call.host_name;
     result.device = "/dev/bench";
     volumes_[call.volume.key].attachments = {
-        {call.host_name, "/dev/bench", false, TriState::no, TriState::no, {}, {}}};
+        {call.host_name, "/dev/bench", false, TriState::no, TriState::no, {}, {}, {}}};
     deferred_.post([this, result, done]() mutable {
       result.ended_at = clock_.now();
       done(result);

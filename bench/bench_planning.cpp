@@ -133,6 +133,7 @@ ev::ProviderObservation everything(ev::Instant at) {
                                ev::TriState::yes,
                                ev::TriState::yes,
                                {},
+                               {},
                                {}});
     out.volumes.push_back(std::move(one));
   }
@@ -181,6 +182,7 @@ int main() {
                                false,
                                ev::TriState::yes,
                                ev::TriState::yes,
+                               {},
                                {},
                                {}});
     look.volumes.push_back(std::move(one));

@@ -126,14 +126,14 @@ Status read_volume(Query& q, Volume& r) {
 
 Status read_attachment(Query& q, Attachment& r) {
   return q.read(r.volume, r.host, r.state, r.origin, r.generation.incarnation, r.generation.counter,
-                r.read_only, r.mounted, r.device, r.host_identity, r.boot_id, r.read_back, r.changed_at,
-                r.detached_sequence, r.unexplained_use);
+                r.read_only, r.mounted, r.device, r.host_identity, r.fence_addresses, r.boot_id, r.read_back,
+                r.changed_at, r.detached_sequence, r.unexplained_use);
 }
 
 Status read_mount(Query& q, Mount& r) { return q.read(r.volume, r.host, r.path); }
 
 Status read_fence(Query& q, Fence& r) {
-  return q.read(r.id, r.key, r.rung, r.state, r.host, r.provider, r.volume, r.target,
+  return q.read(r.id, r.key, r.rung, r.state, r.host, r.provider, r.volume, r.target, r.fence_addresses,
                 r.generation.incarnation, r.generation.counter, r.cooperative, r.claim, r.cause, r.seen,
                 r.error_code, r.error, r.user_uid, r.recorded_at, r.held_at, r.ended_at, r.expires_at);
 }

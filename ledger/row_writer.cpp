@@ -104,12 +104,12 @@ Result<RowWriter::Cluster> RowWriter::prepare_cluster(Database& db) {
                     {"id", "kind", "volume", "host", "incarnation", "counter", "agent", "claim", "container",
                      "view_epoch", "recorded_sequence", "request_sent_at", "user_uid", "detail", "grade",
                      "fence", "void_reason", "sequence"}));
-  ASSIGN(out.put_fence,
-         db.prepare(
-             "queries/put_fence",
-             {"id",         "key",         "rung",     "state",       "host",    "provider", "volume",
-              "target",     "incarnation", "counter",  "cooperative", "claim",   "cause",    "seen",
-              "error_code", "error",       "user_uid", "recorded_at", "held_at", "ended_at", "expires_at"}));
+  ASSIGN(out.put_fence, db.prepare("queries/put_fence",
+                                   {"id",         "key",         "rung",     "state",           "host",
+                                    "provider",   "volume",      "target",   "fence_addresses", "incarnation",
+                                    "counter",    "cooperative", "claim",    "cause",           "seen",
+                                    "error_code", "error",       "user_uid", "recorded_at",     "held_at",
+                                    "ended_at",   "expires_at"}));
   ASSIGN(out.insert_reservation,
          db.prepare("queries/insert_reservation", {"agent", "role", "resource", "persistence_id",
                                                    "container_path", "disk_source", "amount_milli"}));
@@ -145,10 +145,11 @@ Result<RowWriter::Storage> RowWriter::prepare_storage(Database& db) {
                                                            "created_counter",
                                                            "created_at",
                                                            "purge_after"}));
-  ASSIGN(out.put_attachment, db.prepare("queries/put_attachment",
-                                        {"volume", "host", "state", "origin", "incarnation", "counter",
-                                         "read_only", "mounted", "device", "host_identity", "boot_id",
-                                         "read_back", "changed_at", "detached_sequence", "unexplained_use"}));
+  ASSIGN(out.put_attachment,
+         db.prepare("queries/put_attachment",
+                    {"volume", "host", "state", "origin", "incarnation", "counter", "read_only", "mounted",
+                     "device", "host_identity", "fence_addresses", "boot_id", "read_back", "changed_at",
+                     "detached_sequence", "unexplained_use"}));
   ASSIGN(out.delete_attachment, db.prepare("queries/delete_attachment", {"volume", "host"}));
   ASSIGN(out.put_mount, db.prepare("queries/put_mount", {"volume", "host", "path"}));
   ASSIGN(out.delete_mount, db.prepare("queries/delete_mount", {"volume", "host", "path"}));
@@ -286,8 +287,8 @@ Status RowWriter::write(const Volume& row, WriteContext&) {
 Status RowWriter::write(const Attachment& row, WriteContext&) {
   return storage_.put_attachment.run(row.volume, row.host, row.state, row.origin, row.generation.incarnation,
                                      row.generation.counter, row.read_only, row.mounted, row.device,
-                                     row.host_identity, row.boot_id, row.read_back, row.changed_at,
-                                     row.detached_sequence, row.unexplained_use);
+                                     row.host_identity, row.fence_addresses, row.boot_id, row.read_back,
+                                     row.changed_at, row.detached_sequence, row.unexplained_use);
 }
 
 Status RowWriter::write(const DropAttachment& row, WriteContext&) {
@@ -349,9 +350,10 @@ Status RowWriter::write(const Evidence& row, WriteContext& context) {
 
 Status RowWriter::write(const Fence& row, WriteContext&) {
   return cluster_.put_fence.run(row.id, row.key, row.rung, row.state, row.host, row.provider.value,
-                                row.volume, row.target, row.generation.incarnation, row.generation.counter,
-                                row.cooperative, row.claim, row.cause, row.seen, row.error_code, row.error,
-                                row.user_uid, row.recorded_at, row.held_at, row.ended_at, row.expires_at);
+                                row.volume, row.target, row.fence_addresses, row.generation.incarnation,
+                                row.generation.counter, row.cooperative, row.claim, row.cause, row.seen,
+                                row.error_code, row.error, row.user_uid, row.recorded_at, row.held_at,
+                                row.ended_at, row.expires_at);
 }
 
 Status RowWriter::write(const BlockedRow& row, WriteContext&) {

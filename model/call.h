@@ -29,10 +29,11 @@ struct OperationResult {
   Error error;               // with failed and uncertain: the provider's own code and text, bounded
   std::string provider_ref;  // create
   std::int64_t granted_size_mb = 0;
-  std::string host_identity;  // attach
-  std::string device;         // attach
-  std::string boot_id;        // attach, format; empty: not known
-  bool mounted = false;       // attach: and mounted at the volume's mount_point
+  std::string host_identity;    // attach
+  std::string fence_addresses;  // attach
+  std::string device;           // attach
+  std::string boot_id;          // attach, format; empty: not known
+  bool mounted = false;         // attach: and mounted at the volume's mount_point
   bool format_refused =
       false;         // format: the device is not provably blank, and will not become so by trying again
   Instant ended_at;  // reply or deadline

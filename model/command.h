@@ -77,6 +77,7 @@ struct FenceRelease {
   std::string host;
   std::string reason;
   bool only_hold = false;  // says nothing of that: ends what `FenceHold` of this host began
+  bool forget = false;     // ends the fences that a release could not take back, without asking for it
 };
 struct FenceHold {  // no fence of this host without a person; empty: of none
   std::string host;

@@ -46,6 +46,7 @@ struct Fence {
   // What it names: the identity that was recorded when attaching, never one that was looked up since. power:
   // the host's name, as in [power.NAME] hosts.
   std::string target;
+  std::string fence_addresses;       // the same, of what was recorded beside the identity; empty: nothing
   Generation generation;             // of this fence
   bool cooperative = false;          // it needed the host's help, and proves as much as that host's word
   ClaimId claim;                     // that waits for it; none: nobody does any more

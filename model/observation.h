@@ -27,7 +27,8 @@ struct ObservedAttachment {
   TriState mounted = TriState::unknown;  // only from a node side
   TriState open = TriState::unknown;     // device opened by anybody on that host; only from a node side
   std::vector<std::string> mount_paths;
-  std::string boot_id;  // of the host when it was attached; empty: not known
+  std::string boot_id;          // of the host when it was attached; empty: not known
+  std::string fence_addresses;  // from which it reaches the storage now; empty: a fence names the identity
   bool operator==(const ObservedAttachment&) const = default;
 };
 

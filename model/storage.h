@@ -91,7 +91,10 @@ struct Attachment {
   bool mounted = false;  // by our order, at the volume's mount_point
   std::string device;    // as the host names it
   std::string
-      host_identity;       // the provider's name of the host, recorded when attaching; what a fence will name
+      host_identity;  // the provider's name of the host, recorded when attaching; what a fence will name
+  // Where a fence names something else than that: the addresses from which the host reached the storage when
+  // it was attached, in the provider's spelling; empty: it does not, or nobody knew.
+  std::string fence_addresses;
   std::string boot_id;     // of the host when attaching; empty: not known there, then never evidence
   bool read_back = false;  // state `detached`: a direct inspect sent after the call ended showed it gone
   WallTime changed_at;

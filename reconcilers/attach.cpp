@@ -146,11 +146,6 @@ bool host_may(const VolumeLook& look, const Candidate& candidate, VolumePlan& ou
     out.wish_agent(old->agent);
     return refuse("open_from_before", Owner::operator_, who_may_have_it_open(look, *old, who, host->name));
   }
-  if (!look.provider.capabilities.attach_to_named_host) {
-    return refuse("cannot_attach", Owner::operator_,
-                  fmt::format("{} waits: provider {} cannot attach to a named host; attach {} there by hand",
-                              who, look.provider.name.value, volume.name));
-  }
   if (EXTVOLD_FORBIDS(attach_unlisted, is_of_mesos(candidate.claim->kind) &&
                                            !look.provider.capabilities.list_attachments &&
                                            !is_ours_alone(look) && !ordered_there(look, candidate.host))) {
@@ -161,15 +156,6 @@ bool host_may(const VolumeLook& look, const Candidate& candidate, VolumePlan& ou
             "it or was restored since; see that no other host has it, then `extvold volume attach {} {}`",
             who, look.provider.name.value, volume.name, volume.name, host->name));
   }
-  if (is_of_mesos(candidate.claim->kind)) {
-    const DriverMapping* driver = look.look.policy.driver(candidate.claim->reference.driver);
-    if (driver != nullptr && driver->attach_by == AttachBy::plugin) {
-      return refuse(
-          "plugin_attaches", Owner::host,
-          fmt::format("{}: the plugin of driver {} on {} attaches volume {} by itself; not enforced", who,
-                      driver->driver, host->name, volume.name));
-    }
-  }
   if (!reaches(look, candidate.host)) {
     return refuse(
         "not_connected", Owner::operator_,
@@ -177,6 +163,25 @@ bool host_may(const VolumeLook& look, const Candidate& candidate, VolumePlan& ou
                     who, host->name, to_text(volume.pool), volume.name));
   }
   return true;
+}
+
+// Whether it is extvold that attaches it there. False: blocked, and said so.
+bool is_ours_to_attach(const VolumeLook& look, const Candidate& candidate, VolumePlan& out) {
+  const std::string who = claim_text(look.look.snapshot, *candidate.claim);
+  const std::string& volume = look.volume().name;
+  if (!look.provider.capabilities.attach_to_named_host) {
+    out.block(look.volume().id, candidate.host, "cannot_attach", Owner::operator_,
+              fmt::format("{} waits: provider {} cannot attach to a named host; attach {} there by hand", who,
+                          look.provider.name.value, volume));
+    return false;
+  }
+  if (!is_of_mesos(candidate.claim->kind)) return true;
+  const DriverMapping* driver = look.look.policy.driver(candidate.claim->reference.driver);
+  if (driver == nullptr || driver->attach_by != AttachBy::plugin) return true;
+  out.block(look.volume().id, candidate.host, "plugin_attaches", Owner::host,
+            fmt::format("{}: the plugin of driver {} on {} attaches volume {} by itself; not enforced", who,
+                        driver->driver, host_name(look.look.snapshot, candidate.host), volume));
+  return false;
 }
 
 // What may still attach it somewhere, of which this ledger holds no intent. Empty: nothing.
@@ -212,6 +217,12 @@ std::string must_wait(const VolumeLook& look, const Candidate& candidate, Volume
       EXTVOLD_FORBIDS(attach_look_after_claim, too_old)) {
     out.wish_volume(look.volume().id);
     return fmt::format("a complete observation by {}", look.provider.name.value);
+  }
+  if (const HostId other = shown_unrecorded(look, candidate.host);
+      EXTVOLD_FORBIDS(attach_shown_elsewhere, bool(other))) {
+    out.wish_volume(look.volume().id);
+    return fmt::format("another look by {}, which shows it at {}", look.provider.name.value,
+                       host_name(look.look.snapshot, other));
   }
   return {};
 }
@@ -280,6 +291,12 @@ Clearance clear_others(const VolumeLook& look, const Candidate& candidate, const
   return result;
 }
 
+// Attached, and it is not a leftover.
+bool holds(const VolumeEntry& entry, const Attachment& attachment) {
+  return attachment.state == AttachmentState::attached &&
+         EXTVOLD_PERMITS(attach_superseded, !is_superseded(entry, attachment));
+}
+
 void plan_single_writer(const VolumeLook& look, const std::vector<Candidate>& candidates, VolumePlan& out) {
   const auto candidate_on = [&](HostId host) {
     return std::find_if(candidates.begin(), candidates.end(),
@@ -287,7 +304,7 @@ void plan_single_writer(const VolumeLook& look, const std::vector<Candidate>& ca
   };
   // The host that holds it, if it is still wanted there.
   for (const Attachment& one : look.entry.attachments) {
-    if (one.state != AttachmentState::attached) continue;
+    if (!holds(look.entry, one)) continue;
     const auto holder = candidate_on(one.host);
     if (EXTVOLD_PERMITS(attach_holder_keeps, holder == candidates.end())) continue;
     for (const Candidate& other : candidates) {
@@ -299,7 +316,7 @@ void plan_single_writer(const VolumeLook& look, const std::vector<Candidate>& ca
   for (std::size_t i = 1; i < candidates.size(); ++i) block_second_host(look, candidates[i], first.host, out);
   Clearance clearance = clear_others(look, first, out);
   if (!clearance.clear) return;  // reconcile_fence says who must act for what
-  if (host_may(look, first, out))
+  if (host_may(look, first, out) && is_ours_to_attach(look, first, out))
     add_attach(look, first, clearance.evidence, std::move(clearance.after), out);
 }
 
@@ -312,7 +329,7 @@ void plan_several_hosts(const VolumeLook& look, const std::vector<Candidate>& ca
     if (attachment != nullptr && attachment->state == AttachmentState::attached) continue;
     // While its writer, the format host, still has it, nobody reads it.
     Clearance clearance = clear_others(look, one, out);
-    if (!clearance.clear || !host_may(look, one, out)) continue;
+    if (!clearance.clear || !host_may(look, one, out) || !is_ours_to_attach(look, one, out)) continue;
     add_attach(look, one, clearance.evidence, std::move(clearance.after), out);
     std::string& waits_for = out.operations.back().waits_for;
     if (!waits_for.empty()) continue;
@@ -338,9 +355,9 @@ void block_unknown(const VolumeLook& look, const Claim& claim, VolumePlan& out) 
 
 }  // namespace
 
-bool may_be_attached_for(const VolumeLook& look, const Claim& claim) {
+std::string why_not_for(const VolumeLook& look, const Claim& claim) {
   VolumePlan said;
-  return host_may(look, {claim.host, &claim}, said);
+  return host_may(look, {claim.host, &claim}, said) ? std::string() : said.blocked.front().text;
 }
 
 void reconcile_attach(const VolumeLook& look, VolumePlan& out) {
@@ -366,7 +383,7 @@ void reconcile_attach(const VolumeLook& look, VolumePlan& out) {
     if (!asks_for_attach(*claim)) continue;
     any = true;
     const Attachment* attachment = look.entry.attachment(claim->host);
-    settled = settled && attachment != nullptr && attachment->state == AttachmentState::attached;
+    settled = settled && attachment != nullptr && holds(look.entry, *attachment);
   }
   if (!any || settled) return;
   const std::vector<Candidate> candidates = candidates_of(look.entry);

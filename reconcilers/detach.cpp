@@ -184,6 +184,15 @@ bool is_used_there(const VolumeLook& look, const Attachment& attachment, VolumeP
   return true;
 }
 
+// What says more than that a look is due: the newest try failed. False: nothing did, or it is over.
+bool says_it_failed(const VolumeLook& look, HostId host, VolumePlan& out) {
+  const RetryView* failed = look.view == nullptr ? nullptr : look.view->retry(OperationKind::detach, host);
+  if (failed == nullptr || failed->at <= look.look.now) return false;
+  const std::size_t before = out.blocked.size();
+  order_or_pause(look, OperationKind::detach, host, out);
+  return out.blocked.size() != before;
+}
+
 // Whether nothing stands against a detach there; else `out` says what does, and what would settle it.
 bool is_permitted(const VolumeLook& look, const Attachment& attachment, const HostClaims& claims,
                   VolumePlan& out) {
@@ -226,6 +235,7 @@ bool is_permitted(const VolumeLook& look, const Attachment& attachment, const Ho
   }
   if (EXTVOLD_FORBIDS(detach_fresh_look, !look.freshly_observed())) {
     out.wish_volume(volume.id);
+    if (says_it_failed(look, attachment.host, out)) return false;
     out.block(volume.id, attachment.host, "not_observed", Owner::provider,
               fmt::format("volume {} stays at {} until {} was asked about it again", volume.name,
                           host_name(look.look.snapshot, attachment.host), look.provider.name.value));

@@ -430,13 +430,15 @@ bool Engine::still_permitted(const Operation& operation, Now now) const {
         return false;
       const ProviderInfo* provider = policy_.provider(entry.volume.pool.provider);
       const bool read_only = entry.attachment(operation.host)->read_only;
-      return provider != nullptr &&
-             std::all_of(entry.attachments.begin(), entry.attachments.end(), [&](const Attachment& one) {
-               EvidenceId evidence;
-               return one.host == operation.host ||
-                      !excludes(entry.volume.access, one.read_only, read_only) ||
-                      EXTVOLD_PERMITS(attach_released, is_released(look, entry, *provider, one, evidence));
-             });
+      if (provider == nullptr) return false;
+      if (const VolumeLook volume{look, entry, *provider, observed_.volume(operation.volume)};
+          EXTVOLD_FORBIDS(attach_shown_elsewhere, bool(shown_unrecorded(volume, operation.host))))
+        return false;
+      return std::all_of(entry.attachments.begin(), entry.attachments.end(), [&](const Attachment& one) {
+        EvidenceId evidence;
+        return one.host == operation.host || !excludes(entry.volume.access, one.read_only, read_only) ||
+               EXTVOLD_PERMITS(attach_released, is_released(look, entry, *provider, one, evidence));
+      });
     }
   }
   return false;

@@ -321,6 +321,8 @@ class Engine {
   void carry_out_fences(VolumePlan& plan, Now now);
   std::string work_under_way(const Fence& fence) const;
   void record(Fence fence, Now now);
+  std::set<HostId> hosts_of_storm(Now now);
+  std::int64_t fence_storm_limit() const;
   bool fence_storm_guard(const Fence& fence, Now now);
   void begin_fence(FenceId id, Now now);
   std::string why_not_fence(const Fence& fence) const;
@@ -347,7 +349,8 @@ class Engine {
   void prove_fenced(const Fence& fence, const Attachment& attachment, WallTime sent_at, Now now);
   void settle_by_fence(const Fence& fence, Attachment attachment, Now now);
   void void_fence_evidence(const Fence& fence, const std::string& why);
-  void tell_mesos(const Fence& fence, bool news, Now now);
+  const VolumeEntry* volume_of(const Fence& fence) const;
+  void tell_mesos(const Fence& fence, Now now);
   void note_try(const Fence& fence, const std::string& why, Now now);
   void forget_try(const Fence& fence);
   void end_fence(Fence fence, FenceState state, Error error, Now now);
@@ -369,6 +372,7 @@ class Engine {
   }
   void on_observation(ProviderObservation observation, Now now);
   void on_result(OperationResult result, Now now);
+  std::string key_listed_twice(const ProviderObservation& observation) const;
   bool plausible(const ProviderObservation& observation, ProviderView& view) const;
   void observe_volume(const VolumeEntry& entry, const ObservedVolume* seen,
                       const ProviderObservation& observation, Now now);
@@ -383,6 +387,7 @@ class Engine {
   void note_identity(const VolumeEntry& entry, HostId host, const ObservedAttachment& there);
   void settle_attachments(const VolumeEntry& entry, const ObservedVolume* seen,
                           const ProviderObservation& observation, Now now);
+  void settle_vanished(const VolumeEntry& entry, const ProviderObservation& observation, Now now);
   void note_unexplained_use(const VolumeEntry& entry, const ObservedVolume& seen,
                             const ProviderObservation& observation);
   void host_evidence(const VolumeEntry& entry, const ObservedVolume& seen,
@@ -418,6 +423,8 @@ class Engine {
   Result<std::string> obey(const FenceConfirm& order, const Command& command, Now now);
   Result<std::string> obey(const FenceRelease& order, const Command& command, Now now);
   Result<std::string> obey(const FenceHold& order, const Command& command, Now now);
+  void drop_answered_attachments(HostId host);
+  Result<std::string> forget_fences(HostId host, const FenceRelease& order, const Command& command, Now now);
   std::string let_be_fenced(Host host, const std::string& reason, std::int64_t user_uid);
   Result<std::string> resume_fencing(const FenceRelease& order, const Command& command, Now now);
   std::string attach_under_way(const VolumeEntry& entry, HostId host, Now now) const;
@@ -480,10 +487,13 @@ class Engine {
     Duration backoff;
     bool just_set = false;       // no look since
     std::string mesos_not_told;  // why, as it was said last
+    std::set<AgentId> told_gone;
   };
   std::map<FenceId, FenceWork> fence_work_;
   std::map<HostId, Instant> recent_fences_;
   Instant fence_guard_off_until_;  // a person said that so many are right
+  std::optional<std::set<HostId>>
+      fence_guard_allows_;  // these; none: said before this run, of whom nobody knows
 
   // Polling: what was asked and not answered, when it may be asked again.
   struct PollState {

@@ -65,6 +65,19 @@ void block_waiting(const Wait& wait, const std::string& stands, VolumePlan& out)
                     tells ? "it moves by itself when that host says that nothing there uses it; or " : "",
                     there, and_no_fence));
   }
+  const bool nobody_tells =
+      wait.held.state == AttachmentState::uncertain && look.entry.open_operation == nullptr;
+  if (nobody_tells && look.provider.capabilities.list_attachments) {
+    return wait.block(out, "not_observed", Owner::provider,
+                      fmt::format("volume {} may be attached at {}: a look at {} has to show whether it is{}",
+                                  look.volume().name, there, look.provider.name.value, and_no_fence));
+  }
+  if (nobody_tells) {
+    return wait.block(out, "attachments_not_listed", Owner::operator_,
+                      fmt::format("volume {} may be attached at {}, and {} cannot list where it is; see that "
+                                  "it cannot write there, then `extvold fence confirm {}`{}",
+                                  look.volume().name, there, look.provider.name.value, there, and_no_fence));
+  }
   wait.block(out, "waits_for_detach", Owner::extvold,
              fmt::format("volume {} is {} at {}{}", look.volume().name, to_text(wait.held.state), there,
                          and_no_fence));
@@ -115,8 +128,7 @@ std::string why_clock_stands(const Wait& wait, VolumePlan& out) {
   if (why.empty() && EXTVOLD_FORBIDS(fence_view_complete, !look.observed.view_complete))
     why = fmt::format("the Mesos view is incomplete: {}", look.observed.view_incomplete_why);
   if (EXTVOLD_FORBIDS(fence_host_lost, why.empty())) why = why_host_is_not_lost(wait);
-  if (why.empty() && !may_be_attached_for(wait.look, wait.claim))
-    why = fmt::format("{} could not have it", host_name(wait.snapshot(), wait.claim.host));
+  if (why.empty()) why = why_not_for(wait.look, wait.claim);
   wish_clock(wait.snapshot(), wait.held.host, why.empty(), out);
   return why;
 }
@@ -172,6 +184,7 @@ Rung provider_rung(const Wait& wait, FenceRung rung, const FencePolicy& policy) 
   fence.provider = wait.look.provider.name;
   if (rung == FenceRung::volume) fence.volume = wait.look.volume().id;
   fence.target = wait.held.host_identity;
+  fence.fence_addresses = wait.held.fence_addresses;
   fence.cooperative = can.fence_cooperative;
   return {std::move(fence), {}};
 }
@@ -210,7 +223,7 @@ const FenceTry* try_of(const Observed& observed, const Fence& fence) {
 const Fence* standing(const Snapshot& snapshot, const Fence& fence) {
   for (const Fence* one : snapshot.fences_of_host(fence.host)) {
     if (one->rung == fence.rung && one->provider == fence.provider && one->volume == fence.volume &&
-        one->target == fence.target)
+        one->target == fence.target && one->fence_addresses == fence.fence_addresses)
       return one;
   }
   return nullptr;
@@ -396,7 +409,8 @@ void reconcile_fence(const VolumeLook& look, VolumePlan& out) {
   for (const Claim* claim : look.entry.claims) {
     if (!claim->wanted || claim->liveness != Liveness::live || !claim->host) continue;
     const Attachment* own = look.entry.attachment(claim->host);
-    if (own != nullptr && own->state == AttachmentState::attached) continue;
+    if (own != nullptr && own->state == AttachmentState::attached && !is_superseded(look.entry, *own))
+      continue;
     bool planned = false;
     for (const PlannedOperation& one : out.operations) {
       planned = planned || (one.operation.kind == OperationKind::attach && one.operation.host == claim->host);

@@ -2,6 +2,10 @@
 // fenced.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+#include <vector>
+
 #include "reconcilers/engine.h"
 #include "reconcilers/rule.h"
 
@@ -103,6 +107,7 @@ Result<std::string> Engine::obey(const FenceRelease& order, const Command& comma
                        order.only_hold ? "not " : "neither quarantined nor ");
   if (order.reason.empty())
     return fail(Errc::invalid, "host {} is not released: a reason is needed (--reason)", order.host);
+  if (order.forget) return forget_fences(found->id, order, command, now);
   if (order.only_hold || (!found->quarantined && !standing))
     return let_be_fenced(*found, order.reason, command.user_uid);
   // Whoever only wants it to be fenced again does not say that nothing of it is left.
@@ -121,6 +126,7 @@ Result<std::string> Engine::obey(const FenceRelease& order, const Command& comma
     row.quarantined = false;
     row.quarantine_reason.clear();
     row.quarantine_fence = {};
+    drop_answered_attachments(row.id);
   }
   history({.kind = standing ? "host.releasing" : "host.released",
            .host = row.id,
@@ -139,6 +145,49 @@ Result<std::string> Engine::obey(const FenceRelease& order, const Command& comma
                   : fmt::format("host {} may have volumes again", order.host);
 }
 
+// What was read back as detached there is no question any more, now that a person says that nothing of the
+// host is left; but where somebody may yet run of whom nobody knows.
+void Engine::drop_answered_attachments(HostId host) {
+  std::vector<VolumeId> clean;
+  for (const auto& [id, entry] : snapshot_.volumes()) {
+    const Attachment* attachment = entry.attachment(host);
+    const bool may_run = std::any_of(entry.claims.begin(), entry.claims.end(), [&](const Claim* claim) {
+      return claim->host == host && claim->liveness != Liveness::dead;
+    });
+    if (attachment != nullptr && attachment->state == AttachmentState::detached && attachment->read_back &&
+        !may_run)
+      clean.push_back(id);
+  }
+  for (const VolumeId volume : clean) {
+    change(DropAttachment{volume, host});
+    touch(volume);
+  }
+}
+
+// What made them is gone for good (a power switch, a storage), so that nobody can take them back: a person
+// says that they stand nowhere. One that does after all keeps the host out; nobody else gets in by that.
+Result<std::string> Engine::forget_fences(HostId host, const FenceRelease& order, const Command& command,
+                                          Now now) {
+  std::vector<Fence> rows;
+  for (const Fence* fence : snapshot_.fences_of_host(host)) {
+    if (fence->state != FenceState::lifting)
+      return fail(
+          Errc::conflict,
+          "fence {0} of host {1} is {2} and not forgotten: `extvold fence release {1}` takes it back; "
+          "only what cannot be taken back is forgotten",
+          fence->id.value, order.host, to_text(fence->state));
+    rows.push_back(*fence);
+  }
+  if (rows.empty()) return fail(Errc::conflict, "host {} has no fence that is being taken back", order.host);
+  for (Fence& row : rows) {
+    row.user_uid = command.user_uid;
+    history(row, "forgotten", order.reason);
+    end_fence(std::move(row), FenceState::lifted, {}, now);
+  }
+  return fmt::format("{} fences of host {} are forgotten; nobody asked whether they stand", rows.size(),
+                     order.host);
+}
+
 std::string Engine::let_be_fenced(Host host, const std::string& reason, std::int64_t user_uid) {
   history(
       {.kind = "fence.resumed", .host = host.id, .rule = "operator", .text = reason, .user_uid = user_uid});
@@ -149,14 +198,19 @@ std::string Engine::let_be_fenced(Host host, const std::string& reason, std::int
   return done;
 }
 
-// What a person or the guard stopped goes on; the guard does not stop it again for as long as its window.
+// What a person or the guard stopped goes on. Where the guard would stop it, it lets those through that it
+// counts now, for as long as its window; others are counted anew.
 Result<std::string> Engine::resume_fencing(const FenceRelease& order, const Command& command, Now now) {
   if (order.reason.empty())
     return fail(Errc::invalid, "fencing is not released: a reason is needed (--reason)");
-  fence_guard_off_until_ = now.at + policy_.fence_storm_window;
-  recent_fences_.clear();
+  std::set<HostId> hosts = hosts_of_storm(now);
+  const bool is_storm = static_cast<std::int64_t>(hosts.size()) > fence_storm_limit();
+  if (is_storm) {
+    fence_guard_off_until_ = now.at + policy_.fence_storm_window;
+    fence_guard_allows_ = std::move(hosts);
+  }
   history({.kind = "fence.resumed", .rule = "operator", .text = order.reason, .user_uid = command.user_uid});
-  change(SetFenceStop{false, now.wall});
+  change(SetFenceStop{false, is_storm ? now.wall : snapshot_.fence_released_at});
   touch_all();
   return std::string("hosts may be fenced again, save those that are held by name");
 }

@@ -101,22 +101,41 @@ void Engine::record(Fence fence, Now now) {
   change(std::move(fence));
 }
 
-// More hosts than a set number or share that would be fenced in the window: a network broke, not a host. Who
-// said that it is right is not asked again for as long as the window.
-bool Engine::fence_storm_guard(const Fence& fence, Now now) {
-  if (now.at < fence_guard_off_until_) return false;
+// Fenced in the window, or about to be: its clock runs.
+std::set<HostId> Engine::hosts_of_storm(Now now) {
   std::erase_if(recent_fences_,
                 [&](const auto& one) { return one.second + policy_.fence_storm_window <= now.at; });
-  std::set<HostId> hosts = {fence.host};
+  std::set<HostId> hosts;
   for (const auto& [host, at] : recent_fences_) hosts.insert(host);
   for (const auto& [id, view] : observed_.volumes) {
     for (const FenceClock& clock : view.clocks) {
       if (clock.since.ns != 0) hosts.insert(clock.host);
     }
   }
-  const auto share = static_cast<std::int64_t>(snapshot_.hosts().size()) * policy_.fence_storm_percent / 100;
-  const std::int64_t limit =
-      std::max<std::int64_t>(1, std::min<std::int64_t>(policy_.fence_storm_max, share));
+  return hosts;
+}
+
+// Of the hosts that have an agent; what a provider or an old ledger named is no part of the cluster.
+std::int64_t Engine::fence_storm_limit() const {
+  std::set<HostId> of_cluster;
+  for (const auto& [id, agent] : snapshot_.agents()) {
+    if (agent.state != AgentState::removed && agent.state != AgentState::absent)
+      of_cluster.insert(agent.host);
+  }
+  const auto share = static_cast<std::int64_t>(of_cluster.size()) * policy_.fence_storm_percent / 100;
+  return std::max<std::int64_t>(1, std::min<std::int64_t>(policy_.fence_storm_max, share));
+}
+
+// More hosts than a set number or share that would be fenced in the window: a network broke, not a host. Of
+// those about whom a person said that so many are right nobody is asked again for as long as the window.
+bool Engine::fence_storm_guard(const Fence& fence, Now now) {
+  std::set<HostId> hosts = hosts_of_storm(now);
+  hosts.insert(fence.host);
+  if (now.at < fence_guard_off_until_) {
+    if (!fence_guard_allows_ || fence_guard_allows_->contains(fence.host)) return false;
+    std::erase_if(hosts, [&](HostId one) { return fence_guard_allows_->contains(one); });
+  }
+  const std::int64_t limit = fence_storm_limit();
   if (static_cast<std::int64_t>(hosts.size()) <= limit) return false;
   if (snapshot_.fence_stop) return true;
   change(SetFenceStop{true, snapshot_.fence_released_at});
@@ -435,7 +454,7 @@ void Engine::hold_fence(Fence fence, const FenceResult& result, Now now) {
   }
   if (news) std::erase_if(observed_.fence_tries, [&](const FenceTry& one) { return one.host == fence.host; });
   if (counts) forget_try(fence);
-  if (counts) tell_mesos(fence, news, now);
+  if (counts) tell_mesos(fence, now);
   // More than this its provider does not give: the ladder goes on.
   if (just_set && !counts)
     note_try(fence, "it holds, but runs out sooner than the margin lets it count", now);
@@ -502,13 +521,22 @@ void Engine::void_fence_evidence(const Fence& fence, const std::string& why) {
   for (Evidence& one : ended) end_evidence(std::move(one), why);
 }
 
-// Only what the policy asks for, only what [mesos] operations permits, and only now that the fence is read
-// back.
-// Gone is said once, when the fence is first read back (`news`). Only an agent that is registered can be
-// deactivated, and who is fenced is not: it is when it comes back, as long as the fence stands.
-void Engine::tell_mesos(const Fence& fence, bool news, Now now) {
+// What it was made for: the claim's volume, or, if that is over, one that it took from its host.
+const VolumeEntry* Engine::volume_of(const Fence& fence) const {
   const Claim* claim = snapshot_.claim(fence.claim);
-  const VolumeEntry* entry = claim == nullptr ? nullptr : snapshot_.volume(claim->volume);
+  if (const VolumeEntry* entry = claim == nullptr ? nullptr : snapshot_.volume(claim->volume)) return entry;
+  for (const auto& [id, one] : snapshot_.evidence()) {
+    if (one.fence == fence.id) return snapshot_.volume(one.volume);
+  }
+  return nullptr;
+}
+
+// Only what the policy asks for, only what [mesos] operations permits, and only now that the fence is read
+// back; what could not be asked is asked again at each look. Gone is said once of an agent, and of none that
+// is here. Only one that is registered can be deactivated, and who is fenced is not: it is when it comes
+// back, as long as the fence stands.
+void Engine::tell_mesos(const Fence& fence, Now now) {
+  const VolumeEntry* entry = volume_of(fence);
   if (entry == nullptr) return;
   MesosOperationKind kind = MesosOperationKind::mark_agent_gone;
   switch (policy_.fence_policy(entry->volume).tell_mesos) {
@@ -520,12 +548,14 @@ void Engine::tell_mesos(const Fence& fence, bool news, Now now) {
     case TellMesos::mark_agent_gone:
       break;
   }
+  FenceWork& work = fence_work_[fence.id];
   std::vector<AgentId> agents;
   for (const Agent* agent : snapshot_.agents_of_host(fence.host)) {
+    if (snapshot_.mesos_operations().contains(agent->id)) continue;
+    const bool is_over = agent->state == AgentState::gone || agent->state == AgentState::removed;
     const bool due = kind == MesosOperationKind::deactivate_agent
-                         ? agent->state == AgentState::registered && !agent->deactivated &&
-                               !snapshot_.mesos_operations().contains(agent->id)
-                         : news && agent->state != AgentState::gone && agent->state != AgentState::removed;
+                         ? agent->state == AgentState::registered && !agent->deactivated
+                         : !is_over && !is_listed(agent->state) && !work.told_gone.contains(agent->id);
     if (due) agents.push_back(agent->id);
   }
   for (const AgentId& id : agents) {
@@ -535,9 +565,9 @@ void Engine::tell_mesos(const Fence& fence, bool news, Now now) {
     order.reason = fmt::format("fence {} holds: {}", fence.id.value, fence.cause);
     const Result<std::string> asked = obey(order, Command{}, now);
     const std::string why = asked ? std::string() : asked.error().message;
-    std::string& told = fence_work_[fence.id].mesos_not_told;
-    if (!why.empty() && why != told) history(fence, "mesos_not_told", why);
-    told = why;
+    if (asked && kind == MesosOperationKind::mark_agent_gone) work.told_gone.insert(id);
+    if (!why.empty() && why != work.mesos_not_told) history(fence, "mesos_not_told", why);
+    work.mesos_not_told = why;
   }
 }
 

@@ -209,6 +209,24 @@ bool excludes(AccessMode access, bool read_only, bool other_read_only) {
   return true;
 }
 
+bool is_superseded(const VolumeEntry& entry, const Attachment& attachment) {
+  if (attachment.state == AttachmentState::detached) return false;
+  return std::any_of(entry.attachments.begin(), entry.attachments.end(), [&](const Attachment& other) {
+    return other.host != attachment.host && other.origin == AttachmentOrigin::extvold &&
+           attachment.generation < other.generation &&
+           excludes(entry.volume.access, attachment.read_only, other.read_only);
+  });
+}
+
+HostId shown_unrecorded(const VolumeLook& look, HostId host) {
+  if (look.view == nullptr || look.volume().access == AccessMode::shared) return {};
+  for (const AttachmentView& one : look.view->attachments) {
+    const Attachment* row = look.entry.attachment(one.host);
+    if (one.host != host && (row == nullptr || row->state == AttachmentState::detached)) return one.host;
+  }
+  return {};
+}
+
 const AgentId* unread_agent_on(const Look& look, const VolumeEntry& entry, const Attachment& attachment) {
   if (!look.policy.has_master || strong_evidence(look, entry, attachment) != nullptr) return nullptr;
   const auto whole = [&](const AgentId& id) {
@@ -311,12 +329,15 @@ const Fence* fence_under_way(const Snapshot& snapshot, HostId host) {
 // Of one volume only what was there before it: a later one is not what it took away.
 bool covers(const Fence& fence, const VolumeEntry& entry, const Attachment& attachment) {
   if (attachment.host != fence.host) return false;
+  const bool is_named =
+      attachment.host_identity == fence.target &&
+      EXTVOLD_PERMITS(fence_recorded_addresses, attachment.fence_addresses == fence.fence_addresses);
   switch (fence.rung) {
     case FenceRung::volume:
-      return entry.volume.id == fence.volume && attachment.host_identity == fence.target &&
+      return entry.volume.id == fence.volume && is_named &&
              EXTVOLD_PERMITS(fence_covers_older, attachment.generation < fence.generation);
     case FenceRung::host:
-      return entry.volume.pool.provider == fence.provider && attachment.host_identity == fence.target;
+      return entry.volume.pool.provider == fence.provider && is_named;
     case FenceRung::power:
       return true;
     case FenceRung::operator_:

@@ -100,6 +100,12 @@ bool attaches_read_only(const Volume& volume, const Claim* claim);
 // Whether an attachment stands against one on another host: a single writer's always, a read-only volume's if
 // one of the two can write.
 bool excludes(AccessMode access, bool read_only, bool other_read_only);
+// Another host was given the volume since, on proof that this one could not write any more: what this one
+// still has of it is a leftover, whoever wants the volume there, and whatever became of that proof.
+bool is_superseded(const VolumeEntry& entry, const Attachment& attachment);
+// The first host, other than this one, at which the newest look shows the volume and no row says so: it was
+// seen while an operation was open. None: nobody.
+HostId shown_unrecorded(const VolumeLook& look, HostId host);
 // The rule of a detach that is made only because nobody can tell whether an attach happened.
 inline constexpr std::string_view kSettlesAttach = "detach.settles_attach";
 // What a look shows of its attachment to that host; null: none.

@@ -24,8 +24,9 @@ bool may_detach(const VolumeLook& look, const Attachment& attachment);
 
 // A claim that is wanted and live, on a host that may have the volume.
 void reconcile_attach(const VolumeLook& look, VolumePlan& out);
-// Whether nothing of its own stands against its host's having it: what others have of it apart.
-bool may_be_attached_for(const VolumeLook& look, const Claim& claim);
+// What of its own stands against its host's having it: what others have of it apart, and whoever it is that
+// attaches it there. Empty: nothing.
+std::string why_not_for(const VolumeLook& look, const Claim& claim);
 
 // mkfs, at most once in a volume's life, on the format host.
 void reconcile_format(const VolumeLook& look, VolumePlan& out);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "model/check.h"
 #include "reconcilers/engine.h"
@@ -36,7 +37,19 @@ void name_the_nameless(ProviderObservation& observation) {
 
 }  // namespace
 
-// An empty or suddenly short list is a failed list (controllers.md, invariant 21).
+// Of ours; what is not may have any names. Empty: none.
+std::string Engine::key_listed_twice(const ProviderObservation& observation) const {
+  std::set<std::string_view> keys;
+  for (const ObservedVolume& one : observation.volumes) {
+    const VolumeEntry* known = snapshot_.volume_by_key(one.key);
+    const bool is_ours = known != nullptr && known->volume.pool.provider == observation.provider;
+    if (is_ours && !keys.insert(one.key).second) return one.key;
+  }
+  return {};
+}
+
+// An empty or suddenly short list is a failed list, and so is one with something twice (controllers.md,
+// invariant 21).
 bool Engine::plausible(const ProviderObservation& observation, ProviderView& view) const {
   if (EXTVOLD_FORBIDS(list_complete, !observation.complete)) {
     view.why_incomplete =
@@ -56,6 +69,11 @@ bool Engine::plausible(const ProviderObservation& observation, ProviderView& vie
                       (expected > 0 && listed == 0) || (before >= 10 && listed * 2 < before))) {
     view.why_incomplete = fmt::format(
         "it lists {} volumes where {} are expected; wrong credentials or a wrong directory?", listed, before);
+    return false;
+  }
+  if (const std::string twice = key_listed_twice(observation);
+      EXTVOLD_FORBIDS(list_plausible, !twice.empty())) {
+    view.why_incomplete = fmt::format("it lists {} twice", twice);
     return false;
   }
   view.why_incomplete.clear();
@@ -350,6 +368,7 @@ void Engine::note_identity(const VolumeEntry& entry, HostId host, const Observed
   Attachment row = *entry.attachment(host);
   if (!row.host_identity.empty()) return;
   row.host_identity = there.host_identity;
+  row.fence_addresses = there.fence_addresses;
   row.device = there.device;
   row.boot_id = there.boot_id;
   row.mounted = !entry.volume.mount_point.empty() && there.mounted == TriState::yes;
@@ -388,6 +407,7 @@ void Engine::settle_attachments(const VolumeEntry& entry, const ObservedVolume* 
       row.origin = AttachmentOrigin::found;
       row.generation = {snapshot_.ledger.incarnation, snapshot_.counters.next_generation++};
       row.boot_id.clear();
+      row.fence_addresses.clear();
       counters_used_ = true;
       if (EXTVOLD_FORBIDS(evidence_voided_by_attach, true))
         void_evidence(entry, there.host, /*keep_fenced=*/false, "the volume was found attached there again");
@@ -397,6 +417,7 @@ void Engine::settle_attachments(const VolumeEntry& entry, const ObservedVolume* 
     row.read_back = false;
     if (one != nullptr) {
       row.host_identity = one->host_identity;
+      if (row.fence_addresses.empty()) row.fence_addresses = one->fence_addresses;
       row.device = one->device;
       row.read_only = one->read_only;
     }
@@ -407,7 +428,12 @@ void Engine::settle_attachments(const VolumeEntry& entry, const ObservedVolume* 
     change(row);
     ensure_synthetic(row, now);
   }
-  if (!tells_absence(provider_of(entry))) return;
+  if (tells_absence(provider_of(entry))) settle_vanished(entry, observation, now);
+}
+
+void Engine::settle_vanished(const VolumeEntry& entry, const ProviderObservation& observation, Now now) {
+  const VolumeId id = entry.volume.id;
+  const VolumeView& view = observed_.volumes[id];
   std::vector<Attachment> vanished;
   for (const Attachment& row : entry.attachments) {
     if (row.state != AttachmentState::detached && view.attachment(row.host) == nullptr)
@@ -454,6 +480,7 @@ void Engine::on_result(OperationResult result, Now now) {
     // The identity that a fence needs, before the attach counts as done.
     Attachment row = *entry->attachment(operation.host);
     row.host_identity = result.host_identity;
+    row.fence_addresses = result.fence_addresses;
     if (row.host_identity.empty()) {
       row.host_identity = identity_of(provider_of(*entry), host_name(snapshot_, operation.host));
     }

@@ -146,6 +146,7 @@ Json fence_view(const Snapshot& snapshot, const Fence& fence) {
           {"provider", text_or_null(fence.provider.value)},
           {"volume", entry == nullptr ? Json(nullptr) : Json(entry->volume.name)},
           {"target", fence.target},
+          {"fence_addresses", text_or_null(fence.fence_addresses)},
           {"grade", word(fence.cooperative ? EvidenceGrade::cooperative : EvidenceGrade::proven)},
           {"generation", extvold::to_text(fence.generation)},
           {"claim", claim == nullptr ? Json(nullptr) : Json(claim_text(snapshot, *claim))},

@@ -19,7 +19,7 @@ EXTVOLD_FIELDS(ForceFormat, name, typed_name, reason);
 EXTVOLD_FIELDS(Hold, target);
 EXTVOLD_FIELDS(Release, target);
 EXTVOLD_FIELDS(FenceConfirm, host, typed_host, reason);
-EXTVOLD_FIELDS(FenceRelease, host, reason, only_hold);
+EXTVOLD_FIELDS(FenceRelease, host, reason, only_hold, forget);
 EXTVOLD_FIELDS(FenceHold, host, reason);
 EXTVOLD_FIELDS(AskMesos, kind, agent, typed, reason, request, dry_run);
 

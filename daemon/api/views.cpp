@@ -68,6 +68,7 @@ Json attachment_view(const World& world, const VolumeEntry& entry, const Attachm
           {"open_seen", seen == nullptr ? "unknown" : word(seen->open)},
           {"device", text_or_null(attachment.device)},
           {"host_identity", text_or_null(attachment.host_identity)},
+          {"fence_addresses", text_or_null(attachment.fence_addresses)},
           {"boot_id", text_or_null(attachment.boot_id)},
           {"read_back", attachment.read_back},
           {"unexplained_use", attachment.unexplained_use},

@@ -332,6 +332,10 @@ class CommandLine {
         "release` ends it.");
     release->add_flag("--only-hold", fence_.only_hold,
                       "It may be fenced again after `fence hold HOST`; nothing is said of its leftovers");
+    release
+        ->add_flag("--forget", fence_.forget,
+                   "End the fences that a release could not take back: what made them is gone for good")
+        ->excludes("--only-hold");
     release->add_option("--reason", fence_.reason, "How you know; it is recorded with your uid")->required();
     release->footer(
         "HOST: make sure first that nothing of it still writes: rebooted, or no stale mount left. Its fences "

@@ -93,6 +93,7 @@ struct FenceArgs {
   std::string reason;
   std::string yes_i_mean;  // confirm: the host once more
   bool all = false;        // release: all that was stopped; hold: what no host means anyway
+  bool forget = false;     // release: ends what could not be taken back
   bool only_hold = false;  // release: it may be fenced again, and nothing is said of what is left of it
 };
 Exit fence_list(Context& context);

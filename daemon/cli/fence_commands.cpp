@@ -34,14 +34,17 @@ Exit fence_release(Context& context, const FenceArgs& args) {
     context.io().err << "say what: a host, or --all\n";
     return Exit::usage;
   }
-  if (args.host.empty() && args.only_hold) {
-    context.io().err << "--only-hold needs a host\n";
+  if (args.host.empty() && (args.only_hold || args.forget)) {
+    context.io().err << (args.forget ? "--forget" : "--only-hold") << " needs a host\n";
     return Exit::usage;
   }
   return context.order({"POST",
                         {"fence", "release"},
                         {},
-                        {{"host", args.host}, {"reason", args.reason}, {"only_hold", args.only_hold}}});
+                        {{"host", args.host},
+                         {"reason", args.reason},
+                         {"only_hold", args.only_hold},
+                         {"forget", args.forget}}});
 }
 
 }  // namespace extvold::daemon::cli

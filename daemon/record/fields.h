@@ -105,7 +105,7 @@ EXTVOLD_FIELDS(Volume, id, name, key, provider_ref, pool, size_mb, wanted_size_m
                mount_point, profile, origin, state, format, hold, source, created_generation, created_at,
                purge_after);
 EXTVOLD_FIELDS(Attachment, volume, host, state, origin, generation, read_only, mounted, device, host_identity,
-               boot_id, read_back, changed_at, detached_sequence, unexplained_use, gone_at);
+               fence_addresses, boot_id, read_back, changed_at, detached_sequence, unexplained_use, gone_at);
 EXTVOLD_FIELDS(Mount, volume, host, path);
 EXTVOLD_FIELDS(VolumeReference, spelling, driver, name, container_path, read_only);
 EXTVOLD_FIELDS(Claim, id, volume, host, agent, framework, task, executor, container, reference, liveness_why,
@@ -119,8 +119,9 @@ EXTVOLD_FIELDS(MesosRequest, role, resource, amount_milli, principal, labels, pe
                grace_seconds, mark_gone, before_milli);
 EXTVOLD_FIELDS(MesosOperation, id, kind, state, outcome, agent, generation, request, user_uid, reason,
                error_code, error, recorded_at, ended_at, call_ended_at);
-EXTVOLD_FIELDS(Fence, id, key, rung, state, host, provider, volume, target, generation, cooperative, claim,
-               cause, seen, error_code, error, user_uid, recorded_at, held_at, ended_at, expires_at);
+EXTVOLD_FIELDS(Fence, id, key, rung, state, host, provider, volume, target, fence_addresses, generation,
+               cooperative, claim, cause, seen, error_code, error, user_uid, recorded_at, held_at, ended_at,
+               expires_at);
 EXTVOLD_FIELDS(BlockedRow, volume, host, reason, owner, text, since, next_look);
 
 // ---- what was seen in a run

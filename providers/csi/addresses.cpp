@@ -1,8 +1,13 @@
 #include "providers/csi/addresses.h"
 
 #include <arpa/inet.h>
+#include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
+#include <set>
+
+#include "model/check.h"
 
 namespace extvold::providers::csi {
 namespace {
@@ -43,6 +48,29 @@ std::string to_text(const AddressRange& range) {
   std::array<char, INET6_ADDRSTRLEN> text{};
   ::inet_ntop(range.is_v6 ? AF_INET6 : AF_INET, range.bytes.data(), text.data(), text.size());
   return std::string(text.data()) + "/" + std::to_string(range.prefix);
+}
+
+std::string ranges_text(const std::vector<std::string>& addresses) {
+  std::set<std::string> texts;
+  for (const std::string& one : addresses) {
+    const auto range = address_range_from_text(one);
+    EXTVOLD_CHECK(range.has_value());
+    texts.insert(to_text(*range));
+  }
+  return fmt::format("{}", fmt::join(texts, " "));
+}
+
+std::optional<std::vector<AddressRange>> ranges_from_text(std::string_view text) {
+  std::vector<AddressRange> ranges;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(' '), text.size());
+    const auto range = address_range_from_text(text.substr(0, end));
+    if (!range) return std::nullopt;
+    ranges.push_back(*range);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  if (ranges.empty()) return std::nullopt;
+  return ranges;
 }
 
 bool covers(const AddressRange& outer, const AddressRange& inner) {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace extvold::providers::csi {
 
@@ -22,6 +23,12 @@ struct AddressRange {
 // "ADDRESS" or "ADDRESS/PREFIX"; nothing else before or behind it.
 std::optional<AddressRange> address_range_from_text(std::string_view text);
 std::string to_text(const AddressRange& range);
+
+// As an attachment records them: "10.0.0.1/32 fd00::1/128", in order, each once, whatever their spelling and
+// order were. REQUIRES: each is an address.
+std::string ranges_text(const std::vector<std::string>& addresses);
+// nullopt: one of them is no address, or there is none.
+std::optional<std::vector<AddressRange>> ranges_from_text(std::string_view text);
 
 // Every address of `inner` is in `outer`.
 bool covers(const AddressRange& outer, const AddressRange& inner);

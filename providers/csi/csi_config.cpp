@@ -72,12 +72,12 @@ Status check_hosts(const CsiConfig& config) {
   std::set<std::string> nodes;
   for (const HostIdentity& one : config.host_identities) {
     if (one.host.empty() || one.identity.empty() || one.identity.size() > kNodeIdBytesMax) {
-      return fail(Errc::invalid, "provider {}: hosts: \"{}\" = \"{}\": is no node id",
-                  config.name.value, one.host, one.identity);
+      return fail(Errc::invalid, "provider {}: hosts: \"{}\" = \"{}\": is no node id", config.name.value,
+                  one.host, one.identity);
     }
     if (!hosts.insert(one.host).second || !nodes.insert(one.identity).second) {
-      return fail(Errc::invalid, "provider {}: hosts: \"{}\" = \"{}\": is there twice",
-                  config.name.value, one.host, one.identity);
+      return fail(Errc::invalid, "provider {}: hosts: \"{}\" = \"{}\": is there twice", config.name.value,
+                  one.host, one.identity);
     }
   }
   return {};
@@ -112,6 +112,12 @@ Status check_fence(const CsiConfig& config) {
 }
 
 }  // namespace
+
+std::string fence_addresses_of(const CsiConfig& config, const std::string& node) {
+  const auto found = config.fence_addresses.find(node);
+  if (config.addons_endpoint.empty() || found == config.fence_addresses.end()) return {};
+  return ranges_text(found->second);
+}
 
 Status check_csi_config(const CsiConfig& config) {
   TRY(check_endpoint(config, "endpoint", config.endpoint));

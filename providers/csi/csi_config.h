@@ -55,6 +55,9 @@ struct CsiConfig {
   bool operator==(const CsiConfig&) const = default;
 };
 
+// What a fence of this node would name as things are now (addresses.h); empty: nobody told.
+std::string fence_addresses_of(const CsiConfig& config, const std::string& node);
+
 Status check_csi_config(const CsiConfig& config);
 
 }  // namespace extvold::providers::csi

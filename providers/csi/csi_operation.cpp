@@ -36,6 +36,8 @@ void CsiOperation::finish(Outcome outcome) const {
   result.provider_ref = call.volume.provider_ref;
   result.granted_size_mb = call.volume.size_mb;
   result.host_identity = node_id;
+  if (call.operation.kind == OperationKind::attach)
+    result.fence_addresses = fence_addresses_of(driver.config(), node_id);
   result.device = call.device;
   done(std::move(result));
 }

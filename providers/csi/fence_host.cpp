@@ -57,18 +57,16 @@ class HostFence : public std::enable_shared_from_this<HostFence> {
   }
 
  private:
-  // The node that was recorded when attaching, never the one that the host has now.
+  // The addresses that were recorded when attaching, never those that the node has now.
   Status prepare() {
-    const auto& all = addons_.config().fence_addresses;
-    const auto found = all.find(call_.fence.target);
-    if (found == all.end()) {
+    const auto ranges = ranges_from_text(call_.fence.fence_addresses);
+    if (!ranges) {
       return fail(Errc::not_found,
-                  "node \"{}\": its addresses are not known: add it to fence_addresses of provider {}",
+                  "node \"{}\": its addresses were not known when it was attached: add it to "
+                  "fence_addresses of provider {}, for the next attach",
                   in_one_line(call_.fence.target, 80), addons_.config().name.value);
     }
-    for (const std::string& text : found->second) {
-      if (const std::optional<AddressRange> range = address_range_from_text(text)) ours_.push_back(*range);
-    }
+    ours_ = *ranges;
     ASSIGN(secrets_, addons_.secrets(addons_.config().fence_secrets_file));
     return {};
   }

@@ -115,6 +115,7 @@ class Observe : public std::enable_shared_from_this<Observe> {
     for (const std::string& node : one.nodes) {
       ObservedAttachment attachment;
       attachment.host_identity = node;
+      attachment.fence_addresses = fence_addresses_of(driver_.config(), node);
       volume.attachments.push_back(std::move(attachment));
     }
     seen_.volumes.push_back(std::move(volume));

@@ -20,11 +20,13 @@ JOIN (
   WHERE e.void_reason = '' AND (
     (f.rung = 'volume' AND f.volume <> e.volume) OR (f.rung <> 'power' AND f.provider <> v.provider))
   UNION ALL
-  SELECT e.id, 'its fence ' || f.id || ' names ' || f.target || ', the attachment is of ' || a.host_identity
+  SELECT e.id, 'its fence ' || f.id || ' names ' || f.target || f.fence_addresses
+    || ', the attachment is of ' || a.host_identity || a.fence_addresses
   FROM evidence AS e
   JOIN fences AS f ON f.id = e.fence
   JOIN attachments AS a ON a.volume = e.volume AND a.host = e.host
-  WHERE e.void_reason = '' AND f.rung <> 'power' AND f.target <> a.host_identity
+  WHERE e.void_reason = '' AND f.rung <> 'power'
+    AND (f.target <> a.host_identity OR f.fence_addresses <> a.fence_addresses)
   UNION ALL
   SELECT e.id, 'its fence ' || f.id || ' and it do not say the same of the host''s help'
   FROM evidence AS e JOIN fences AS f ON f.id = e.fence

@@ -195,6 +195,7 @@ CREATE TABLE attachments (
   mounted INTEGER NOT NULL CHECK (mounted IN (0, 1)),
   device TEXT NOT NULL,
   host_identity TEXT NOT NULL,
+  fence_addresses TEXT NOT NULL,  -- what a fence names beside it; empty: nothing
   boot_id TEXT NOT NULL,
   read_back INTEGER NOT NULL CHECK (read_back IN (0, 1)),
   changed_at INTEGER NOT NULL,
@@ -389,6 +390,7 @@ CREATE TABLE fences (
   provider TEXT NOT NULL,
   volume INTEGER REFERENCES volumes (id),
   target TEXT NOT NULL CHECK (target <> ''),
+  fence_addresses TEXT NOT NULL,
   incarnation INTEGER NOT NULL,
   counter INTEGER NOT NULL CHECK (counter >= 1),
   cooperative INTEGER NOT NULL CHECK (cooperative IN (0, 1)),

@@ -87,7 +87,7 @@ class FakeProvider final : public providers::Provider {
       volumes[key] = {key, "ref-" + key, call.ledger_id, "disk", call.volume.size_mb, TriState::no, {}};
       result.provider_ref = "ref-" + key;
     } else if (call.operation.kind == OperationKind::attach) {
-      volumes[key].attachments = {{call.host_name, "/dev/x", false, TriState::no, TriState::no, {}, {}}};
+      volumes[key].attachments = {{call.host_name, "/dev/x", false, TriState::no, TriState::no, {}, {}, {}}};
       result.host_identity = call.host_name;
       result.device = "/dev/x";
     } else {

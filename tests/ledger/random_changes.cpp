@@ -214,6 +214,7 @@ std::optional<Change> attachment(Draw& draw, const Snapshot& state) {
   a.mounted = draw.coin();
   a.device = draw.text();
   a.host_identity = draw.text();
+  a.fence_addresses = draw.text();
   a.boot_id = draw.text();
   a.read_back = draw.coin();
   a.unexplained_use = draw.coin();
@@ -330,6 +331,7 @@ std::optional<Change> fence(Draw& draw, const Snapshot& state) {
     if (is_under_way(other->state)) return std::nullopt;
   }
   f.target = "target" + draw.text();
+  f.fence_addresses = draw.text();
   f.generation = draw.generation();
   f.generation.counter += 1;
   f.cooperative = draw.coin();

@@ -362,10 +362,12 @@ TEST_CASE("Constraints refuse what no transaction may leave behind") {
   CHECK(raw_sql(*ledger, "DELETE FROM history") == SQLITE_CONSTRAINT_TRIGGER);
   // What is referred to stays.
   CHECK(raw_sql(*ledger, "DELETE FROM volumes WHERE id = 1") == SQLITE_CONSTRAINT_FOREIGNKEY);
-  CHECK(raw_sql(*ledger,
-                "INSERT INTO ledger_meta SELECT 2, id, 1, 1, mode, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, '', '', '', "
-                "0, 0, 0 "
-                "FROM ledger_meta") == SQLITE_CONSTRAINT_CHECK);
+  CHECK(
+      raw_sql(
+          *ledger,
+          "INSERT INTO ledger_meta SELECT 2, id, 1, 1, mode, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, '', '', '', "
+          "0, 0, 0 "
+          "FROM ledger_meta") == SQLITE_CONSTRAINT_CHECK);
   // Two volumes of one name, of which neither is removed.
   Volume twin = sample_volume(3);
   twin.name = "vol1";

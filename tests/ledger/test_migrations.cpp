@@ -122,8 +122,8 @@ TEST_CASE("A migration may change what a view stands on") {
   const TempDir dir;
   const std::string path = dir / "ledger.db";
   { const auto ledger = open_ledger(path); }
-  const auto known = with({{"migrations/0002_test",
-                            "ALTER TABLE hosts DROP COLUMN boot_id; PRAGMA user_version = 2;"}});
+  const auto known =
+      with({{"migrations/0002_test", "ALTER TABLE hosts DROP COLUMN boot_id; PRAGMA user_version = 2;"}});
   Database db = open_database(path);
   value_of(migrate(db, path, known, kNow, false));
   // Every view of the program is in the list of those that go, and they come back.

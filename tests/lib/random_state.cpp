@@ -194,6 +194,7 @@ class Maker {
       row.read_only = volume.access == AccessMode::ro;
       row.device = "/dev/loop1";
       row.host_identity = fmt::format("h{}", at.value);
+      if (once_in(8)) row.fence_addresses = "10.0.0.1/32";
       row.boot_id = once_in(2) ? "" : "boot-1";
       row.read_back = row.state == AttachmentState::detached && !once_in(4);
       row.unexplained_use = once_in(8);
@@ -252,6 +253,7 @@ class Maker {
     if (row.rung != FenceRung::power) row.provider = volume.pool.provider;
     if (row.rung == FenceRung::volume) row.volume = volume.id;
     row.target = attachment.host_identity.empty() ? "h" : attachment.host_identity;
+    if (!once_in(4)) row.fence_addresses = attachment.fence_addresses;
     row.generation = {1, 5'000 + row.id.value};
     fence_rows_.emplace_back(row);
     if (!once_in(3)) state_.observed.fences[row.id] = {around_now(), once_in(3) ? around_now() : kNever, {}};

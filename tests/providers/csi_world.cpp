@@ -111,12 +111,17 @@ ProviderObservation CsiWorld::observe(const std::string& key) {
 }
 
 FenceResult CsiWorld::fence(FenceAct act, const std::string& node) {
+  return fence(act, node, fence_addresses_of(config, node));
+}
+
+FenceResult CsiWorld::fence(FenceAct act, const std::string& node, const std::string& addresses) {
   FenceCall call;
   call.act = act;
   call.fence.id = {1};
   call.fence.key = OperationId("fence-1");
   call.fence.rung = FenceRung::host;
   call.fence.target = node;
+  call.fence.fence_addresses = addresses;
   call.host_name = "a1";
   FenceResult got;
   provider->change_fence(call, [&](FenceResult result) { got = std::move(result); });

@@ -56,7 +56,9 @@ class CsiWorld {
 
   OperationResult execute(const OperationCall& call);
   ProviderObservation observe(const std::string& key = "");
+  // By the addresses that an attach would record now, or by these.
   FenceResult fence(FenceAct act, const std::string& node);
+  FenceResult fence(FenceAct act, const std::string& node, const std::string& addresses);
 
   Volume volume(const std::string& key, std::int64_t size_mb = 16) const;
   OperationCall call(OperationKind kind, const Volume& volume, const std::string& host = "") const;

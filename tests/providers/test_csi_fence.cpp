@@ -61,6 +61,26 @@ TEST_CASE("csi: a host is barred, seen barred, and let in again", "[csi]") {
   CHECK(world.driver.barred().empty());
 }
 
+TEST_CASE("csi: a fence names the addresses of the day of the attach, whatever the configuration says since",
+          "[csi]") {
+  FenceWorld world;
+  const Volume volume = world.created("xv-one");
+  const OperationResult attached = world.execute(world.call(OperationKind::attach, volume, "a1"));
+  REQUIRE(attached.state == OperationState::done);
+  CHECK(attached.fence_addresses == "10.0.0.1/32 fd00::1/128");
+  REQUIRE(world.observe("xv-one").volumes.at(0).attachments.size() == 1);
+  CHECK(world.observe("xv-one").volumes[0].attachments[0].fence_addresses == attached.fence_addresses);
+
+  world.config.fence_addresses["node-a1"] = {"10.0.0.17"};
+  world.restart();
+  CHECK(world.fence(FenceAct::set, "node-a1", attached.fence_addresses).state == FenceCallState::done);
+  CHECK(world.driver.barred() == std::vector<std::string>{"10.0.0.1/32", "fd00::1/128"});
+  CHECK(world.fence(FenceAct::check, "node-a1", attached.fence_addresses).held == TriState::yes);
+  CHECK(world.fence(FenceAct::check, "node-a1").held == TriState::no);  // the new one is not barred
+  CHECK(world.fence(FenceAct::lift, "node-a1", attached.fence_addresses).state == FenceCallState::done);
+  CHECK(world.driver.barred().empty());
+}
+
 TEST_CASE("csi: somebody else's entry bars as well, and stays", "[csi]") {
   FenceWorld world;
   world.driver.bar("10.0.0.0/24");

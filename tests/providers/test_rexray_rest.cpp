@@ -70,8 +70,7 @@ TEST_CASE("rexray rest: an attach says for whom it is, and never forces") {
   CHECK(post->body == R"({"force":false})");
   CHECK(header(*post, "Libstorage-Instanceid") == "vfs=i-0001,availabilityZone=us-east-1a&region=us-east-1");
   // Nobody told as whom a2 is known.
-  check_failed(execute(subject, call_of(OperationKind::attach, volume, "a2")), Errc::not_found,
-               "`hosts`");
+  check_failed(execute(subject, call_of(OperationKind::attach, volume, "a2")), Errc::not_found, "`hosts`");
   // A look names the host in our words, and the storage's.
   OperationCall other = call_of(OperationKind::attach, volume, "a2");
   other.host_identity = "i-0002";

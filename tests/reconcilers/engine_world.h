@@ -136,7 +136,9 @@ class EngineWorld {
   Duration fence_lasts;                  // from each time that it is set; 0: as fence_expires_at says
   WallTime fence_expires_at;             // of what is set; 0: never
   std::vector<std::string> fence_calls;  // "set volume a1", "check power a1", in order
-  std::set<std::string> list_omits;      // keys that lists leave out; a direct look shows them
+  std::map<std::string, std::string> fence_addresses;  // of hosts, as things are now
+  std::string list_repeats;                            // a key that lists have twice
+  std::set<std::string> list_omits;                    // keys that lists leave out; a direct look shows them
   bool provider_silent = false;
   bool sizes_untold = false;        // a look tells no size
   bool attachments_untold = false;  // nor where a volume is attached

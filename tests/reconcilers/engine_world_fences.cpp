@@ -28,8 +28,9 @@ void EngineWorld::set_fence(const FenceCall& call, bool stands) {
 }
 
 void EngineWorld::answer_fence(const FenceCall& call) {
+  const std::string& addresses = call.fence.fence_addresses;
   fence_calls.push_back(std::string(to_text(call.act)) + " " + std::string(to_text(call.fence.rung)) + " " +
-                        call.fence.target);
+                        call.fence.target + (addresses.empty() ? "" : " by " + addresses));
   FenceResult result;
   result.id = call.fence.id;
   result.act = call.act;

@@ -61,6 +61,7 @@ void EngineWorld::answer_observation(const reconcilers::ObserveProvider& wish) {
     if (list && list_omits.contains(key)) continue;
     if (out.complete && !list_empty && (wish.volume_key.empty() || wish.volume_key == key))
       out.volumes.push_back(observed(key, volume));
+    if (list && list_repeats == key && !out.volumes.empty()) out.volumes.push_back(out.volumes.back());
   }
   for (const auto& [host, boot] : boot_ids) {
     if (mute_hosts.contains(host)) continue;
@@ -113,6 +114,8 @@ void EngineWorld::take_effect(const OperationCall& call, OperationResult& result
       truth.at(key).hosts.insert(call.host_name);
       result.host_identity = identity_of(policy_.providers[0], call.host_name);
       result.device = "/dev/loop-" + key;
+      if (fence_addresses.contains(call.host_name))
+        result.fence_addresses = fence_addresses.at(call.host_name);
       if (boot_ids.contains(call.host_name)) result.boot_id = boot_ids.at(call.host_name);
       truth.at(key).boots[call.host_name] = result.boot_id;
       return;

@@ -40,6 +40,21 @@ TEST_CASE("Mesos is told by policy, once the fence is read back") {
   CHECK(world.master.changes_asked[0].agent == ev::AgentId("A1"));
 }
 
+TEST_CASE("what Mesos could not be told when the fence was read back it is told later, and once") {
+  ev::Policy policy = fencing();
+  policy.fences[0].policy.tell_mesos = ev::TellMesos::mark_agent_gone;
+  Split world(policy);  // [mesos] operations does not permit it yet
+  world.advance(kAfter + ev::minutes(6));
+  REQUIRE(world.attached("pgdata", "a2"));
+  CHECK(world.master.changes_asked.empty());
+  policy.mesos_calls = {ev::MesosOperationKind::mark_agent_gone};
+  world.reload(policy);
+  world.advance(ev::minutes(6));
+  CHECK(world.master.changes_asked.size() == 1);
+  world.advance(ev::minutes(30));
+  CHECK(world.master.changes_asked.size() == 1);
+}
+
 TEST_CASE("an agent that comes back while its host is fenced is deactivated by policy, again and again") {
   ev::Policy policy = fencing();
   policy.providers[0].capabilities.fence_bars_late_calls = true;

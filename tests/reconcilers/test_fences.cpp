@@ -61,6 +61,49 @@ TEST_CASE("a fence is due when its clock has run, is read back, and only then th
   CHECK(world.fence()->target == "a1");
 }
 
+TEST_CASE("a fence names the identity and the addresses that were recorded, whatever the host has now") {
+  ev::Policy policy = fencing({ev::FenceRung::host});
+  policy.providers[0].host_identities = {{"a1", "node-1"}};
+  EngineWorld world(policy);
+  world.fence_addresses["a1"] = "10.0.0.1/32";
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  world.agent_added("A2", "a2");
+  for (const char* name : {"pgdata", "later"}) world.make_volume(name);
+  world.run_task("pg.1", "A1", "pgdata");
+  world.advance(ev::seconds(2));
+  REQUIRE(world.attached("pgdata", "a1"));
+  // The host is numbered anew, known by another name, and gets another volume.
+  world.fence_addresses["a1"] = "10.0.0.17/32";
+  world.run_task("later.1", "A1", "later");
+  world.advance(ev::seconds(2));
+  REQUIRE(world.attached("later", "a1"));
+  policy.providers[0].host_identities = {{"a1", "node-9"}};
+  world.reload(policy);
+  world.silent_agents.insert("A1");
+  for (const char* task : {"pg.1", "later.1"})
+    world.task_updated(task, "A1", ev::TaskState::task_unreachable, ev::StatusSource::source_master,
+                       "REASON_AGENT_REMOVED");
+  world.master.registry["A1"] = {ev::AgentId("A1"), ev::RegistryList::unreachable, {1}};
+  world.run_task("pg.2", "A2", "pgdata");
+  world.advance(kAfter + ev::minutes(2));
+  CHECK(world.fence_calls.at(0) == "set host node-1 by 10.0.0.1/32");
+  CHECK(world.fence_calls.at(1) == "check host node-1 by 10.0.0.1/32");
+  CHECK(world.attached("pgdata", "a2"));
+  // What it had by its other address is not barred by that, and moves by a fence of its own.
+  const auto of_later = [&] {
+    const auto& all = world.volume("later").evidence;
+    return std::count_if(all.begin(), all.end(),
+                         [](const ev::Evidence* one) { return one->kind == ev::EvidenceKind::fenced; });
+  };
+  CHECK(of_later() == 0);
+  world.run_task("later.2", "A2", "later");
+  world.advance(kAfter + ev::minutes(2));
+  CHECK(std::count(world.fence_calls.begin(), world.fence_calls.end(), "set host node-1 by 10.0.0.17/32") ==
+        1);
+  CHECK(world.attached("later", "a2"));
+}
+
 TEST_CASE("the clock runs only while the registry of this epoch says so, in a whole view, for who waits") {
   Split world;
   SECTION("the agent comes back: it begins anew") {
@@ -221,8 +264,19 @@ TEST_CASE("a daemon that dies at any effect of a fence reads back, and nothing m
       world.rejoin();
     }
     world.crash_before_effect = 0;
-    world.advance(kAfter + ev::minutes(5));
     INFO(at);
+    const std::size_t looks = world.fence_calls.size();
+    const auto moves = [&] { return std::count(world.calls.begin(), world.calls.end(), "attach pgdata a2"); };
+    const auto moved_before = moves();
+    for (int second = 0; second < 900 && moves() == moved_before; ++second) {
+      world.advance(ev::seconds(1));
+      // Nothing goes to the next host before a look of this run at the fence.
+      const bool looked =
+          std::any_of(world.fence_calls.begin() + static_cast<std::ptrdiff_t>(looks), world.fence_calls.end(),
+                      [](const std::string& one) { return one.starts_with("check"); });
+      if (moves() > moved_before) CHECK(looked);
+    }
+    world.advance(ev::minutes(5));
     CHECK(world.attached("pgdata", "a2"));
   }
 }
@@ -383,43 +437,6 @@ TEST_CASE("fences are looked at before anything else after a start, and count on
   }
 }
 
-TEST_CASE(
-    "a host that comes back stays quarantined until it is released, and its fences are lifted one by one") {
-  ev::Policy policy = fencing();
-  policy.providers[0].capabilities.fence_bars_late_calls = true;
-  Split world(policy);
-  world.advance(kAfter + ev::minutes(1));
-  REQUIRE(world.attached("pgdata", "a2"));
-  world.silent_agents.clear();
-  world.agent_added("A3", "a1");
-  world.make_volume("other");
-  world.run_task("o.1", "A3", "other");
-  world.advance(ev::minutes(5));
-  CHECK(world.blocked("other", "a1") == "host_quarantined");
-  CHECK_FALSE(world.order(ev::FenceRelease{"a1", ""}).status);
-  SECTION("lifted and read back") {
-    REQUIRE(world.order(ev::FenceRelease{"a1", "rebooted, nothing mounted"}).status);
-    world.advance(ev::minutes(2));
-    CHECK(world.fenced_volumes.empty());
-    CHECK(world.fence() == nullptr);
-    CHECK_FALSE(world.a1().quarantined);
-    CHECK(world.attached("other", "a1"));
-    CHECK(world.attached("pgdata", "a2"));
-  }
-  SECTION("not while an entry still stands") {
-    world.fence_mishap[ev::FenceAct::lift] = Mishap::lie;
-    REQUIRE(world.order(ev::FenceRelease{"a1", "rebooted"}).status);
-    world.advance(ev::minutes(10));
-    CHECK(world.a1().quarantined);
-    CHECK_FALSE(world.attached("other", "a1"));
-    world.restart();
-    world.rejoin();
-    world.fence_mishap.clear();
-    world.advance(ev::minutes(5));
-    CHECK_FALSE(world.a1().quarantined);
-  }
-}
-
 TEST_CASE("a node side's word ends a quarantine, not its silence about what is not attached any more") {
   ev::Policy policy = fencing({ev::FenceRung::host});
   policy.providers[0].capabilities.host_reports = true;
@@ -502,41 +519,6 @@ TEST_CASE("a fence that only took an access away leaves nothing to be seen lifte
   CHECK(world.fence() == nullptr);
   CHECK_FALSE(world.a1().quarantined);
   CHECK(has(world, "fence.lifted/fence.volume"));
-}
-
-TEST_CASE("the storm guard stops before the first of too many hosts, and a person lets it go on") {
-  ev::Policy policy = fencing({ev::FenceRung::host});
-  SECTION("more than a number") { policy.fence_storm_max = 1; }
-  SECTION("more than a share of all") {  // one of four is always possible, two are the half
-    policy.fence_storm_max = 100;
-    policy.fence_storm_percent = 40;
-  }
-  Split world(policy);
-  world.make_volume("two");
-  world.agent_added("A4", "a4");
-  world.run_task("two.1", "A4", "two");
-  world.advance(ev::seconds(10));
-  REQUIRE(world.attached("two", "a4"));
-  world.silent_agents.insert("A4");
-  world.task_updated("two.1", "A4", ev::TaskState::task_unreachable, ev::StatusSource::source_master,
-                     "REASON_AGENT_REMOVED");
-  world.run_task("two.2", "A2", "two");
-  world.advance(kAfter + ev::minutes(5));
-  CHECK(world.fence_calls.empty());
-  CHECK(world.engine().snapshot().fence_stop);
-  CHECK(world.blocked("pgdata", "a2") == "fence_stopped");
-  CHECK(has(world, "guard.fence_storm/fence_storm"));
-  REQUIRE(world.order(ev::FenceRelease{"", "a rack lost its power"}).status);
-  if (GENERATE(false, true)) {  // as it is where that was ordered without one that runs
-    INFO("extvold is started again");
-    world.restart();
-    world.rejoin();
-    world.task_added(world.task("two.2", "A2", "two", ev::TaskState::task_running));
-    world.advance(kAfter + ev::minutes(3));
-  }
-  world.advance(ev::minutes(2));
-  CHECK(world.attached("pgdata", "a2"));
-  CHECK(world.attached("two", "a2"));
 }
 
 TEST_CASE("who lets a fenced host be fenced again does not say that nothing of it is left") {

@@ -40,7 +40,7 @@ CREATE TABLE migrations (
   hash TEXT NOT NULL,
   applied_at INTEGER NOT NULL
 ) STRICT;
-INSERT INTO migrations VALUES(1,'migrations/0001_init','hwj2har7vwsnsqndwhorxsjbji',1700000000000000000);
+INSERT INTO migrations VALUES(1,'migrations/0001_init','5ffar3sk2oeeoodnzpjzfhdcxx',1700000000000000000);
 CREATE TABLE view_texts (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   hash TEXT NOT NULL
@@ -188,6 +188,7 @@ CREATE TABLE attachments (
   mounted INTEGER NOT NULL CHECK (mounted IN (0, 1)),
   device TEXT NOT NULL,
   host_identity TEXT NOT NULL,
+  fence_addresses TEXT NOT NULL,  -- what a fence names beside it; empty: nothing
   boot_id TEXT NOT NULL,
   read_back INTEGER NOT NULL CHECK (read_back IN (0, 1)),
   changed_at INTEGER NOT NULL,
@@ -196,7 +197,7 @@ CREATE TABLE attachments (
   unexplained_use INTEGER NOT NULL CHECK (unexplained_use IN (0, 1)),
   PRIMARY KEY (volume, host)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO attachments VALUES(1,1,'attached','extvold',1,1,0,0,'/dev/loop0','node-1','',0,
+INSERT INTO attachments VALUES(1,1,'attached','extvold',1,1,0,0,'/dev/loop0','node-1','','',0,
   1700000000000000000,0,0);
 CREATE TABLE mounts (
   volume INTEGER NOT NULL REFERENCES volumes (id),
@@ -347,6 +348,7 @@ CREATE TABLE fences (
   provider TEXT NOT NULL,
   volume INTEGER REFERENCES volumes (id),
   target TEXT NOT NULL CHECK (target <> ''),
+  fence_addresses TEXT NOT NULL,
   incarnation INTEGER NOT NULL,
   counter INTEGER NOT NULL CHECK (counter >= 1),
   cooperative INTEGER NOT NULL CHECK (cooperative IN (0, 1)),

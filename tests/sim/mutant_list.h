@@ -62,6 +62,16 @@ inline constexpr Mutant kMutants[] = {
      .test = "test_reconcilers a provider that cannot list attachments brings only what this ledger made and "
              "never adopted"},
     {.rule = Rule::attach_released, .guards = "not before every other host is released", .seed = 1},
+    {.rule = Rule::attach_superseded,
+     .guards = "who lost it to another host and has it still does not hold it",
+     .open = "not hunted",
+     .test = "test_reconcilers who comes to a host that has only a leftover of the volume waits\\, and is "
+             "told so"},
+    {.rule = Rule::attach_shown_elsewhere,
+     .guards = "not while a look shows it at another host and no row does",
+     .open = "not hunted",
+     .test = "test_reconcilers what a look shows while an operation is open keeps the volume from the next "
+             "host"},
     {.rule = Rule::released_detached,
      .guards = "a host is released only when it is detached there",
      .also = Rule::released_read_back,
@@ -418,6 +428,11 @@ inline constexpr Mutant kMutants[] = {
      .guards = "nobody is fenced by a name that another host has, too",
      .open = "not hunted",
      .test = "test_golden golden: plans"},
+    {.rule = Rule::fence_recorded_addresses,
+     .guards = "a fence proves nothing of what was attached by other addresses than those that it bars",
+     .open = "its world has no addresses",
+     .test = "test_reconcilers a fence names the identity and the addresses that were recorded\\, whatever "
+             "the host has now"},
     {.rule = Rule::lift_looked_later,
      .guards = "a node side's report ends a quarantine only if it is newer than the fence",
      .open = "not found in 71 runs",

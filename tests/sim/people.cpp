@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "reconcilers/look.h"
 #include "tests/sim/world.h"
 
 namespace extvold::sim {
@@ -159,6 +160,16 @@ void People::confirm_hosts(Daemon& daemon) {
   }
 }
 
+// What it still has of what others were given keeps it out: taken away by hand.
+void People::take_leftovers(const Daemon& daemon, int host, HostId row) {
+  for (const auto& [id, entry] : daemon.engine()->snapshot().volumes()) {
+    const Attachment* left = entry.attachment(row);
+    if (left == nullptr || !reconcilers::is_superseded(entry, *left)) continue;
+    if (Disk* disk = world_.storage.find(entry.volume.pool.provider, entry.volume.key))
+      world_.storage.revoke_by_hand(*disk, host);
+  }
+}
+
 // Whoever was confirmed dead is unmapped everywhere, started again, and let back in.
 void People::clean_hosts(Daemon& daemon) {
   for (int n = 0; n < world_.hosts.count(); ++n) {
@@ -174,6 +185,7 @@ void People::clean_hosts(Daemon& daemon) {
     bool clean = machine.state == MachineState::up || machine.kept_off;
     world_.storage.for_each([&](const Disk& disk) { clean = clean && !disk.open_on(n); });
     if (!clean) continue;
+    take_leftovers(daemon, n, row->id);
     world_.probes.hit(Probe::operator_released_host);
     daemon.order(FenceRelease{machine.name, "it was cleaned"});
   }

@@ -44,6 +44,7 @@ class People {
   void release(Daemon& daemon);
   void confirm_hosts(Daemon& daemon);
   void clean_hosts(Daemon& daemon);
+  void take_leftovers(const Daemon& daemon, int host, HostId row);
   void look_after_fencing(Daemon& daemon);
   void stop_what_is_old(Daemon& daemon);
   void lift_forgotten_fences(Daemon& daemon);

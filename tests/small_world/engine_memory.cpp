@@ -8,7 +8,7 @@ using Order = Fingerprint::Order;
 
 // A member that is new belongs into copy(), and into put() if it decides anything.
 #if defined(__x86_64__) && defined(__GLIBCXX__) && !defined(_GLIBCXX_DEBUG)
-static_assert(sizeof(Engine) == 4088, "the engine has other members than those that copy() knows");
+static_assert(sizeof(Engine) == 4144, "the engine has other members than those that copy() knows");
 #endif
 
 template <typename Value>
@@ -39,6 +39,7 @@ std::unique_ptr<Engine> EngineMemory::copy(const Engine& from) {
   to.fence_work_ = from.fence_work_;
   to.recent_fences_ = from.recent_fences_;
   to.fence_guard_off_until_ = from.fence_guard_off_until_;
+  to.fence_guard_allows_ = from.fence_guard_allows_;
   to.master_polls_ = from.master_polls_;
   to.agent_polls_ = from.agent_polls_;
   to.agents_due_ = from.agents_due_;
