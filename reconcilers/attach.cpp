@@ -106,7 +106,7 @@ std::string who_may_have_it_open(const VolumeLook& look, const Claim& old, const
                                  const std::string& host) {
   const std::string unproven = fmt::format(
       ", and nothing proves that its processes ended; stop what runs on {0}, see that {0} cannot write any "
-      "more, then `extvold fence confirm {0}`",
+      "more, then `extvold fence confirm {0} --reason ...`",
       host);
   const std::string then = !old.wanted                         ? "it is over" + unproven
                            : old.liveness == Liveness::unknown ? old.liveness_why + unproven
@@ -135,11 +135,10 @@ bool host_may(const VolumeLook& look, const Candidate& candidate, VolumePlan& ou
         fmt::format("{} waits: volume {} is not formatted ({})", who, volume.name, to_text(volume.format)));
   }
   if (EXTVOLD_FORBIDS(attach_quarantine, host->quarantined)) {
-    return refuse(
-        "host_quarantined", Owner::operator_,
-        fmt::format(
-            "{} waits: host {} is quarantined ({}); `extvold fence release {}` when its leftovers are gone",
-            who, host->name, host->quarantine_reason, host->name));
+    return refuse("host_quarantined", Owner::operator_,
+                  fmt::format("{} waits: host {} is quarantined ({}); `extvold fence release {} --reason "
+                              "...` when its leftovers are gone",
+                              who, host->name, host->quarantine_reason, host->name));
   }
   if (const Claim* old = open_from_before(look, candidate.host);
       EXTVOLD_FORBIDS(attach_open_from_before, old != nullptr)) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "model/ascii.h"
 #include "reconcilers/reconcilers.h"
 #include "reconcilers/rule.h"
 
@@ -42,6 +43,15 @@ bool wanted_elsewhere(const VolumeEntry& entry, HostId host) {
   return false;
 }
 
+bool says_view_is_incomplete(const VolumeLook& look, const Attachment& attachment, VolumePlan& out) {
+  const Observed& observed = look.look.observed;
+  if (observed.view_complete) return false;
+  out.block(look.volume().id, attachment.host, "view_incomplete", Owner::extvold,
+            fmt::format("volume {} stays at {} while the Mesos view is incomplete: {}", look.volume().name,
+                        host_name(look.look.snapshot, attachment.host), observed.view_incomplete_why));
+  return true;
+}
+
 // A claim that is over for Mesos, but nothing proves it: what could, and who must bring it about.
 void block_for_evidence(const VolumeLook& look, const Attachment& attachment, const Claim& claim,
                         VolumePlan& out) {
@@ -50,8 +60,8 @@ void block_for_evidence(const VolumeLook& look, const Attachment& attachment, co
   const std::string host = host_name(snapshot, attachment.host);
   const std::string who = claim_text(snapshot, claim);
   const VolumeId id = look.volume().id;
-  const std::string confirm =
-      fmt::format("see that {} cannot write to it any more, then `extvold fence confirm {}`", host, host);
+  const std::string confirm = fmt::format(
+      "see that {} cannot write to it any more, then `extvold fence confirm {} --reason ...`", host, host);
   if (claim.kind == ClaimKind::synthetic) {
     for (const Claim* other : look.entry.claims) {  // what else is over there can be proven all the same
       if (other->host == attachment.host && is_of_mesos(other->kind) && !other->wanted &&
@@ -79,6 +89,8 @@ void block_for_evidence(const VolumeLook& look, const Attachment& attachment, co
                           look.volume().name, host, confirm));
     return;
   }
+  // Nobody is registered then, whoever is there.
+  if (is_of_mesos(claim.kind) && says_view_is_incomplete(look, attachment, out)) return;
   const AgentView* agent = look.look.observed.agent(claim.agent);
   if (agent == nullptr || !agent->registered) {
     out.block(id, attachment.host, "agent_not_registered", Owner::operator_,
@@ -98,8 +110,9 @@ void block_for_evidence(const VolumeLook& look, const Attachment& attachment, co
     return;
   }
   out.block(id, attachment.host, "waits_for_agent", Owner::extvold,
-            fmt::format("volume {} stays at {} until its agent shows that {} is gone{}{}", look.volume().name,
-                        host, who, agent->api_error.empty() ? "" : "; its API: ", agent->api_error));
+            fmt::format("volume {} stays at {} until its agent shows that {} is gone ({}){}{}",
+                        look.volume().name, host, who, claim.liveness_why,
+                        agent->api_error.empty() ? "" : "; its API: ", agent->api_error));
 }
 
 // The host's part of the view must be whole: another claim could be hidden in what was not read.
@@ -114,7 +127,7 @@ bool host_view_complete(const VolumeLook& look, const Attachment& attachment, Vo
     out.block(look.volume().id, attachment.host, "agent_not_registered", Owner::operator_,
               fmt::format("volume {} stays at {}: agent {} is not registered with the master, so nobody can "
                           "tell what runs there now; see that {} cannot write to it any more, then `extvold "
-                          "fence confirm {}`",
+                          "fence confirm {} --reason ...`",
                           look.volume().name, host, unread->value, host, host));
     return false;
   }
@@ -138,7 +151,7 @@ bool leaves_it_to_plugin(const VolumeLook& look, const Attachment& attachment, V
     out.block(
         look.volume().id, attachment.host, "plugin_left_it", Owner::operator_,
         fmt::format("volume {} stays at {}: the plugin of driver {} attached it there by itself; see that "
-                    "{} cannot write to it any more, then `extvold fence confirm {}`",
+                    "{} cannot write to it any more, then `extvold fence confirm {} --reason ...`",
                     look.volume().name, host, driver->driver, host, host));
     return true;
   }
@@ -146,13 +159,16 @@ bool leaves_it_to_plugin(const VolumeLook& look, const Attachment& attachment, V
 }
 
 // What is not understood could be any volume, but for a Docker name of which only the driver is not said. A
-// driver that nothing maps could be another name of this volume's provider.
+// driver that nothing maps could be another name of this volume's provider. A name that there is only in
+// other letters is the same to some storages (REX-Ray looks names up without regard to case).
 bool could_be(const Claim& claim, const Volume& volume) {
   const VolumeReference& reference = claim.reference;
   const bool docker_name =
       reference.spelling == ReferenceSpelling::docker_parameter && reference.driver == kDockerDefaultDriver;
   if (claim.unresolved == Unresolved::not_understood && !docker_name) return true;
-  return claim.unresolved != Unresolved::no_such_volume && reference.name == volume.name;
+  if (claim.unresolved == Unresolved::no_such_volume)
+    return is_same_ignoring_case(reference.name, volume.name);
+  return reference.name == volume.name;
 }
 
 const Claim* unresolved_on(const VolumeLook& look, HostId host) {
@@ -178,9 +194,10 @@ bool is_used_there(const VolumeLook& look, const Attachment& attachment, VolumeP
   const std::string host = host_name(look.look.snapshot, attachment.host);
   out.block(
       look.volume().id, attachment.host, "used_there", Owner::operator_,
-      fmt::format("volume {} stays at {}: {} itself says that somebody has it open; find out who and end "
-                  "that, or see that {} cannot write to it any more, then `extvold fence confirm {}`",
-                  look.volume().name, host, host, host, host));
+      fmt::format(
+          "volume {} stays at {}: {} itself says that somebody has it open; find out who and end "
+          "that, or see that {} cannot write to it any more, then `extvold fence confirm {} --reason ...`",
+          look.volume().name, host, host, host, host));
   return true;
 }
 
@@ -211,13 +228,7 @@ bool is_permitted(const VolumeLook& look, const Attachment& attachment, const Ho
                           volume.name, host_name(look.look.snapshot, attachment.host)));
     return false;
   }
-  if (EXTVOLD_FORBIDS(detach_view_complete, !look.look.observed.view_complete)) {
-    out.block(
-        volume.id, attachment.host, "view_incomplete", Owner::extvold,
-        fmt::format("volume {} stays at {} while the Mesos view is incomplete: {}", volume.name,
-                    host_name(look.look.snapshot, attachment.host), look.look.observed.view_incomplete_why));
-    return false;
-  }
+  if (EXTVOLD_FORBIDS(detach_view_complete, says_view_is_incomplete(look, attachment, out))) return false;
   if (EXTVOLD_FORBIDS(detach_host_view, !host_view_complete(look, attachment, out))) return false;
   if (EXTVOLD_FORBIDS(detach_plugin, leaves_it_to_plugin(look, attachment, out))) return false;
   if (const Claim* unresolved = unresolved_on(look, attachment.host);
@@ -225,6 +236,8 @@ bool is_permitted(const VolumeLook& look, const Attachment& attachment, const Ho
     if (!unresolved->wanted) out.wish_agent(unresolved->agent);  // it alone proves an end
     const std::string how = unresolved->unresolved == Unresolved::not_understood
                                 ? "names a volume in a way that is not understood"
+                            : unresolved->unresolved == Unresolved::no_such_volume
+                                ? "names a volume that is there only in other letters, small or large"
                                 : "names a volume of a driver that nothing maps";
     out.block(volume.id, attachment.host, "unresolved_reference", Owner::operator_,
               fmt::format("volume {} stays at {}: {} there {} (\"{} {}\") and could mean it", volume.name,

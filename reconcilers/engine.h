@@ -339,7 +339,7 @@ class Engine {
   bool leaves_a_bar(const Fence& fence) const;
   void on_not_held(Fence fence, const FenceResult& result, Now now);
   void on_switched_on(Fence fence, Now now);
-  void drop_clean_attachments(const Fence& fence);
+  void drop_clean_attachments(const Fence& fence, bool another_boot);
   void on_untold(Fence fence, const FenceResult& result, Now now);
   void on_lift(Fence fence, const FenceResult& result, Now now);
   Duration settle_time_of(const Fence& fence) const;
@@ -423,6 +423,7 @@ class Engine {
   Result<std::string> obey(const FenceConfirm& order, const Command& command, Now now);
   Result<std::string> obey(const FenceRelease& order, const Command& command, Now now);
   Result<std::string> obey(const FenceHold& order, const Command& command, Now now);
+  bool is_forgotten_at_release(const VolumeEntry& entry, const Attachment& attachment) const;
   void drop_answered_attachments(HostId host);
   Result<std::string> forget_fences(HostId host, const FenceRelease& order, const Command& command, Now now);
   std::string let_be_fenced(Host host, const std::string& reason, std::int64_t user_uid);

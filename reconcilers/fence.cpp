@@ -45,13 +45,23 @@ void block_waiting(const Wait& wait, const std::string& stands, VolumePlan& out)
   const std::string and_no_fence =
       stands.empty() ? "" : fmt::format(". Its policy fences {}, but not now: {}", there, stands);
   const Claim* user = user_on(look.entry, wait.held.host);
+  const Observed& observed = look.look.observed;
+  if (user != nullptr && user->liveness == Liveness::unknown && is_of_mesos(user->kind) &&
+      !observed.view_complete) {
+    return wait.block(
+        out, "view_incomplete", Owner::extvold,
+        fmt::format("volume {} is attached to {}, and whether {} runs there cannot be told while "
+                    "the Mesos view is incomplete: {}",
+                    look.volume().name, there, claim_text(wait.snapshot(), *user),
+                    observed.view_incomplete_why));
+  }
   if (user != nullptr && user->liveness == Liveness::unknown) {
     return wait.block(
         out, "waits_for_unknown_claim", Owner::operator_,
         fmt::format(
             "volume {} is attached to {}, where {} may still write to it ({}); nothing proves "
             "otherwise. It moves by itself when its agent proves it gone; or see that {} cannot write "
-            "any more and `extvold fence confirm {}`{}",
+            "any more and `extvold fence confirm {} --reason ...`{}",
             look.volume().name, there, claim_text(wait.snapshot(), *user), user->liveness_why, there, there,
             and_no_fence));
   }
@@ -60,7 +70,7 @@ void block_waiting(const Wait& wait, const std::string& stands, VolumePlan& out)
     return wait.block(
         out, "detach_not_enforced", Owner::operator_,
         fmt::format("volume {} was detached from {}, but at {} that does not keep the host "
-                    "from writing; {}see that it cannot, then `extvold fence confirm {}`{}",
+                    "from writing; {}see that it cannot, then `extvold fence confirm {} --reason ...`{}",
                     look.volume().name, there, look.provider.name.value,
                     tells ? "it moves by itself when that host says that nothing there uses it; or " : "",
                     there, and_no_fence));
@@ -75,7 +85,7 @@ void block_waiting(const Wait& wait, const std::string& stands, VolumePlan& out)
   if (nobody_tells) {
     return wait.block(out, "attachments_not_listed", Owner::operator_,
                       fmt::format("volume {} may be attached at {}, and {} cannot list where it is; see that "
-                                  "it cannot write there, then `extvold fence confirm {}`{}",
+                                  "it cannot write there, then `extvold fence confirm {} --reason ...`{}",
                                   look.volume().name, there, look.provider.name.value, there, and_no_fence));
   }
   wait.block(out, "waits_for_detach", Owner::extvold,
@@ -299,7 +309,7 @@ void climb(const Wait& wait, const FencePolicy& policy, VolumePlan& out) {
   wait.block(
       out, "no_rung_left", Owner::operator_,
       fmt::format("{} was to be fenced from volume {}, and no rung of the ladder is left ({}); see that "
-                  "it cannot write any more and `extvold fence confirm {}`",
+                  "it cannot write any more and `extvold fence confirm {} --reason ...`",
                   wait.there(), wait.look.volume().name, notes.empty() ? "it names none" : notes,
                   wait.there()));
 }
@@ -337,7 +347,7 @@ bool is_due(const Wait& wait, const FencePolicy& policy, VolumePlan& out) {
     wait.block(
         out, "never_fenced", Owner::operator_,
         fmt::format("{} has volume {} and is this machine, a master, or named in [fence] never; see that "
-                    "it cannot write any more and `extvold fence confirm {}`",
+                    "it cannot write any more and `extvold fence confirm {} --reason ...`",
                     wait.there(), wait.look.volume().name, wait.there()));
     return false;
   }
@@ -352,11 +362,15 @@ bool is_due(const Wait& wait, const FencePolicy& policy, VolumePlan& out) {
     return false;
   }
   if (EXTVOLD_FORBIDS(fence_stopped, is_fencing_stopped(look.snapshot, wait.held.host))) {
-    wait.block(out, "fence_stopped", Owner::operator_,
-               fmt::format("{} was to be fenced from volume {}, and a person or the storm guard said that no "
-                           "host is; `extvold fence release {}` if that is right",
-                           wait.there(), wait.look.volume().name,
-                           look.snapshot.fence_stop ? "--all" : wait.there() + " --only-hold"));
+    const bool of_all = look.snapshot.fence_stop;
+    wait.block(
+        out, "fence_stopped", Owner::operator_,
+        fmt::format("{} was to be fenced from volume {}, and {}; `extvold fence release {} --reason ...` "
+                    "if it is to be all the same",
+                    wait.there(), wait.look.volume().name,
+                    of_all ? "a person or the storm guard said that no host is"
+                           : "a person said that this host is not",
+                    of_all ? "--all" : wait.there() + " --only-hold"));
     return false;
   }
   return true;

@@ -93,8 +93,12 @@ Result<std::string> Engine::obey(const FenceConfirm& order, const Command& comma
   touch_all();  // who might have had something open there is answered for
   return fmt::format(
       "host {} is confirmed: {} attachments are covered; nothing is attached there until `extvold fence "
-      "release {}`",
-      order.host, covered, order.host);
+      "release {} --reason ...`{}",
+      order.host, covered, order.host,
+      observed_.view_complete
+          ? std::string()
+          : fmt::format(". It was not asked what runs there: the Mesos view is incomplete ({})",
+                        observed_.view_incomplete_why));
 }
 
 Result<std::string> Engine::obey(const FenceRelease& order, const Command& command, Now now) {
@@ -145,23 +149,29 @@ Result<std::string> Engine::obey(const FenceRelease& order, const Command& comma
                   : fmt::format("host {} may have volumes again", order.host);
 }
 
-// What was read back as detached there is no question any more, now that a person says that nothing of the
-// host is left; but where somebody may yet run of whom nobody knows.
 void Engine::drop_answered_attachments(HostId host) {
   std::vector<VolumeId> clean;
   for (const auto& [id, entry] : snapshot_.volumes()) {
     const Attachment* attachment = entry.attachment(host);
-    const bool may_run = std::any_of(entry.claims.begin(), entry.claims.end(), [&](const Claim* claim) {
-      return claim->host == host && claim->liveness != Liveness::dead;
-    });
-    if (attachment != nullptr && attachment->state == AttachmentState::detached && attachment->read_back &&
-        !may_run)
-      clean.push_back(id);
+    if (attachment != nullptr && is_forgotten_at_release(entry, *attachment)) clean.push_back(id);
   }
   for (const VolumeId volume : clean) {
     change(DropAttachment{volume, host});
     touch(volume);
   }
+}
+
+// What was read back as detached stands in everybody's way where a detach keeps nobody from writing, and is
+// no question any more when a person, or the host itself, says that nothing of it is left. Elsewhere it
+// stands in nobody's way, and when it was taken is remembered: who came back with the host may have the old
+// device open (open_from_before). So it is where somebody may run there.
+bool Engine::is_forgotten_at_release(const VolumeEntry& entry, const Attachment& attachment) const {
+  const ProviderInfo* provider = policy_.provider(entry.volume.pool.provider);
+  const bool may_run = std::any_of(entry.claims.begin(), entry.claims.end(), [&](const Claim* claim) {
+    return claim->host == attachment.host && claim->liveness != Liveness::dead;
+  });
+  return attachment.state == AttachmentState::detached && attachment.read_back && provider != nullptr &&
+         !EXTVOLD_FORBIDS(release_remembers, provider->capabilities.detach_enforced || may_run);
 }
 
 // What made them is gone for good (a power switch, a storage), so that nobody can take them back: a person
@@ -192,7 +202,11 @@ std::string Engine::let_be_fenced(Host host, const std::string& reason, std::int
   history(
       {.kind = "fence.resumed", .host = host.id, .rule = "operator", .text = reason, .user_uid = user_uid});
   host.fence_held = false;
-  const std::string done = fmt::format("host {} may be fenced again", host.name);
+  const std::string done =
+      fmt::format("host {} may be fenced again{}", host.name,
+                  snapshot_.fence_stop ? ", once fencing as a whole goes on (`extvold fence release --all "
+                                         "--reason ...`)"
+                                       : "");
   change(std::move(host));
   touch_all();
   return done;

@@ -144,7 +144,7 @@ bool Engine::fence_storm_guard(const Fence& fence, Now now) {
        .host = fence.host,
        .rule = "fence_storm",
        .text = fmt::format("{} hosts would be fenced in the window, {} are allowed: none is until a person "
-                           "says `extvold fence release --all`",
+                           "says `extvold fence release --all --reason ...`",
                            hosts.size(), limit)});
   touch_all();
   return true;
@@ -362,21 +362,24 @@ void Engine::on_not_held(Fence fence, const FenceResult& result, Now now) {
 // Somebody switched it on. It is another boot: what was detached meanwhile is clean, what was not may be used
 // by it again.
 void Engine::on_switched_on(Fence fence, Now now) {
-  drop_clean_attachments(fence);
+  drop_clean_attachments(fence, /*another_boot=*/true);
   void_fence_evidence(fence, "its host was switched on again");
   end_fence(std::move(fence), FenceState::failed, {Errc::conflict, "the host was switched on again"}, now);
 }
 
-// What a fence proved and a look showed detached is no question any more.
-void Engine::drop_clean_attachments(const Fence& fence) {
+// What a fence proved and a look showed detached is no question any more; nothing of another boot runs.
+void Engine::drop_clean_attachments(const Fence& fence, bool another_boot) {
   std::vector<VolumeId> taken;
   for (const auto& [id, one] : snapshot_.evidence()) {
     if (one.fence == fence.id && in_force({snapshot_, observed_, policy_, {}}, one))
       taken.push_back(one.volume);
   }
   for (const VolumeId volume : taken) {
-    const Attachment* attachment = snapshot_.volume(volume)->attachment(fence.host);
-    if (attachment != nullptr && attachment->state == AttachmentState::detached && attachment->read_back) {
+    const VolumeEntry& entry = *snapshot_.volume(volume);
+    const Attachment* attachment = entry.attachment(fence.host);
+    if (attachment == nullptr) continue;
+    const bool over = another_boot && attachment->state == AttachmentState::detached && attachment->read_back;
+    if (over || is_forgotten_at_release(entry, *attachment)) {
       change(DropAttachment{volume, fence.host});
       touch(volume);
     }

@@ -112,6 +112,14 @@ std::string order_or_pause(const VolumeLook& look, OperationKind kind, HostId ho
   return "a pause after its failure";
 }
 
+bool is_good_volume_name(std::string_view name) {
+  if (name.empty() || name.size() > 200) return false;
+  return std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
+  });
+}
+
 std::string claim_text(const Snapshot& snapshot, const Claim& claim) {
   switch (claim.kind) {
     case ClaimKind::task:

@@ -72,6 +72,9 @@ std::string order_or_pause(const VolumeLook& look, OperationKind kind, HostId ho
 // Of "10.0.0.1:5051" or "[::1]:5051"; empty of an empty one.
 std::string_view ip_of(std::string_view address);
 
+// Letters, digits, '.', '_' and '-': fit for a command line, too.
+bool is_good_volume_name(std::string_view name);
+
 // "task pg.1 of marathon", "the format host", "an operator's order", ...
 std::string claim_text(const Snapshot& snapshot, const Claim& claim);
 

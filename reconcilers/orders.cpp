@@ -13,14 +13,6 @@ namespace {
 
 constexpr std::int64_t kTrashDays = 7;
 
-bool is_good_name(const std::string& name) {
-  if (name.empty() || name.size() > 200) return false;
-  return std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '_' || c == '-';
-  });
-}
-
 // The configuration names no such profile. An error if it names others; else it says nothing, and that is
 // all.
 Result<std::string> profile_note(const Policy& policy, const std::string& profile) {
@@ -84,7 +76,7 @@ void Engine::on_command(Command command, Now now) {
 }
 
 Result<std::string> Engine::obey(const CreateVolume& order, const Command& command, Now now) {
-  if (!is_good_name(order.name)) {
+  if (!is_good_volume_name(order.name)) {
     return fail(Errc::invalid, "volume name \"{}\": 1 to 200 of letters, digits, '.', '_' and '-'",
                 order.name);
   }
@@ -300,7 +292,7 @@ Result<std::string> Engine::obey(const DetachVolume& order, const Command& comma
 }
 
 Result<std::string> Engine::obey(const AdoptVolume& order, const Command& command, Now now) {
-  if (!is_good_name(order.name))
+  if (!is_good_volume_name(order.name))
     return fail(Errc::invalid, "volume name \"{}\": letters, digits, '.', '_' and '-'", order.name);
   const VolumeEntry* lost = snapshot_.volume_by_key(order.provider_key);
   if (lost != nullptr && lost->volume.state != VolumeState::lost)

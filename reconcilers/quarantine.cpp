@@ -55,7 +55,7 @@ void Engine::lift_fences(HostId host, std::string why, std::int64_t user_uid, No
   std::vector<Fence> rows;
   for (const Fence* fence : snapshot_.fences_of_host(host)) rows.push_back(*fence);
   for (Fence& row : rows) {
-    drop_clean_attachments(row);
+    drop_clean_attachments(row, /*another_boot=*/false);
     void_fence_evidence(row, fmt::format("its fence is taken back: {}", why));
     if (row.state == FenceState::lifting) continue;
     if (row.state == FenceState::recorded) {  // nothing of it was asked yet

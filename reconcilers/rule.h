@@ -53,7 +53,8 @@ EXTVOLD_ENUM(Rule,
              fence_attach_may_come, fence_covers_older, fence_shared_identity, fence_recorded_addresses,
              lift_looked_later, lift_clean, lift_read_back, clean_by_report,
              // People
-             confirm_live, confirm_attach_under_way, confirm_quarantines, release_clean, remove_in_use,
+             confirm_live, confirm_attach_under_way, confirm_quarantines, release_clean, release_remembers,
+             remove_in_use,
              // Volumes
              create_ours, create_not_there, format_of_created, format_again_refused, remove_detached,
              remove_fresh_look)

@@ -23,11 +23,11 @@ void report_unresolved(const Look& look, std::vector<BlockedRow>& out) {
       case Unresolved::no_such_volume:
         row.reason = "no_such_volume";
         row.text = fmt::format(
-            "{} waits: it names volume \"{}\" ({}), which does not exist and is never made by itself: "
-            "`extvold volume "
-            "create {}`",
+            "{} waits: it names volume \"{}\" ({}), which does not exist and is never made by itself; {}",
             who_and_where(look, *claim), claim->reference.name, claim->reference.driver,
-            claim->reference.name);
+            is_good_volume_name(claim->reference.name)
+                ? fmt::format("`extvold volume create {} --pool ... --size ...`", claim->reference.name)
+                : std::string("no volume of extvold can have that name"));
         break;
       case Unresolved::not_understood:
         row.reason = "not_understood";

@@ -32,7 +32,8 @@ constexpr std::array<Reason, 53> kReasons = {{
      "confirm "
      "HOST`."},
     {"detach_not_enforced",
-     "See that the old host cannot write to the volume any more, then run `extvold fence confirm HOST`."},
+     "See that the old host cannot write to the volume any more, then run `extvold fence confirm HOST "
+     "--reason ...`."},
     {"evidence_void",
      "Nothing: the proof is taken again. If it stays, look at the agent of that host in `extvold status`."},
     {"fence_clock",
@@ -62,7 +63,8 @@ constexpr std::array<Reason, 53> kReasons = {{
      "Nothing is formatted that this ledger did not make itself: format it by hand if it is meant to be "
      "empty."},
     {"no_evidence_possible",
-     "See that the task is gone from that host, then run `extvold fence confirm HOST`; for later tasks use "
+     "See that the task is gone from that host, then run `extvold fence confirm HOST --reason ...`; for "
+     "later tasks use "
      "the Mesos "
      "containerizer."},
     {"no_format_host", "Set format_host of the provider in the configuration and restart the daemon."},
@@ -85,7 +87,8 @@ constexpr std::array<Reason, 53> kReasons = {{
      "Nothing, unless the text names a hold, the observe mode or the storm guard: then `extvold release`."},
     {"plugin_attaches", "Nothing: the agent's own plugin attaches it; extvold only watches."},
     {"plugin_left_it",
-     "See that the host cannot write to the volume any more, then run `extvold fence confirm HOST`."},
+     "See that the host cannot write to the volume any more, then run `extvold fence confirm HOST --reason "
+     "...`."},
     {"provider_not_configured", "Put the provider back into the configuration, or remove its volumes."},
     {"provider_throttled",
      "Nothing: it goes on by itself. If it stays, see who else asks that provider; `calls_per_second` sets a "
@@ -97,7 +100,7 @@ constexpr std::array<Reason, 53> kReasons = {{
     {"uncertain_operation",
      "Nothing: it is settled by looking. If it stays, check that the provider answers."},
     {"unexplained_attachment",
-     "Find out who uses it there. If nobody can any more: `extvold fence confirm HOST`."},
+     "Find out who uses it there. If nobody can any more: `extvold fence confirm HOST --reason ...`."},
     {"unresolved_reference",
      "Write that task's volume in a way that extvold understands, map its driver, or stop the task."},
     {"used_there",

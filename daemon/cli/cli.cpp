@@ -328,8 +328,9 @@ class CommandLine {
     }
     hold->add_option("--reason", fence_.reason, "Why; it is recorded with your uid");
     hold->footer(
-        "Without HOST no host is fenced by itself any more. What stands already stays. `extvold fence "
-        "release` ends it.");
+        "--all: no host is fenced by itself any more. What stands already stays. `extvold fence release` "
+        "ends "
+        "it.");
     release->add_flag("--only-hold", fence_.only_hold,
                       "It may be fenced again after `fence hold HOST`; nothing is said of its leftovers");
     release

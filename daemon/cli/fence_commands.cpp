@@ -26,6 +26,10 @@ Exit fence_confirm(Context& context, const FenceArgs& args) {
 }
 
 Exit fence_hold(Context& context, const FenceArgs& args) {
+  if (args.host.empty() && !args.all) {
+    context.io().err << "say what: a host, or --all\n";
+    return Exit::usage;
+  }
   return context.order({"POST", {"fence", "hold"}, {}, {{"host", args.host}, {"reason", args.reason}}});
 }
 

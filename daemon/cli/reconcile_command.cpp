@@ -61,9 +61,11 @@ std::string as_of_text(const Json& json) {
   return out;
 }
 
-Exit exit_of(const Plan& plan, const ReconcileArgs& args) {
-  const bool something = !plan.operations.empty() || !plan.fences.empty();
-  return args.detailed_exitcode && something ? Exit::something_to_do : Exit::ok;
+// Of what was not seen whole nobody can say that there is nothing to do.
+Exit exit_of(const Planned& planned, const ReconcileArgs& args) {
+  if (!args.detailed_exitcode) return Exit::ok;
+  if (!planned.plan.operations.empty() || !planned.plan.fences.empty()) return Exit::something_to_do;
+  return planned.incomplete.empty() ? Exit::ok : Exit::error;
 }
 
 Exit show_plan(Context& context, const Planned& planned, const ReconcileArgs& args) {
@@ -77,7 +79,7 @@ Exit show_plan(Context& context, const Planned& planned, const ReconcileArgs& ar
   }
   const Json json = plan_json(planned);
   context.print(json, as_of_text(json) + render_plan(json, context.style()));
-  return exit_of(planned.plan, args);
+  return exit_of(planned, args);
 }
 
 Exit act_once(Context& context, const ReconcileArgs& args, const OnceOptions& options) {
@@ -94,7 +96,7 @@ Exit act_once(Context& context, const ReconcileArgs& args, const OnceOptions& op
   Json json = plan_json(left);
   json["done"] = std::move(done);
   context.print(json, text + "left to do, " + as_of_text(json) + render_plan(json, context.style()));
-  return exit_of(left.plan, args);
+  return exit_of(left, args);
 }
 
 }  // namespace

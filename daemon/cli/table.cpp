@@ -38,10 +38,32 @@ std::string painted(std::string_view text, Paint paint, bool colours) {
   return fmt::format("{}{}\x1b[0m", code_of(paint), text);
 }
 
+namespace {
+
+// What UTF-8 has of control characters beyond ASCII, and what turns a line around or breaks it: how many
+// bytes it takes. 0: another character.
+std::size_t hidden_bytes(std::string_view text) {
+  const auto starts = [&](std::string_view with) { return text.starts_with(with); };
+  const auto third = text.size() < 3 ? 0U : static_cast<unsigned char>(text[2]);
+  if (text.size() >= 2 && starts("\xc2") && static_cast<unsigned char>(text[1]) < 0xA0) return 2;  // C1
+  if (starts("\xe2\x80") && ((third >= 0x8B && third <= 0x8F) || (third >= 0xA8 && third <= 0xAE))) return 3;
+  return starts("\xe2\x81") && third >= 0xA6 && third <= 0xA9 ? 3 : 0;
+}
+
+}  // namespace
+
 std::string printable(std::string_view text) {
   std::string out;
-  for (const char c : text) {
+  std::size_t hidden = 0;  // bytes of one that is not shown
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
     const auto byte = static_cast<unsigned char>(c);
+    if (hidden == 0) hidden = hidden_bytes(text.substr(i));
+    if (hidden > 0) {
+      --hidden;
+      out += fmt::format("\\x{:02x}", byte);
+      continue;
+    }
     if (byte < 0x20 || byte == 0x7F) {
       out += c == '\n' ? std::string(" ") : fmt::format("\\x{:02x}", byte);
     } else {

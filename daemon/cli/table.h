@@ -25,7 +25,8 @@ struct Cell {
 // Whether colours are used is decided once, for a terminal that wants them.
 std::string painted(std::string_view text, Paint paint, bool colours);
 
-// One line of printable text whatever was in it: control characters (of a task's name, say) become \xNN.
+// One line of printable text whatever was in it: control characters (of a task's name, say)
+// and those that turn text around become \xNN.
 std::string printable(std::string_view text);
 
 class Table {

@@ -223,19 +223,21 @@ void read_docker_volume_driver(const VolumeMentions& mentions, References& out) 
   }
 }
 
-// DVDI_VOLUME_NAME, _DRIVER and _CONTAINERPATH, each also with one digit 1 to 9 behind it. The module takes
-// rexray where no driver is given, and mounts nothing where no name is.
+// DVDI_VOLUME_NAME, _DRIVER and _CONTAINERPATH, each also with one digit behind it: 1 to 9, and for some
+// versions of the module also 0. Of a variable that is there twice it takes the last. It takes rexray where
+// no driver is given, and mounts nothing where no name is.
 void read_dvdi_variables(const VolumeMentions& mentions, References& out) {
   if (mentions.variables.empty()) return;
   const auto value = [&](std::string_view word, char suffix) -> const KeyValue* {
     const std::size_t length = kDvdiPrefix.size() + word.size() + (suffix == 0 ? 0U : 1U);
+    const KeyValue* found = nullptr;
     for (const KeyValue& one : mentions.variables) {
       if (one.key.size() != length || one.key.substr(kDvdiPrefix.size(), word.size()) != word) continue;
-      if (suffix == 0 || one.key.back() == suffix) return &one;
+      if (suffix == 0 || one.key.back() == suffix) found = &one;
     }
-    return nullptr;
+    return found;
   };
-  for (const char suffix : {'\0', '1', '2', '3', '4', '5', '6', '7', '8', '9'}) {
+  for (const char suffix : {'\0', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9'}) {
     const KeyValue* const name = value("NAME", suffix);
     if (name == nullptr) continue;
     const KeyValue* const driver = value("DRIVER", suffix);

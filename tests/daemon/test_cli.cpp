@@ -205,7 +205,9 @@ TEST_CASE("cli: fencing is looked at, stopped and let go on") {
   CHECK(shell.run({"fence", "show"}).code == 4);
   CHECK(shell.run({"fence", "hold", "a1", "--reason", "it is being moved"}).out ==
         "host a1 is not fenced until `extvold fence release a1 --only-hold`\n");
-  CHECK(shell.run({"fence", "hold"}).code == 0);
+  CHECK(shell.run({"fence", "hold"}).code == 4);  // of a variable that is not set, say
+  CHECK(shell.run({"fence", "hold", ""}).code == 4);
+  CHECK(shell.run({"fence", "hold", "--all"}).code == 0);
   const Ran list = shell.run({"fence", "list"});
   CHECK(list.out.starts_with("fencing is stopped: "));
   CHECK(list.out.find("not to be fenced") != std::string::npos);
@@ -375,6 +377,12 @@ TEST_CASE("cli: tables are aligned, whatever is in them") {
         "evil\\x1b[31m      2  y\n");
   CHECK(table.text(true).find("\x1b[31mevil\\x1b[31m \x1b[0m") != std::string::npos);
   CHECK(cli::painted("x", cli::Paint::good, false) == "x");
+  // An 8-bit CSI, a line that runs from right to left, a line separator; and what only looks like them.
+  CHECK(cli::printable("a\xc2\x9b"
+                       "31m") == "a\\xc2\\x9b31m");
+  CHECK(cli::printable("\xe2\x80\xae"
+                       "b\xe2\x80\xa8\xe2\x81\xa6") == "\\xe2\\x80\\xaeb\\xe2\\x80\\xa8\\xe2\\x81\\xa6");
+  CHECK(cli::printable("caf\xc3\xa9 \xe2\x82\xac") == "caf\xc3\xa9 \xe2\x82\xac");
 }
 
 TEST_CASE("cli: the client speaks with a daemon over its socket") {

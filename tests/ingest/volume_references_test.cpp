@@ -188,6 +188,14 @@ TEST_CASE("references: DVDI variables, with their suffixes and the default drive
                    {Spelling::dvdi_variable, "rexray", "b", "/b", false}});
 }
 
+TEST_CASE("references: DVDI variables with a zero, and those that are there twice") {
+  // Some versions of the module take it for a volume, and of two of one name each takes the last.
+  CHECK(variables({{"DVDI_VOLUME_NAME0", "a"}, {"DVDI_VOLUME_DRIVER0", "vfs"}}) ==
+        References{{Spelling::dvdi_variable, "vfs", "a", "", false}});
+  CHECK(variables({{"DVDI_VOLUME_NAME", "first"}, {"DVDI_VOLUME_NAME", "last"}}) ==
+        References{{Spelling::dvdi_variable, "rexray", "last", "", false}});
+}
+
 TEST_CASE("references: persistent volumes") {
   CHECK(disks({{"pv-1", "data", "RW", {}, {}}, {"pv-2", "logs", "RO", {}, {}}}) ==
         References{{Spelling::persistent_volume, "persistent_volume", "pv-1", "data", false},

@@ -452,6 +452,33 @@ TEST_CASE("a detach waits until its host's agents were asked what was launched s
   CHECK(world.attached("pgdata", "a1") == names_it);
 }
 
+TEST_CASE("while the master is not heard nobody is sent to confirm hosts, and who does is told so") {
+  Held world;
+  world.run_task("pg.2", "A2", "pgdata");
+  world.task_updated("pg.1", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  world.advance(ev::seconds(2));
+  REQUIRE(world.blocked("pgdata", "a1") == "waits_for_agent");
+  world.disconnect("connection reset");
+  world.advance(ev::seconds(2));
+  CHECK(world.blocked("pgdata", "a1") == "view_incomplete");
+  CHECK(world.blocked("pgdata", "a2") == "view_incomplete");
+  const auto reply = world.order(ev::FenceConfirm{"a1", "a1", "power is off"});
+  REQUIRE(reply.status);
+  CHECK_THAT(reply.text, Catch::Contains("the Mesos view is incomplete"));
+}
+
+TEST_CASE("a name that is there only in other letters keeps the volume where it is") {
+  Held world;
+  world.task_added(world.task("loud.1", "A1", "PGDATA"));
+  world.containers["A1"].insert("loud.1");
+  world.task_updated("loud.1", "A1", ev::TaskState::task_running, ev::StatusSource::source_executor);
+  world.end_container("pg.1", "A1");
+  world.task_updated("pg.1", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  world.advance(ev::minutes(5));
+  CHECK(world.attached("pgdata", "a1"));
+  CHECK(world.blocked("pgdata", "a1") == "unresolved_reference");
+}
+
 TEST_CASE("an order that is withdrawn waits for an agent that is lost, until another takes its place") {
   EngineWorld world;
   attach_by_order(world);

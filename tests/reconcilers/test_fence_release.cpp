@@ -73,6 +73,33 @@ TEST_CASE("each fence of a host is lifted and read back, also where the first li
   CHECK_FALSE(world.a1().quarantined);
 }
 
+TEST_CASE("a process that a release overlooked gets nothing back from after another host's writes") {
+  ev::Policy policy = fencing({ev::FenceRung::volume});
+  policy.providers[0].capabilities.fence_bars_late_calls = true;
+  Split world(policy);
+  world.advance(kAfter + ev::minutes(3));
+  REQUIRE(world.attached("pgdata", "a2"));
+  const bool is_back_before = GENERATE(true, false);
+  const auto come_back = [&] {
+    world.silent_agents.clear();
+    world.master.registry.erase("A1");
+    world.agent_added("A1", "a1");
+    world.task_added(world.task("pg.1", "A1", "pgdata", ev::TaskState::task_running));
+    world.advance(ev::minutes(1));
+  };
+  if (is_back_before) come_back();
+  REQUIRE(world.order(ev::FenceRelease{"a1", "rebooted"}).status);  // it was not
+  world.advance(ev::minutes(2));
+  REQUIRE_FALSE(world.a1().quarantined);
+  if (!is_back_before) come_back();
+  world.end_container("pg.2", "A2");
+  world.task_updated("pg.2", "A2", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  world.advance(ev::minutes(3));
+  CHECK_FALSE(world.attached("pgdata", "a2"));
+  CHECK_FALSE(world.attached("pgdata", "a1"));
+  CHECK(world.blocked("pgdata", "a1") == "open_from_before");
+}
+
 TEST_CASE("a fence that nobody can take back any more is forgotten by order, and no other is") {
   ev::Policy policy = fencing({ev::FenceRung::power});
   Split world(policy);

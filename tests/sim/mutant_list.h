@@ -464,6 +464,11 @@ inline constexpr Mutant kMutants[] = {
      .open = "not found in 60 runs",
      .test = "test_reconcilers rule: a host keeps its quarantine while what was taken from it is still "
              "attached there"},
+    {.rule = Rule::release_remembers,
+     .guards = "when a volume was taken from a host is remembered after its release, too",
+     .open = "not hunted",
+     .test = "test_reconcilers a process that a release overlooked gets nothing back from after another "
+             "host's writes"},
     {.rule = Rule::remove_in_use, .guards = "what is in use is not removed", .seed = 11},
     {.rule = Rule::create_ours,
      .guards = "a volume was made by us if it carries our tag",
