@@ -202,21 +202,20 @@ bool Oracle::could_be_told(const Session& session, const Snapshot& committed) co
   });
 }
 
-// Nothing is taken from a process that has used it for long enough to be known of, save from one that is cut
-// off anyhow or that a person answers for; and never without anything proven, where Mesos had to do with it.
-// Never smaller, whatever the ledger was restored from.
+// What the ledger does not know of, its provider refuses.
 void Oracle::check_resize(const std::string& what, const OperationCall& call, const VolumeEntry& entry) {
-  const Disk* disk = world_.storage.find(call.volume.pool.provider, call.volume.key);
   const bool orders = entry.volume.wanted_size_mb > entry.volume.size_mb &&
                       call.volume.wanted_size_mb == entry.volume.wanted_size_mb;
   if (!orders) return fail("resize_not_ordered", what + ": the ledger wants it no larger than it is");
   const Capabilities& can = world_.policy.provider(call.volume.pool.provider)->capabilities;
-  const bool ours = disk != nullptr && std::any_of(disk->grants.begin(), disk->grants.end(),
-                                                   [](const auto& one) { return !one.second.by_hand; });
-  if (!can.resize || (!can.resize_attached && ours))
+  const bool held = std::any_of(entry.attachments.begin(), entry.attachments.end(),
+                                [](const Attachment& one) { return one.state != AttachmentState::detached; });
+  if (!can.resize || (!can.resize_attached && held))
     fail("resize_not_possible", what + ": its provider cannot do that now");
 }
 
+// Nothing is taken from a process that has used it for long enough to be known of, save from one that is cut
+// off anyhow or that a person answers for; and never without anything proven, where Mesos had to do with it.
 void Oracle::check_detach(const std::string& what, const OperationCall& call, const VolumeEntry& entry,
                           const Snapshot& committed) {
   const Attachment* attachment = entry.attachment(call.operation.host);
