@@ -43,6 +43,7 @@ std::vector<CsiPool> read_pools(ConfigTable& section) {
 void read_hosts(ConfigTable& section, CsiConfig& config) {
   for (auto& [host, node] : read_texts(section.table("hosts")))
     config.host_identities.push_back({host, node});
+  config.hosts_attribute = section.text("hosts_attribute").value_or("");
   config.hosts_by_name = section.boolean("hosts_by_name").value_or(false);
   config.reach_all = read_reach_all(section);
 }

@@ -232,6 +232,8 @@ class Driver {
   void on_committed(const CommitOutcome& outcome);
   void note_history(const Uncommitted& batch);
   providers::Provider& provider(const ProviderName& name);
+  void tell_hosts(providers::Provider& provider);
+  std::vector<HostIdentity> hosts_by_attribute(const std::string& attribute) const;
   std::vector<providers::KnownVolume> known_volumes(const ProviderName& name) const;
 
   // driver_zookeeper.cpp: who leads, and who of several daemons acts

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <map>
+#include <set>
 #include <utility>
 
 #include "daemon/driver.h"
@@ -12,6 +14,18 @@
 
 namespace extvold::daemon {
 namespace {
+
+// The first of that name; empty: none.
+std::string attribute_of(const Agent& agent, const std::string& name) {
+  std::string_view lines = agent.attributes;
+  while (!lines.empty()) {
+    const std::string_view line = lines.substr(0, lines.find('\n'));
+    if (line.size() > name.size() && line.starts_with(name) && line[name.size()] == ':')
+      return std::string(line.substr(name.size() + 1));
+    lines.remove_prefix(std::min(line.size() + 1, lines.size()));
+  }
+  return {};
+}
 
 // Of one committed batch; a first snapshot can bring a hundred thousand lines.
 constexpr std::size_t kHistoryLinesMax = 100;
@@ -187,10 +201,46 @@ std::vector<providers::KnownVolume> Driver::known_volumes(const ProviderName& na
   return known;
 }
 
+// Of a host or a name that is told twice nobody can say which is right: it is not told at all.
+std::vector<HostIdentity> Driver::hosts_by_attribute(const std::string& attribute) const {
+  std::map<std::string, std::string> by_host;
+  std::map<std::string, std::string> by_identity;
+  std::set<std::string> in_doubt;
+  for (const auto& [id, agent] : engine_->snapshot().agents()) {
+    const Host* host = engine_->snapshot().host(agent.host);
+    const std::string value = attribute_of(agent, attribute);
+    if (host == nullptr || value.empty()) continue;
+    if (!by_host.try_emplace(host->name, value).second && by_host[host->name] != value)
+      in_doubt.insert(host->name);
+    const auto [same, is_new] = by_identity.try_emplace(value, host->name);
+    if (!is_new && same->second != host->name) in_doubt.insert({same->second, host->name});
+  }
+  std::vector<HostIdentity> out;
+  for (const auto& [host, identity] : by_host) {
+    if (!in_doubt.contains(host)) out.push_back({host, identity});
+  }
+  return out;
+}
+
+// As whom a provider knows hosts by its agents' attributes: told before it is asked, and to the engine before
+// that gets the answer.
+void Driver::tell_hosts(providers::Provider& provider) {
+  const std::string attribute = provider.hosts_attribute();
+  if (attribute.empty()) return;
+  provider.know_hosts(hosts_by_attribute(attribute));
+  for (ProviderInfo& one : policy_.providers) {
+    if (one.name != provider.info().name || one.host_identities == provider.info().host_identities) continue;
+    one.host_identities = provider.info().host_identities;
+    policy_told_ = false;
+    post(reconcilers::TimerFired{});
+  }
+}
+
 void Driver::carry_out(reconcilers::ObserveProvider& effect) {
   ++observing_;
   ++counts_.observations;
   providers::Provider& asked = provider(effect.provider);
+  tell_hosts(asked);
   if (!asked.keeps_our_keys()) asked.know_volumes(known_volumes(effect.provider));
   asked.observe(std::move(effect.volume_key),
                 [this, engine = engine_number_](ProviderObservation observation) {

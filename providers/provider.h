@@ -48,6 +48,12 @@ class Provider {
   virtual bool keeps_our_keys() const { return true; }
   virtual void know_volumes(std::vector<KnownVolume>) {}
 
+  // The attribute of an agent that says as whom this provider knows its host ("csi_node" of csi_node:i-0abc);
+  // empty: none does. Then whom the agents name is told before each look, and stands in info() after what the
+  // configuration says.
+  virtual std::string hosts_attribute() const { return {}; }
+  virtual void know_hosts(std::vector<HostIdentity>) {}
+
   // `volume_key` empty: list everything. Else inspect this volume directly.
   virtual void observe(std::string volume_key, std::function<void(ProviderObservation)> done) = 0;
 

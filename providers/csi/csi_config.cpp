@@ -67,11 +67,18 @@ Status check_pools(const CsiConfig& config) {
   return {};
 }
 
+Status check_attribute(const CsiConfig& config) {
+  const auto& name = config.hosts_attribute;
+  if (name.find_first_of(":\n") == std::string::npos) return {};
+  return fail(Errc::invalid, "provider {}: hosts_attribute = \"{}\": is no name of an agent's attribute",
+              config.name.value, name);
+}
+
 Status check_hosts(const CsiConfig& config) {
   std::set<std::string> hosts;
   std::set<std::string> nodes;
   for (const HostIdentity& one : config.host_identities) {
-    if (one.host.empty() || one.identity.empty() || one.identity.size() > kNodeIdBytesMax) {
+    if (one.host.empty() || !is_node_id(one.identity)) {
       return fail(Errc::invalid, "provider {}: hosts: \"{}\" = \"{}\": is no node id", config.name.value,
                   one.host, one.identity);
     }
@@ -113,6 +120,8 @@ Status check_fence(const CsiConfig& config) {
 
 }  // namespace
 
+bool is_node_id(std::string_view text) { return !text.empty() && text.size() <= kNodeIdBytesMax; }
+
 std::string fence_addresses_of(const CsiConfig& config, const std::string& node) {
   const auto found = config.fence_addresses.find(node);
   if (config.addons_endpoint.empty() || found == config.fence_addresses.end()) return {};
@@ -125,6 +134,10 @@ Status check_csi_config(const CsiConfig& config) {
   TRY(check_secret(config, "create_secrets_file", config.create_secrets_file, config.endpoint));
   TRY(check_secret(config, "publish_secrets_file", config.publish_secrets_file, config.endpoint));
   TRY(check_hosts(config));
+  if (config.resize_attached && !config.resize)
+    return fail(Errc::invalid, "provider {}: resize_attached = true: without resize = true nothing grows",
+                config.name.value);
+  TRY(check_attribute(config));
   if (config.list_attachments && !config.attach) {
     return fail(Errc::invalid, "provider {}: list_attachments without attach: nothing is ever attached",
                 config.name.value);

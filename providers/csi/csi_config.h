@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/ids.h"
@@ -47,6 +48,7 @@ struct CsiConfig {
   std::map<std::string, std::vector<std::string>> fence_addresses;
   bool reach_all = false;
   std::vector<HostIdentity> host_identities;  // host: node id, as the node's NodeGetInfo says it
+  std::string hosts_attribute;                // of agents, that says so of their hosts; empty: none
   bool hosts_by_name = false;                 // who is not in it has his own name as node id
   Duration settle_time = seconds(60);
   Duration observe_deadline = seconds(60);
@@ -54,6 +56,8 @@ struct CsiConfig {
   int calls_per_second = 0;  // 0: as often as it lets us
   bool operator==(const CsiConfig&) const = default;
 };
+
+bool is_node_id(std::string_view text);
 
 // What a fence of this node would name as things are now (addresses.h); empty: nobody told.
 std::string fence_addresses_of(const CsiConfig& config, const std::string& node);

@@ -1,5 +1,6 @@
 #include "providers/csi/csi_provider.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -96,6 +97,18 @@ CsiProvider::~CsiProvider() = default;
 
 void CsiProvider::know_volumes(std::vector<KnownVolume> known) { known_ = std::move(known); }
 
+// What the configuration says comes first: of a host that it names, and of a node that it gives to another.
+void CsiProvider::know_hosts(std::vector<HostIdentity> hosts) {
+  info_.host_identities = config_.host_identities;
+  for (HostIdentity& one : hosts) {
+    const auto& known = config_.host_identities;
+    const bool is_told = std::any_of(known.begin(), known.end(), [&](const HostIdentity& other) {
+      return other.host == one.host || other.identity == one.identity;
+    });
+    if (!is_told && is_node_id(one.identity)) info_.host_identities.push_back(std::move(one));
+  }
+}
+
 void CsiProvider::observe(std::string volume_key, std::function<void(ProviderObservation)> done) {
   ProviderObservation seen;
   seen.provider = config_.name;
@@ -110,8 +123,11 @@ Result<std::string> CsiProvider::node_of(const OperationCall& call) const {
   if (!node.empty()) return node;
   return fail(Errc::not_found,
               "the node id of host {} is not known: add it to hosts of provider {} (as its NodeGetInfo "
-              "says it)",
-              call.host_name, config_.name.value);
+              "says it){}",
+              call.host_name, config_.name.value,
+              config_.hosts_attribute.empty()
+                  ? std::string()
+                  : fmt::format(", or give its agent the attribute {}", config_.hosts_attribute));
 }
 
 void CsiProvider::execute(OperationCall call, std::function<void(OperationResult)> done) {

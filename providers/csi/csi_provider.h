@@ -51,6 +51,8 @@ class CsiProvider final : public Provider {
   const ProviderInfo& info() const override { return info_; }
   bool keeps_our_keys() const override { return false; }
   void know_volumes(std::vector<KnownVolume> known) override;
+  std::string hosts_attribute() const override { return config_.hosts_attribute; }
+  void know_hosts(std::vector<HostIdentity> hosts) override;
   void observe(std::string volume_key, std::function<void(ProviderObservation)> done) override;
   void execute(OperationCall call, std::function<void(OperationResult)> done) override;
   void change_fence(FenceCall call, std::function<void(FenceResult)> done) override;

@@ -22,6 +22,9 @@ create_secrets_file = "/etc/create.json"
 publish_secrets_file = "/etc/publish.json"
 hosts = { db1 = "n1", db2 = "n2" }
 hosts_by_name = true
+hosts_attribute = "csi_node"
+resize = true
+resize_attached = true
 reach = "all"
 addons_endpoint = "unix:/run/addons.sock"
 fence_secrets_file = "/etc/fence.json"
@@ -67,6 +70,8 @@ TEST_CASE("config: csi, with every key and with the defaults") {
   CHECK(csi.pools.front() ==
         extvold::providers::csi::CsiPool{"fast", {{"kind", "fast"}}, {{"zone", "z1"}}, 10, 1024});
   CHECK((csi.create && csi.attach && csi.list_attachments && csi.reach_all && csi.hosts_by_name));
+  CHECK((csi.resize && csi.resize_attached));
+  CHECK(csi.hosts_attribute == "csi_node");
   CHECK(csi.create_secrets_file == "/etc/create.json");
   CHECK(csi.publish_secrets_file == "/etc/publish.json");
   CHECK(csi.host_identities == std::vector<extvold::HostIdentity>{{"db1", "n1"}, {"db2", "n2"}});
@@ -84,7 +89,8 @@ TEST_CASE("config: csi, with every key and with the defaults") {
   REQUIRE(small.config);
   const CsiConfig defaults = csi_of(small);
   CHECK((defaults.create && defaults.attach && defaults.list_attachments));
-  CHECK_FALSE((defaults.hosts_by_name || defaults.reach_all));
+  CHECK_FALSE((defaults.hosts_by_name || defaults.reach_all || defaults.resize || defaults.resize_attached));
+  CHECK(defaults.hosts_attribute.empty());
   CHECK(dm::needs_restart(*small.config, *all.config) == std::vector<std::string>{"providers", "drivers"});
   CHECK_FALSE(csi_of(parse(small_with("attach = false"))).list_attachments);
 }

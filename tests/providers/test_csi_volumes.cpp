@@ -121,6 +121,22 @@ TEST_CASE("csi: no unpublish leaves without the id of a node", "[csi]") {
   CHECK(world.driver.volumes().front().nodes.size() == 1);
 }
 
+TEST_CASE("csi: the node ids of agents' attributes come after those of the configuration", "[csi]") {
+  CsiWorld world;
+  world.config.hosts_attribute = "csi_node";
+  world.restart();
+  world.provider->inner->know_hosts({{"a1", "node-a9"}, {"a3", "node-a2"}, {"a4", "node-a4"}, {"a5", ""}});
+  CHECK(world.provider->info().host_identities ==
+        std::vector<HostIdentity>{{"a1", "node-a1"}, {"a2", "node-a2"}, {"a4", "node-a4"}});
+  const Volume volume = world.created("xv-one");
+  check_failed(world.execute(world.call(OperationKind::attach, volume, "a3")), Errc::not_found,
+               "or give its agent the attribute csi_node");
+  world.provider->inner->know_hosts({});
+  CHECK(world.provider->info().host_identities.size() == 2);
+  world.config.hosts_attribute = "csi:node";
+  CHECK_FALSE(check_csi_config(world.config));
+}
+
 TEST_CASE("csi: a detach is sent also where nothing is shown, as an attach may still be at work", "[csi]") {
   CsiWorld world;
   const Volume volume = world.created("xv-one");
