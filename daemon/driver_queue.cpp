@@ -201,7 +201,8 @@ std::vector<providers::KnownVolume> Driver::known_volumes(const ProviderName& na
   return known;
 }
 
-// Of a host or a name that is told twice nobody can say which is right: it is not told at all.
+// Of a host or a name that is told twice nobody can say which is right: it is not told at all. An agent that
+// is lost says nothing where its host has one that is here.
 std::vector<HostIdentity> Driver::hosts_by_attribute(const std::string& attribute) const {
   std::map<std::string, std::string> by_host;
   std::map<std::string, std::string> by_identity;
@@ -210,6 +211,10 @@ std::vector<HostIdentity> Driver::hosts_by_attribute(const std::string& attribut
     const Host* host = engine_->snapshot().host(agent.host);
     const std::string value = attribute_of(agent, attribute);
     if (host == nullptr || value.empty()) continue;
+    const std::vector<const Agent*> beside = engine_->snapshot().agents_of_host(agent.host);
+    const bool one_is_here =
+        std::any_of(beside.begin(), beside.end(), [](const Agent* one) { return is_listed(one->state); });
+    if (one_is_here && !is_listed(agent.state)) continue;
     if (!by_host.try_emplace(host->name, value).second && by_host[host->name] != value)
       in_doubt.insert(host->name);
     const auto [same, is_new] = by_identity.try_emplace(value, host->name);

@@ -291,9 +291,9 @@ Clearance clear_others(const VolumeLook& look, const Candidate& candidate, const
 }
 
 // Attached, and it is not a leftover.
-bool holds(const VolumeEntry& entry, const Attachment& attachment) {
+bool holds(const VolumeLook& look, const Attachment& attachment) {
   return attachment.state == AttachmentState::attached &&
-         EXTVOLD_PERMITS(attach_superseded, !is_superseded(entry, attachment));
+         EXTVOLD_PERMITS(attach_superseded, !is_superseded(look.look.snapshot, look.entry, attachment));
 }
 
 void plan_single_writer(const VolumeLook& look, const std::vector<Candidate>& candidates, VolumePlan& out) {
@@ -303,7 +303,7 @@ void plan_single_writer(const VolumeLook& look, const std::vector<Candidate>& ca
   };
   // The host that holds it, if it is still wanted there.
   for (const Attachment& one : look.entry.attachments) {
-    if (!holds(look.entry, one)) continue;
+    if (!holds(look, one)) continue;
     const auto holder = candidate_on(one.host);
     if (EXTVOLD_PERMITS(attach_holder_keeps, holder == candidates.end())) continue;
     for (const Candidate& other : candidates) {
@@ -382,7 +382,7 @@ void reconcile_attach(const VolumeLook& look, VolumePlan& out) {
     if (!asks_for_attach(*claim)) continue;
     any = true;
     const Attachment* attachment = look.entry.attachment(claim->host);
-    settled = settled && attachment != nullptr && holds(look.entry, *attachment);
+    settled = settled && attachment != nullptr && holds(look, *attachment);
   }
   if (!any || settled) return;
   const std::vector<Candidate> candidates = candidates_of(look.entry);

@@ -161,19 +161,23 @@ bool leaves_it_to_plugin(const VolumeLook& look, const Attachment& attachment, V
 // What is not understood could be any volume, but for a Docker name of which only the driver is not said. A
 // driver that nothing maps could be another name of this volume's provider. A name that there is only in
 // other letters is the same to some storages (REX-Ray looks names up without regard to case).
-bool could_be(const Claim& claim, const Volume& volume) {
+bool could_be(const Policy& policy, const Claim& claim, const Volume& volume) {
   const VolumeReference& reference = claim.reference;
   const bool docker_name =
       reference.spelling == ReferenceSpelling::docker_parameter && reference.driver == kDockerDefaultDriver;
   if (claim.unresolved == Unresolved::not_understood && !docker_name) return true;
-  if (claim.unresolved == Unresolved::no_such_volume)
-    return is_same_ignoring_case(reference.name, volume.name);
+  if (claim.unresolved == Unresolved::no_such_volume) {
+    const DriverMapping* driver = policy.driver(reference.driver);
+    return driver != nullptr && driver->provider == volume.pool.provider &&
+           is_same_ignoring_case(reference.name, volume.name);
+  }
   return reference.name == volume.name;
 }
 
 const Claim* unresolved_on(const VolumeLook& look, HostId host) {
   for (const Claim* claim : look.look.snapshot.unresolved_claims()) {
-    if (claim->host == host && claim->liveness != Liveness::dead && could_be(*claim, look.volume()))
+    if (claim->host == host && claim->liveness != Liveness::dead &&
+        could_be(look.look.policy, *claim, look.volume()))
       return claim;
   }
   return nullptr;

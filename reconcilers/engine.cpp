@@ -309,7 +309,10 @@ void Engine::record(PlannedOperation planned, Now now) {
     row.generation = operation.generation;
     row.read_only = attaches_read_only(entry.volume, snapshot_.claim(operation.claim));
     row.changed_at = now.wall;
-    if (const Attachment* before = entry.attachment(operation.host)) row.read_back = before->read_back;
+    if (const Attachment* before = entry.attachment(operation.host)) {
+      row.read_back = before->read_back;
+      if (before->state != AttachmentState::detached) row.fence_addresses = before->fence_addresses;
+    }
     if (EXTVOLD_FORBIDS(evidence_voided_by_attach, true))
       void_evidence(entry, operation.host, /*keep_fenced=*/false, "a new attachment of that host begins");
     change(row);
@@ -409,7 +412,8 @@ bool Engine::still_permitted(const Operation& operation, Now now) const {
                       [](const Attachment& one) { return one.state == AttachmentState::detached; });
       const ProviderInfo* provider = policy_.provider(entry.volume.pool.provider);
       return entry.volume.state == VolumeState::available && entry.volume.wanted_size_mb != 0 &&
-             provider != nullptr && (detached || provider->capabilities.resize_attached);
+             provider != nullptr && provider->capabilities.resize &&
+             (detached || provider->capabilities.resize_attached);
     }
     case OperationKind::detach: {
       const VolumeView* view = observed_.volume(operation.volume);

@@ -350,6 +350,7 @@ class Engine {
   void settle_by_fence(const Fence& fence, Attachment attachment, Now now);
   void void_fence_evidence(const Fence& fence, const std::string& why);
   const VolumeEntry* volume_of(const Fence& fence) const;
+  std::set<AgentId> lost_agents_of(HostId host) const;
   void tell_mesos(const Fence& fence, Now now);
   void note_try(const Fence& fence, const std::string& why, Now now);
   void forget_try(const Fence& fence);
@@ -486,8 +487,10 @@ class Engine {
     Instant due;
     Instant call_ended_at;  // of the newest set or lift: only what was sent later tells what it did
     Duration backoff;
-    bool just_set = false;       // no look since
-    std::string mesos_not_told;  // why, as it was said last
+    Instant may_lift_until;                         // a call to take it back may take effect until then
+    bool just_set = false;                          // no look since
+    std::map<AgentId, std::string> mesos_not_told;  // why, as it was said last
+    std::set<AgentId> lost_before;  // agents of its host that were lost when it began, or this run did
     std::set<AgentId> told_gone;
   };
   std::map<FenceId, FenceWork> fence_work_;

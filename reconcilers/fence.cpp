@@ -253,7 +253,8 @@ bool waits_for_standing(const Wait& wait, const Fence& fence, bool tried, Volume
       wait.block(out, "fence_lifting", Owner::extvold, fmt::format("{} is being taken back", what));
       return true;
     case FenceState::held:
-      if (tried) return false;
+      // What came after it needs one of its own: it is no proof of what it did not take away.
+      if (tried || !covers(fence, wait.look.entry, wait.held)) return false;
       if (fence.rung == FenceRung::power && covers(fence, wait.look.entry, wait.held) &&
           strong_evidence(wait.look.look, wait.look.entry, wait.held) != nullptr) {
         block_waiting(wait, {}, out);  // for the detach
@@ -423,7 +424,8 @@ void reconcile_fence(const VolumeLook& look, VolumePlan& out) {
   for (const Claim* claim : look.entry.claims) {
     if (!claim->wanted || claim->liveness != Liveness::live || !claim->host) continue;
     const Attachment* own = look.entry.attachment(claim->host);
-    if (own != nullptr && own->state == AttachmentState::attached && !is_superseded(look.entry, *own))
+    if (own != nullptr && own->state == AttachmentState::attached &&
+        !is_superseded(look.look.snapshot, look.entry, *own))
       continue;
     bool planned = false;
     for (const PlannedOperation& one : out.operations) {

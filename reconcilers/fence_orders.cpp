@@ -102,6 +102,10 @@ Result<std::string> Engine::obey(const FenceConfirm& order, const Command& comma
 }
 
 Result<std::string> Engine::obey(const FenceRelease& order, const Command& command, Now now) {
+  if (order.host.empty() && (order.forget || order.only_hold))
+    return fail(Errc::invalid, "say of which host: only fencing as a whole is released without one");
+  if (order.forget && order.only_hold)
+    return fail(Errc::invalid, "host {}: either its hold is ended, or its fences are forgotten", order.host);
   if (order.host.empty()) return resume_fencing(order, command, now);
   const Host* found = snapshot_.host_by_name(order.host);
   if (found == nullptr) return fail(Errc::not_found, "no host {}", order.host);
@@ -118,8 +122,9 @@ Result<std::string> Engine::obey(const FenceRelease& order, const Command& comma
   if (found->fence_held)
     return fail(Errc::conflict,
                 "host {0} is not released: it is quarantined ({1}), and a person said that it is not to be "
-                "fenced. To let it be fenced again: `extvold fence release {0} --only-hold`; after that, if "
-                "nothing of it is left, `extvold fence release {0}`",
+                "fenced. To let it be fenced again: `extvold fence release {0} --only-hold --reason ...`; "
+                "after that, if "
+                "nothing of it is left, `extvold fence release {0} --reason ...`",
                 order.host, found->quarantine_reason);
   if (const std::string why = why_not_clean(found->id); EXTVOLD_FORBIDS(release_clean, !why.empty()))
     return fail(Errc::conflict, "host {} is not released: {}", order.host, why);
@@ -130,7 +135,6 @@ Result<std::string> Engine::obey(const FenceRelease& order, const Command& comma
     row.quarantined = false;
     row.quarantine_reason.clear();
     row.quarantine_fence = {};
-    drop_answered_attachments(row.id);
   }
   history({.kind = standing ? "host.releasing" : "host.released",
            .host = row.id,
@@ -139,6 +143,7 @@ Result<std::string> Engine::obey(const FenceRelease& order, const Command& comma
            .user_uid = command.user_uid});
   const HostId id = row.id;
   change(std::move(row));
+  drop_answered_attachments(id);
   lift_fences(id, fmt::format("uid {} released the host: {}", command.user_uid, order.reason),
               command.user_uid, now);
   touch_all();
@@ -186,6 +191,13 @@ Result<std::string> Engine::forget_fences(HostId host, const FenceRelease& order
           "fence {0} of host {1} is {2} and not forgotten: `extvold fence release {1}` takes it back; "
           "only what cannot be taken back is forgotten",
           fence->id.value, order.host, to_text(fence->state));
+    const auto work = fence_work_.find(fence->id);
+    if (work != fence_work_.end() && (work->second.calling || now.at < work->second.may_lift_until))
+      return fail(
+          Errc::conflict,
+          "fence {} of host {} is not forgotten: a call that takes it back may still take effect; repeat "
+          "this in {} s",
+          fence->id.value, order.host, settle_time_of(*fence).ns / 1'000'000'000 + 1);
     rows.push_back(*fence);
   }
   if (rows.empty()) return fail(Errc::conflict, "host {} has no fence that is being taken back", order.host);
@@ -219,12 +231,14 @@ Result<std::string> Engine::resume_fencing(const FenceRelease& order, const Comm
     return fail(Errc::invalid, "fencing is not released: a reason is needed (--reason)");
   std::set<HostId> hosts = hosts_of_storm(now);
   const bool is_storm = static_cast<std::int64_t>(hosts.size()) > fence_storm_limit();
-  if (is_storm) {
+  // Where nothing is seen nobody counts: then the person's word stands for all.
+  const bool counts = observed_.view_complete;
+  if (is_storm || !counts) {
     fence_guard_off_until_ = now.at + policy_.fence_storm_window;
-    fence_guard_allows_ = std::move(hosts);
+    fence_guard_allows_ = counts ? std::optional(std::move(hosts)) : std::nullopt;
   }
   history({.kind = "fence.resumed", .rule = "operator", .text = order.reason, .user_uid = command.user_uid});
-  change(SetFenceStop{false, is_storm ? now.wall : snapshot_.fence_released_at});
+  change(SetFenceStop{false, is_storm || !counts ? now.wall : snapshot_.fence_released_at});
   touch_all();
   return std::string("hosts may be fenced again, save those that are held by name");
 }
@@ -240,13 +254,13 @@ Result<std::string> Engine::obey(const FenceHold& order, const Command& command,
   touch_all();
   if (found == nullptr) {
     change(SetFenceStop{true, snapshot_.fence_released_at});
-    return std::string("no host is fenced until `extvold fence release --all`");
+    return std::string("no host is fenced until `extvold fence release --all --reason ...`");
   }
   Host row = *found;
   row.fence_held = true;
   change(std::move(row));
-  return fmt::format("host {} is not fenced until `extvold fence release {} --only-hold`", order.host,
-                     order.host);
+  return fmt::format("host {} is not fenced until `extvold fence release {} --only-hold --reason ...`",
+                     order.host, order.host);
 }
 
 }  // namespace extvold::reconcilers

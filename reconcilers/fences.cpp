@@ -37,6 +37,7 @@ void Engine::doubt_fences(Now now) {
   for (const auto& [id, fence] : snapshot_.fences()) {
     FenceWork& work = fence_work_[id];
     work.due = work.call_ended_at = now.at;
+    work.lost_before = lost_agents_of(fence.host);
     if (now.wall.ns - fence.recorded_at.ns < policy_.fence_storm_window.ns)
       recent_fences_[fence.host] = now.at;
     if (is_under_way(fence.state)) rows.push_back(fence);
@@ -95,6 +96,7 @@ void Engine::record(Fence fence, Now now) {
     history({.kind = "host.quarantined", .host = host.id, .rule = "fence", .text = host.quarantine_reason});
     change(std::move(host));
   }
+  fence_work_[fence.id].lost_before = lost_agents_of(fence.host);
   history(fence, "recorded", fence.cause);
   awaiting_[{snapshot_.sequence.value + 1}].fences.push_back(fence.id);
   touch_host(fence.host);
@@ -405,6 +407,7 @@ void Engine::on_lift(Fence fence, const FenceResult& result, Now now) {
   FenceWork& work = fence_work_[fence.id];
   work.call_ended_at = result.ended_at;
   work.lifted = result.state != FenceCallState::failed;
+  if (work.lifted) work.may_lift_until = result.ended_at + settle_time_of(fence);
   wait_longer(work, now);
   if (work.lifted) work.due = now.at;
   if (result.state == FenceCallState::done || result.error.message == fence.error) return;
@@ -534,9 +537,18 @@ const VolumeEntry* Engine::volume_of(const Fence& fence) const {
   return nullptr;
 }
 
+std::set<AgentId> Engine::lost_agents_of(HostId host) const {
+  std::set<AgentId> lost;
+  for (const Agent* agent : snapshot_.agents_of_host(host)) {
+    if (!is_listed(agent->state) && agent->state != AgentState::recovered) lost.insert(agent->id);
+  }
+  return lost;
+}
+
 // Only what the policy asks for, only what [mesos] operations permits, and only now that the fence is read
-// back; what could not be asked is asked again at each look. Gone is said once of an agent, and of none that
-// is here. Only one that is registered can be deactivated, and who is fenced is not: it is when it comes
+// back; what could not be asked is asked again at each look. Gone is said once of an agent, and only of one
+// that has been lost since before the fence, by the registry of this epoch: not of one that came with the
+// host since. Only one that is registered can be deactivated, and who is fenced is not: it is when it comes
 // back, as long as the fence stands.
 void Engine::tell_mesos(const Fence& fence, Now now) {
   const VolumeEntry* entry = volume_of(fence);
@@ -555,10 +567,12 @@ void Engine::tell_mesos(const Fence& fence, Now now) {
   std::vector<AgentId> agents;
   for (const Agent* agent : snapshot_.agents_of_host(fence.host)) {
     if (snapshot_.mesos_operations().contains(agent->id)) continue;
-    const bool is_over = agent->state == AgentState::gone || agent->state == AgentState::removed;
+    const AgentView* view = observed_.agent(agent->id);
+    const bool is_lost = agent->state == AgentState::unreachable && view != nullptr &&
+                         view->registry_asked_at.ns != 0 && work.lost_before.contains(agent->id);
     const bool due = kind == MesosOperationKind::deactivate_agent
                          ? agent->state == AgentState::registered && !agent->deactivated
-                         : !is_over && !is_listed(agent->state) && !work.told_gone.contains(agent->id);
+                         : is_lost && !work.told_gone.contains(agent->id);
     if (due) agents.push_back(agent->id);
   }
   for (const AgentId& id : agents) {
@@ -569,8 +583,9 @@ void Engine::tell_mesos(const Fence& fence, Now now) {
     const Result<std::string> asked = obey(order, Command{}, now);
     const std::string why = asked ? std::string() : asked.error().message;
     if (asked && kind == MesosOperationKind::mark_agent_gone) work.told_gone.insert(id);
-    if (!why.empty() && why != work.mesos_not_told) history(fence, "mesos_not_told", why);
-    work.mesos_not_told = why;
+    std::string& told = work.mesos_not_told[id];
+    if (!why.empty() && why != told) history(fence, "mesos_not_told", why);
+    told = why;
   }
 }
 

@@ -217,11 +217,12 @@ bool excludes(AccessMode access, bool read_only, bool other_read_only) {
   return true;
 }
 
-bool is_superseded(const VolumeEntry& entry, const Attachment& attachment) {
+bool is_superseded(const Snapshot& snapshot, const VolumeEntry& entry, const Attachment& attachment) {
   if (attachment.state == AttachmentState::detached) return false;
   return std::any_of(entry.attachments.begin(), entry.attachments.end(), [&](const Attachment& other) {
     return other.host != attachment.host && other.origin == AttachmentOrigin::extvold &&
            attachment.generation < other.generation &&
+           other.generation.incarnation == snapshot.ledger.incarnation &&
            excludes(entry.volume.access, attachment.read_only, other.read_only);
   });
 }

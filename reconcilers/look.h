@@ -104,8 +104,9 @@ bool attaches_read_only(const Volume& volume, const Claim* claim);
 // one of the two can write.
 bool excludes(AccessMode access, bool read_only, bool other_read_only);
 // Another host was given the volume since, on proof that this one could not write any more: what this one
-// still has of it is a leftover, whoever wants the volume there, and whatever became of that proof.
-bool is_superseded(const VolumeEntry& entry, const Attachment& attachment);
+// still has of it is a leftover, whoever wants the volume there, and whatever became of that proof. What was
+// made before a restore of the ledger says nothing of who came later.
+bool is_superseded(const Snapshot& snapshot, const VolumeEntry& entry, const Attachment& attachment);
 // The first host, other than this one, at which the newest look shows the volume and no row says so: it was
 // seen while an operation was open. None: nobody.
 HostId shown_unrecorded(const VolumeLook& look, HostId host);

@@ -21,10 +21,10 @@ void plan_volume(const Look& look, const VolumeEntry& entry, VolumePlan& out) {
   }
   const VolumeLook volume_look{look, entry, *provider, look.observed.volume(entry.volume.id)};
   if (EXTVOLD_FORBIDS(one_open_operation, reconcile_open_operation(volume_look, out))) {
-    // What nobody can tell about the first host is no reason not to fence it.
+    // What nobody can tell about the first host is no reason not to fence it; a resize is none in any state.
     const Operation& open = *entry.open_operation;
-    const bool may_be_held = open.host || open.kind == OperationKind::resize;
-    if (is_in_doubt(volume_look, open) && may_be_held) reconcile_fence(volume_look, out);
+    if (open.kind == OperationKind::resize || (is_in_doubt(volume_look, open) && open.host))
+      reconcile_fence(volume_look, out);
     return;
   }
   if (EXTVOLD_FORBIDS(fence_holds_volume, waits_for_fence(volume_look, out))) return;

@@ -43,7 +43,7 @@ std::string Engine::why_not_clean(HostId host) const {
     const bool taken = std::any_of(entry.evidence.begin(), entry.evidence.end(), [&](const Evidence* one) {
       return one->host == host && (one->kind == EvidenceKind::fenced || one->kind == EvidenceKind::operator_);
     });
-    if (taken || is_superseded(entry, *attachment))
+    if (taken || is_superseded(snapshot_, entry, *attachment))
       return fmt::format("volume {} is still {} there", entry.volume.name, to_text(attachment->state));
   }
   return {};

@@ -407,7 +407,7 @@ void Engine::settle_attachments(const VolumeEntry& entry, const ObservedVolume* 
       row.origin = AttachmentOrigin::found;
       row.generation = {snapshot_.ledger.incarnation, snapshot_.counters.next_generation++};
       row.boot_id.clear();
-      row.fence_addresses.clear();
+      row.fence_addresses = one == nullptr ? std::string() : one->fence_addresses;
       counters_used_ = true;
       if (EXTVOLD_FORBIDS(evidence_voided_by_attach, true))
         void_evidence(entry, there.host, /*keep_fenced=*/false, "the volume was found attached there again");
@@ -417,7 +417,6 @@ void Engine::settle_attachments(const VolumeEntry& entry, const ObservedVolume* 
     row.read_back = false;
     if (one != nullptr) {
       row.host_identity = one->host_identity;
-      if (row.fence_addresses.empty()) row.fence_addresses = one->fence_addresses;
       row.device = one->device;
       row.read_only = one->read_only;
     }
@@ -480,7 +479,7 @@ void Engine::on_result(OperationResult result, Now now) {
     // The identity that a fence needs, before the attach counts as done.
     Attachment row = *entry->attachment(operation.host);
     row.host_identity = result.host_identity;
-    row.fence_addresses = result.fence_addresses;
+    if (result.outcome == Outcome::changed) row.fence_addresses = result.fence_addresses;
     if (row.host_identity.empty()) {
       row.host_identity = identity_of(provider_of(*entry), host_name(snapshot_, operation.host));
     }

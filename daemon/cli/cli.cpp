@@ -120,7 +120,8 @@ class CommandLine {
                   "Look at everything, print the plan, change nothing anywhere");
     one->add_flag("--of-daemon", reconcile_.of_daemon,
                   "With --dry-run: the running daemon's own state and plan");
-    one->add_flag("--detailed-exitcode", reconcile_.detailed_exitcode, "Exit 2 if there is something to do");
+    one->add_flag("--detailed-exitcode", reconcile_.detailed_exitcode,
+                  "Exit 2 if there is something to do, 1 if not everything was seen");
     one->add_option("--record", reconcile_.record,
                     "With --dry-run: write what the plan was made from into this new folder")
         ->type_name("DIR");

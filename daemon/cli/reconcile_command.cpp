@@ -34,6 +34,13 @@ Result<Planned> from_daemon(Context& context) {
   TRY(record::from_json(answer["now"], out.state.now, record::Place()));
   TRY(record::from_json(answer["as_of"], out.as_of, record::Place()));
   out.plan = reconcilers::plan(out.state.snapshot, out.state.observed, out.state.now, out.state.policy);
+  const Observed& observed = out.state.observed;
+  if (out.state.policy.has_master && !observed.view_complete)
+    out.incomplete.push_back(fmt::format("the Mesos view: {}", observed.view_incomplete_why));
+  for (const auto& [name, view] : observed.providers) {
+    if (!view.why_incomplete.empty())
+      out.incomplete.push_back(fmt::format("provider {}: {}", name.value, view.why_incomplete));
+  }
   return out;
 }
 
@@ -79,6 +86,8 @@ Exit show_plan(Context& context, const Planned& planned, const ReconcileArgs& ar
   }
   const Json json = plan_json(planned);
   context.print(json, as_of_text(json) + render_plan(json, context.style()));
+  if (args.detailed_exitcode && !planned.incomplete.empty())
+    context.note(fmt::format("not everything was seen: {}", planned.incomplete.front()));
   return exit_of(planned, args);
 }
 

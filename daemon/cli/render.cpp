@@ -117,7 +117,7 @@ std::string mode_text(const Json& status, Style style) {
            ": `extvold release --all` if they are right";
   if (part(status, "fence_stop") == true)
     out += "; " + painted("no host is fenced", Paint::bad, style.colours) +
-           ": `extvold fence release --all` if they are to be";
+           ": `extvold fence release --all --reason ...` if they are to be";
   return out;
 }
 

@@ -79,7 +79,7 @@ void look_at_own(Looking& look, const VolumeRef& ref, const Sidecar& sidecar) {
         look.site.sidecar_path(ref)));
     return;
   }
-  volume.size_mb = st.st_size >> 20U;
+  volume.size_mb = std::min<std::int64_t>(st.st_size >> 20U, sidecar.size_mb);  // more: a resize is under way
   add(look, std::move(volume), &st);
 }
 

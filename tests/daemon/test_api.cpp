@@ -276,7 +276,8 @@ TEST_CASE("api: fences, and what a person says of them") {
   };
   CHECK(post("hold", R"({"host": "nobody"})").status == 404);
   CHECK(post("hold", R"({"host": "a1", "reason": "it is being moved"})").status == 200);
-  CHECK(post("hold", "{}").json["message"] == "no host is fenced until `extvold fence release --all`");
+  CHECK(post("hold", "{}").json["message"] ==
+        "no host is fenced until `extvold fence release --all --reason ...`");
   world.reopen();
   const Json held = world.get("/v1/fences").json;
   CHECK(held["stopped"] == true);

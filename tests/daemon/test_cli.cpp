@@ -204,14 +204,14 @@ TEST_CASE("cli: fencing is looked at, stopped and let go on") {
   CHECK(shell.run({"fence", "show", "nobody"}).code == 1);
   CHECK(shell.run({"fence", "show"}).code == 4);
   CHECK(shell.run({"fence", "hold", "a1", "--reason", "it is being moved"}).out ==
-        "host a1 is not fenced until `extvold fence release a1 --only-hold`\n");
+        "host a1 is not fenced until `extvold fence release a1 --only-hold --reason ...`\n");
   CHECK(shell.run({"fence", "hold"}).code == 4);  // of a variable that is not set, say
   CHECK(shell.run({"fence", "hold", ""}).code == 4);
   CHECK(shell.run({"fence", "hold", "--all"}).code == 0);
   const Ran list = shell.run({"fence", "list"});
   CHECK(list.out.starts_with("fencing is stopped: "));
   CHECK(list.out.find("not to be fenced") != std::string::npos);
-  CHECK(shell.run({"status"}).out.find("no host is fenced: `extvold fence release --all`") !=
+  CHECK(shell.run({"status"}).out.find("no host is fenced: `extvold fence release --all --reason ...`") !=
         std::string::npos);
   CHECK(shell.run({"fence", "list", "--output", "json"}).json()["stopped"] == true);
   const Ran forgotten = shell.run({"fence", "release", "--reason", "x"});

@@ -19,6 +19,8 @@ ObservedVolume EngineWorld::observed(const std::string& key, const FakeVolume& v
     ObservedAttachment one;
     one.host_identity = identity_of(policy_.providers[0], host);
     one.device = "/dev/loop-" + key;
+    if (const auto at = fence_addresses.find(host); at != fence_addresses.end())
+      one.fence_addresses = at->second;
     if (const auto boot = volume.boots.find(host); boot != volume.boots.end()) one.boot_id = boot->second;
     const bool busy = volume.busy_hosts.contains(host);
     if (!mute_hosts.contains(host)) {

@@ -55,6 +55,27 @@ TEST_CASE("what Mesos could not be told when the fence was read back it is told 
   CHECK(world.master.changes_asked.size() == 1);
 }
 
+TEST_CASE("an agent that came with the host since it was fenced is not marked gone, whatever becomes of it") {
+  ev::Policy policy = fencing();
+  policy.providers[0].capabilities.fence_bars_late_calls = true;
+  policy.fences[0].policy.tell_mesos = ev::TellMesos::mark_agent_gone;
+  policy.mesos_calls = {ev::MesosOperationKind::mark_agent_gone};
+  Split world(policy);
+  world.advance(kAfter + ev::minutes(5));
+  REQUIRE(world.master.changes_asked.size() == 1);
+  world.agent_added("A3", "a1");
+  world.advance(ev::minutes(3));
+  world.silent_agents.insert("A3");
+  world.event(ev::AgentRemoved{ev::AgentId("A3")});
+  world.master.registry["A3"] = {ev::AgentId("A3"), ev::RegistryList::unreachable, {}};
+  world.advance(ev::minutes(10));
+  world.disconnect("a new leader");
+  world.rejoin();
+  world.advance(ev::minutes(10));
+  REQUIRE(world.a1().quarantined);
+  CHECK(world.master.changes_asked.size() == 1);
+}
+
 TEST_CASE("an agent that comes back while its host is fenced is deactivated by policy, again and again") {
   ev::Policy policy = fencing();
   policy.providers[0].capabilities.fence_bars_late_calls = true;

@@ -139,6 +139,20 @@ TEST_CASE("a list that has one of ours twice counts for nothing") {
   CHECK(world.engine().observed().providers.begin()->second.why_incomplete.empty());
 }
 
+TEST_CASE("addresses that are told after the attach are not those of its day") {
+  ev::Policy policy = fencing({ev::FenceRung::host});
+  Held world(policy);  // nobody has told the addresses of a1
+  REQUIRE(world.attachment("pgdata", "a1")->fence_addresses.empty());
+  world.fence_addresses["a1"] = "10.0.0.17/32";
+  world.advance(ev::minutes(3));
+  CHECK(world.attachment("pgdata", "a1")->fence_addresses.empty());
+  world.restore();
+  world.subscribe();
+  world.advance(ev::minutes(3));
+  REQUIRE(world.attachment("pgdata", "a1") != nullptr);
+  CHECK(world.attachment("pgdata", "a1")->fence_addresses.empty());
+}
+
 TEST_CASE("hosts that map their volumes by themselves are fenced as well as others") {
   ev::Policy policy = fencing({ev::FenceRung::host});
   // As a provider has it that only shows who has an image open, and can bar a host.

@@ -3,13 +3,15 @@
 
 #include <algorithm>
 
-#include "tests/reconcilers/held.h"
+#include "tests/reconcilers/split.h"
 
 using extvold::testing::attach_by_order;
 using extvold::testing::EngineWorld;
 using extvold::testing::has;
+using extvold::testing::kAfter;
 using extvold::testing::Mishap;
 using extvold::testing::Reply;
+using extvold::testing::Split;
 namespace ev = extvold;
 
 namespace {
@@ -145,6 +147,16 @@ TEST_CASE("else it waits until no host has it, says so, and comes before the nex
   };
   CHECK(at("detach pgdata a1") < at("resize pgdata"));
   CHECK(at("resize pgdata") < at("attach pgdata a2"));
+}
+
+TEST_CASE("a resize holds up no fence, whatever becomes of its call") {
+  const Mishap mishap = GENERATE(Mishap::hang, Mishap::none, Mishap::fail_before);
+  Split world;
+  world.mishap[ev::OperationKind::resize] = mishap;
+  world.advance(kAfter - ev::minutes(1));
+  REQUIRE(resize(world, "pgdata", 100).status);
+  world.advance(ev::seconds(90));
+  CHECK_FALSE(world.sets().empty());
 }
 
 TEST_CASE("a resize that fails again and again keeps no host from its volume") {

@@ -164,7 +164,7 @@ void People::confirm_hosts(Daemon& daemon) {
 void People::take_leftovers(const Daemon& daemon, int host, HostId row) {
   for (const auto& [id, entry] : daemon.engine()->snapshot().volumes()) {
     const Attachment* left = entry.attachment(row);
-    if (left == nullptr || !reconcilers::is_superseded(entry, *left)) continue;
+    if (left == nullptr || !reconcilers::is_superseded(daemon.engine()->snapshot(), entry, *left)) continue;
     if (Disk* disk = world_.storage.find(entry.volume.pool.provider, entry.volume.key))
       world_.storage.revoke_by_hand(*disk, host);
   }
