@@ -201,7 +201,7 @@ TEST_CASE("the stream is the leader's, and another one's as soon as another lead
   masters.create("/mesos/json.info_0000000004", master(2));
   world.until([&] { return world.streams.asked.size() == 2; });
   CHECK(world.streams.asked.back() == "http://10.0.0.2:5050/api/v1");
-  CHECK_FALSE(world.driver->observed().view_complete);
+  world.until([&] { return !world.driver->observed().view_complete; });
   CHECK(world.lines.find("http://10.0.0.2:5050 leads now") != std::string::npos);
   world.streams.accept();
   world.until([&] { return world.driver->observed().view_complete; });
