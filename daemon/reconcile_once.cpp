@@ -41,15 +41,9 @@ void stop(Machine& machine, Driver& driver) {
 }
 
 std::vector<std::string> what_is_missing(const Config& config, const Driver& driver, std::string unsettled) {
-  std::vector<std::string> out;
   const Observed& observed = driver.observed();
-  if (!unsettled.empty()) out.push_back(std::move(unsettled));
-  if (!config.masters.none() && !observed.view_complete && out.empty())
-    out.push_back(fmt::format("the Mesos view: {}", observed.view_incomplete_why));
-  for (const auto& [name, view] : observed.providers) {
-    if (!view.why_incomplete.empty())
-      out.push_back(fmt::format("provider {}: {}", name.value, view.why_incomplete));
-  }
+  std::vector<std::string> out = not_seen(observed, !config.masters.none() && unsettled.empty());
+  if (!unsettled.empty()) out.insert(out.begin(), std::move(unsettled));
   for (const auto& [id, agent] : observed.agents) {
     if (agent.registered && !agent.complete() && !agent.api_error.empty())
       out.push_back(fmt::format("agent {}: {}", id.value, agent.api_error));
@@ -84,6 +78,17 @@ Result<OnceResult> run(const Config& config, const OnceOptions& options, bool dr
 }
 
 }  // namespace
+
+std::vector<std::string> not_seen(const Observed& observed, bool has_master) {
+  std::vector<std::string> out;
+  if (has_master && !observed.view_complete)
+    out.push_back(fmt::format("the Mesos view: {}", observed.view_incomplete_why));
+  for (const auto& [name, view] : observed.providers) {
+    if (!view.why_incomplete.empty())
+      out.push_back(fmt::format("provider {}: {}", name.value, view.why_incomplete));
+  }
+  return out;
+}
 
 Result<OnceResult> reconcile_dry_run(const Config& config, const OnceOptions& options) {
   return run(config, options, /*dry_run=*/true);

@@ -34,6 +34,9 @@ struct OnceResult {
   std::vector<HistoryEntry> done;       // not a dry run: what was recorded meanwhile, in order
 };
 
+// What of it all is not seen whole, one sentence each.
+std::vector<std::string> not_seen(const Observed& observed, bool has_master);
+
 // --dry-run: reads the ledger without its lock (a daemon may run), observes the providers, subscribes and
 // waits for a complete view. Changes nothing anywhere. not_found: there is no ledger yet.
 Result<OnceResult> reconcile_dry_run(const Config& config, const OnceOptions& options);

@@ -407,13 +407,10 @@ bool Engine::still_permitted(const Operation& operation, Now now) const {
     case OperationKind::format:
       return entry.volume.format == FormatState::intended;
     case OperationKind::resize: {
-      const bool detached =
-          std::all_of(entry.attachments.begin(), entry.attachments.end(),
-                      [](const Attachment& one) { return one.state == AttachmentState::detached; });
       const ProviderInfo* provider = policy_.provider(entry.volume.pool.provider);
       return entry.volume.state == VolumeState::available && entry.volume.wanted_size_mb != 0 &&
              provider != nullptr && provider->capabilities.resize &&
-             (detached || provider->capabilities.resize_attached);
+             (provider->capabilities.resize_attached || first_holder(entry) == nullptr);
     }
     case OperationKind::detach: {
       const VolumeView* view = observed_.volume(operation.volume);

@@ -227,6 +227,13 @@ bool is_superseded(const Snapshot& snapshot, const VolumeEntry& entry, const Att
   });
 }
 
+const Attachment* first_holder(const VolumeEntry& entry) {
+  const auto found =
+      std::find_if(entry.attachments.begin(), entry.attachments.end(),
+                   [](const Attachment& one) { return one.state != AttachmentState::detached; });
+  return found == entry.attachments.end() ? nullptr : &*found;
+}
+
 HostId shown_unrecorded(const VolumeLook& look, HostId host) {
   if (look.view == nullptr || look.volume().access == AccessMode::shared) return {};
   for (const AttachmentView& one : look.view->attachments) {

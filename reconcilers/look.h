@@ -107,6 +107,8 @@ bool excludes(AccessMode access, bool read_only, bool other_read_only);
 // still has of it is a leftover, whoever wants the volume there, and whatever became of that proof. What was
 // made before a restore of the ledger says nothing of who came later.
 bool is_superseded(const Snapshot& snapshot, const VolumeEntry& entry, const Attachment& attachment);
+// The first attachment that is not detached; null: nobody has the volume.
+const Attachment* first_holder(const VolumeEntry& entry);
 // The first host, other than this one, at which the newest look shows the volume and no row says so: it was
 // seen while an operation was open. None: nobody.
 HostId shown_unrecorded(const VolumeLook& look, HostId host);

@@ -47,10 +47,8 @@ std::string in_use(const Snapshot& snapshot, const VolumeEntry& entry) {
     return fmt::format("its operation \"{}\" is {}", describe(*entry.open_operation, snapshot),
                        to_text(entry.open_operation->state));
   }
-  for (const Attachment& one : entry.attachments) {
-    if (one.state != AttachmentState::detached)
-      return fmt::format("it is {} at {}", to_text(one.state), host_name(snapshot, one.host));
-  }
+  if (const Attachment* holder = first_holder(entry))
+    return fmt::format("it is {} at {}", to_text(holder->state), host_name(snapshot, holder->host));
   if (!entry.claims.empty()) return fmt::format("{} claims it", claim_text(snapshot, *entry.claims.front()));
   for (const auto& [id, other] : snapshot.volumes()) {
     if (other.volume.source == entry.volume.id && other.volume.state == VolumeState::planned) {

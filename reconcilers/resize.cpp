@@ -11,13 +11,6 @@
 namespace extvold::reconcilers {
 namespace {
 
-const Attachment* first_holder(const VolumeLook& look) {
-  const auto& all = look.entry.attachments;
-  const auto found = std::find_if(
-      all.begin(), all.end(), [](const Attachment& one) { return one.state != AttachmentState::detached; });
-  return found == all.end() ? nullptr : &*found;
-}
-
 // True: it is ready.
 bool plan_resize(const VolumeLook& look, VolumePlan& out) {
   PlannedOperation planned;
@@ -46,12 +39,12 @@ bool reconcile_resize_of_detached(const VolumeLook& look, VolumePlan& out) {
                           look.provider.name.value, volume.name, volume.name, volume.size_mb));
     return false;
   }
-  return first_holder(look) == nullptr && plan_resize(look, out);
+  return first_holder(look.entry) == nullptr && plan_resize(look, out);
 }
 
 void reconcile_resize_of_attached(const VolumeLook& look, VolumePlan& out) {
   const Volume& volume = look.volume();
-  const Attachment* holder = first_holder(look);
+  const Attachment* holder = first_holder(look.entry);
   if (volume.wanted_size_mb == 0 || !look.provider.capabilities.resize || holder == nullptr) return;
   if (!look.provider.capabilities.resize_attached) {
     out.block(

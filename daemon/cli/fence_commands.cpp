@@ -2,6 +2,16 @@
 #include "daemon/cli/commands.h"
 
 namespace extvold::daemon::cli {
+namespace {
+
+// All hosts are meant only where that is said.
+bool says_which(Context& context, const FenceArgs& args) {
+  if (!args.host.empty() || args.all) return true;
+  context.io().err << "say what: a host, or --all\n";
+  return false;
+}
+
+}  // namespace
 
 Exit fence_list(Context& context) {
   return context.show(context.ask({"GET", {"fences"}, {}, nullptr}), render_fences);
@@ -26,18 +36,12 @@ Exit fence_confirm(Context& context, const FenceArgs& args) {
 }
 
 Exit fence_hold(Context& context, const FenceArgs& args) {
-  if (args.host.empty() && !args.all) {
-    context.io().err << "say what: a host, or --all\n";
-    return Exit::usage;
-  }
+  if (!says_which(context, args)) return Exit::usage;
   return context.order({"POST", {"fence", "hold"}, {}, {{"host", args.host}, {"reason", args.reason}}});
 }
 
 Exit fence_release(Context& context, const FenceArgs& args) {
-  if (args.host.empty() && !args.all) {
-    context.io().err << "say what: a host, or --all\n";
-    return Exit::usage;
-  }
+  if (!says_which(context, args)) return Exit::usage;
   if (args.host.empty() && (args.only_hold || args.forget)) {
     context.io().err << (args.forget ? "--forget" : "--only-hold") << " needs a host\n";
     return Exit::usage;

@@ -34,13 +34,7 @@ Result<Planned> from_daemon(Context& context) {
   TRY(record::from_json(answer["now"], out.state.now, record::Place()));
   TRY(record::from_json(answer["as_of"], out.as_of, record::Place()));
   out.plan = reconcilers::plan(out.state.snapshot, out.state.observed, out.state.now, out.state.policy);
-  const Observed& observed = out.state.observed;
-  if (out.state.policy.has_master && !observed.view_complete)
-    out.incomplete.push_back(fmt::format("the Mesos view: {}", observed.view_incomplete_why));
-  for (const auto& [name, view] : observed.providers) {
-    if (!view.why_incomplete.empty())
-      out.incomplete.push_back(fmt::format("provider {}: {}", name.value, view.why_incomplete));
-  }
+  out.incomplete = not_seen(out.state.observed, out.state.policy.has_master);
   return out;
 }
 

@@ -2,7 +2,6 @@
 //   image grown → loop devices grown → sidecar says the new size
 // Only then is it seen as grown; run again, it goes on. An image that is longer than its sidecar says is
 // whole.
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -45,23 +44,6 @@ Status end_growth(const Site& site, VolumeFile& volume, const std::vector<host::
 }
 
 }  // namespace
-
-Status reserve_space(int fd, std::int64_t size_mb, const std::string& path) {
-  int rc = 0;
-  do {
-    rc = ::fallocate(fd, 0, 0, size_mb * kMiB);
-  } while (rc != 0 && errno == EINTR);
-  if (rc != 0 && errno == EOPNOTSUPP) {
-    return fail(Errc::invalid,
-                "{}: the filesystem there cannot reserve space; put the pool on ext4, xfs, btrfs or tmpfs",
-                path);
-  }
-  if (rc != 0)
-    return host::fail_errno(fmt::format("reserve {} MB for {}", size_mb, path),
-                            errno == EFBIG ? ENOSPC : errno);
-  if (::fsync(fd) != 0) return host::fail_errno(fmt::format("fsync {}", path));
-  return {};
-}
 
 Result<OperationAnswer> resize_volume(const Site& site, const HelperRequest& request) {
   ASSIGN(VolumeFile volume, require_volume(site, request));

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <ctime>
@@ -132,6 +133,23 @@ Status check_capacity(const Site& site, const HelperRequest& request, const Volu
   if (used_mb + request.size_mb <= capacity_mb) return {};
   return fail(Errc::exhausted, "pool {}: {} of {} MB are in use, {} MB do not fit", ref.pool, used_mb,
               capacity_mb, request.size_mb);
+}
+
+Status reserve_space(int fd, std::int64_t size_mb, const std::string& path) {
+  int rc = 0;
+  do {
+    rc = ::fallocate(fd, 0, 0, size_mb << 20U);
+  } while (rc != 0 && errno == EINTR);
+  if (rc != 0 && errno == EOPNOTSUPP) {
+    return fail(Errc::invalid,
+                "{}: the filesystem there cannot reserve space; put the pool on ext4, xfs, btrfs or tmpfs",
+                path);
+  }
+  if (rc != 0)
+    return host::fail_errno(fmt::format("reserve {} MB for {}", size_mb, path),
+                            errno == EFBIG ? ENOSPC : errno);
+  if (::fsync(fd) != 0) return host::fail_errno(fmt::format("fsync {}", path));
+  return {};
 }
 
 std::string holder_text(const Site& site, const host::LoopDevice& loop, const VolumeRef& ref) {
