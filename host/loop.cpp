@@ -68,7 +68,6 @@ Result<std::optional<LoopDevice>> read_status(int fd, const std::string& path) {
   LoopDevice device;
   device.path = path;
   device.number = st.st_rdev;
-  device.identity_known = true;
   device.backing = FileIdentity{info.lo_device, info.lo_inode};
   device.tag = text_of(info.lo_file_name);
   device.read_only = read_only != 0;
@@ -83,36 +82,45 @@ Result<std::optional<LoopDevice>> read_status(int fd, const std::string& path) {
   return std::optional<LoopDevice>(std::move(device));
 }
 
-// nullopt: it is not set up, or went away meanwhile.
-Result<std::optional<LoopDevice>> read_device(const std::string& name) {
+Error no_permission(const std::string& path) {
+  return {Errc::permission, fmt::format("open {}: permission denied (run as root)", path)};
+}
+
+LoopDevice without_identity(const std::string& sys, const std::string& path, std::string backing_path,
+                            Error why) {
+  LoopDevice device;
+  device.path = path;
+  device.backing_path = std::move(backing_path);
+  device.unknown = std::move(why);
+  unsigned major = 0;
+  unsigned minor = 0;
+  const std::string number = read_file(sys + "/dev").value_or("");
+  if (std::sscanf(number.c_str(), "%u:%u", &major, &minor) == 2) device.number = makedev(major, minor);
+  return device;
+}
+
+// nullopt: it is not set up, went away meanwhile, or is not to be asked about.
+Result<std::optional<LoopDevice>> read_device(const std::string& name, const AsksLoop& asks = {}) {
   const std::string sys = "/sys/block/" + name;
-  const Result<std::string> backing = read_file(sys + "/loop/backing_file");
+  Result<std::string> backing = read_file(sys + "/loop/backing_file");
   if (!backing && backing.error().code == Errc::not_found)
     return std::optional<LoopDevice>();  // the folder loop/ exists only while the device is set up
   if (!backing) return tl::make_unexpected(backing.error());
+  while (!backing->empty() && backing->back() == '\n') backing->pop_back();
   const std::string path = "/dev/" + name;
   std::optional<LoopDevice> device;
+  if (asks && !asks(path, *backing)) return device;
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!fd && errno == ENXIO) return device;
   if (!fd && errno != EACCES && errno != EPERM) {
-    if (errno == ENXIO) return device;
     return fail_errno(
         fmt::format("open {} (/sys says that it is in use; a container needs the host's /dev)", path));
   }
-  if (fd) {
-    ASSIGN(device, read_status(fd.get(), path));
-    if (!device) return device;
-  } else {
-    device.emplace();
-    device->path = path;
-    unsigned major = 0;
-    unsigned minor = 0;
-    const std::string number = read_file(sys + "/dev").value_or("");
-    if (std::sscanf(number.c_str(), "%u:%u", &major, &minor) == 2) device->number = makedev(major, minor);
-  }
-  device->backing_path = *backing;
-  while (!device->backing_path.empty() && device->backing_path.back() == '\n')
-    device->backing_path.pop_back();
-  return device;
+  if (!fd) return std::optional(without_identity(sys, path, *std::move(backing), no_permission(path)));
+  Result<std::optional<LoopDevice>> known = read_status(fd.get(), path);
+  if (!known) return std::optional(without_identity(sys, path, *std::move(backing), known.error()));
+  if (*known) (*known)->backing_path = *std::move(backing);
+  return known;
 }
 
 bool same_attachment(const LoopDevice& a, const LoopDevice& b) {
@@ -200,12 +208,12 @@ std::string loop_tag(std::initializer_list<std::string_view> names) {
   return tag;
 }
 
-Result<std::vector<LoopDevice>> list_loops() {
+Result<std::vector<LoopDevice>> list_loops(const AsksLoop& asks) {
   ASSIGN(const std::vector<std::string> names, list_folder("/sys/block"));
   std::vector<LoopDevice> devices;
   for (const std::string& name : names) {
     if (name.rfind("loop", 0) != 0) continue;
-    ASSIGN(std::optional<LoopDevice> device, read_device(name));
+    ASSIGN(std::optional<LoopDevice> device, read_device(name, asks));
     if (device) devices.push_back(*std::move(device));
   }
   std::sort(devices.begin(), devices.end(),

@@ -27,6 +27,7 @@
 
 #include <functional>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,10 +37,12 @@
 namespace extvold::host {
 
 struct LoopDevice {
-  std::string path;             // /dev/loop7
-  dev_t number = 0;             // 7:7, what a mount table says
-  std::string backing_path;     // as the kernel names it now; " (deleted)" at its end if it was unlinked
-  bool identity_known = false;  // false: no permission to open the device, the fields below are not read
+  std::string path;          // /dev/loop7
+  dev_t number = 0;          // 7:7, what a mount table says
+  std::string backing_path;  // as the kernel names it now; " (deleted)" at its end if it was unlinked
+  // Why the fields below could not be read: no permission to open the device, or its file's filesystem does
+  // not answer.
+  std::optional<Error> unknown;
   FileIdentity backing;
   std::string tag;  // lo_file_name; ours begin with kLoopTagPrefix
   bool read_only = false;
@@ -55,8 +58,14 @@ inline constexpr std::string_view kLoopTagPrefix = "extvold ";
 // fewer it is the beginning of every tag with these. 16 hex digits each, as lo_file_name holds 63 bytes.
 std::string loop_tag(std::initializer_list<std::string_view> names);
 
-// Every loop device that is set up, by number. Errors: permission, not_found (no /sys).
-Result<std::vector<LoopDevice>> list_loops();
+// Whether a device that is set up, with this file behind it, is asked about. Asking means a question about
+// the file, and where that is on a filesystem that does not answer (may_never_answer in mounts.h) it waits
+// for ever, out of reach of a kill.
+using AsksLoop = std::function<bool(const std::string& device, const std::string& backing_path)>;
+
+// Every loop device that is set up, by number, save those that are not to be asked about. Errors: not_found
+// (no /sys), exhausted.
+Result<std::vector<LoopDevice>> list_loops(const AsksLoop& asks = {});
 
 struct LoopRequest {
   int image = -1;          // open, read-write unless read_only

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -141,12 +142,36 @@ Result<MountView> find_mounts(const std::set<dev_t>& devices, const std::set<std
   return view;
 }
 
-Result<std::vector<MountEntry>> mounts_at(const std::string& target) {
+Result<std::vector<MountEntry>> own_mounts() {
   std::vector<MountEntry> found;
-  TRY(walk_table("/proc/self/mountinfo", 0, [&](MountEntry entry) {
-    if (entry.target == target) found.push_back(std::move(entry));
-  }));
+  TRY(walk_table("/proc/self/mountinfo", 0, [&](MountEntry entry) { found.push_back(std::move(entry)); }));
   return found;
+}
+
+Result<std::vector<MountEntry>> mounts_at(const std::string& target) {
+  ASSIGN(std::vector<MountEntry> found, own_mounts());
+  std::erase_if(found, [&](const MountEntry& entry) { return entry.target != target; });
+  return found;
+}
+
+const MountEntry* mount_of(const std::vector<MountEntry>& mounts, const std::string& path) {
+  const MountEntry* found = nullptr;
+  for (const MountEntry& entry : mounts) {
+    const std::string& at = entry.target;
+    const bool above =
+        at == "/" || (path.starts_with(at) && (path.size() == at.size() || path[at.size()] == '/'));
+    if (above && (found == nullptr || at.size() >= found->target.size())) found = &entry;
+  }
+  return found;
+}
+
+bool may_never_answer(const MountEntry& entry) {
+  static constexpr std::array kTypes = {"nfs",    "nfs4",      "cifs",   "smb3",  "smbfs", "9p",
+                                        "ceph",   "glusterfs", "lustre", "afs",   "coda",  "orangefs",
+                                        "beegfs", "virtiofs",  "pvfs2",  "ncpfs", "gpfs"};
+  const std::string_view type = entry.type;
+  return type == "fuse" || type.starts_with("fuse.") ||
+         std::find(kTypes.begin(), kTypes.end(), type) != kTypes.end();
 }
 
 bool goes_with(const MountEntry& other, const MountEntry& own) {

@@ -44,6 +44,16 @@ Result<MountView> find_mounts(const std::set<dev_t>& devices, const std::set<std
 // What is mounted exactly at this path in our namespace, topmost last.
 Result<std::vector<MountEntry>> mounts_at(const std::string& target);
 
+// All mounts of our namespace, each after those that it stands on.
+Result<std::vector<MountEntry>> own_mounts();
+
+// The one that a file of this path is on; nullptr: none of them.
+const MountEntry* mount_of(const std::vector<MountEntry>& mounts, const std::string& path);
+
+// A filesystem that asks a server or a process (NFS, FUSE and their like): a question about a file there can
+// wait for ever, and not even a kill ends it.
+bool may_never_answer(const MountEntry& entry);
+
 // True if an unmount of `own` also removes `other` (it stands at the same path in another namespace that
 // receives from ours).
 bool goes_with(const MountEntry& other, const MountEntry& own);

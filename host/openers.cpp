@@ -60,12 +60,14 @@ void scan_process(const std::string& pid, const std::set<dev_t>& devices, Opener
   std::set<dev_t> found;
   while (const dirent* entry = ::readdir(folder.get())) {
     if (entry->d_name[0] == '.') continue;
-    struct stat st {};
-    if (::fstatat(::dirfd(folder.get()), entry->d_name, &st, 0) != 0) {
+    // Without asking the file's filesystem, which may be one that never answers (may_never_answer).
+    struct statx st {};
+    if (::statx(::dirfd(folder.get()), entry->d_name, AT_STATX_DONT_SYNC, STATX_TYPE, &st) != 0) {
       if ((errno == EACCES || errno == EPERM) && pid != kInit) view.all_seen = false;
       continue;
     }
-    if (S_ISBLK(st.st_mode) && devices.contains(st.st_rdev)) found.insert(st.st_rdev);
+    const dev_t device = makedev(st.stx_rdev_major, st.stx_rdev_minor);
+    if (S_ISBLK(st.stx_mode) && devices.contains(device)) found.insert(device);
   }
   if (found.empty() || program_of(pid) == program_of("self")) return;
   for (const dev_t device : found) view.by_device[device].push_back(command_of(pid));

@@ -11,6 +11,7 @@
 #include "host/mkfs.h"
 #include "host/probe.h"
 #include "providers/local/attachment_state.h"
+#include "providers/local/site_loops.h"
 #include "providers/local/verbs.h"
 
 namespace extvold::providers::local {
@@ -148,7 +149,7 @@ Status mount_loop(Attaching& work, const host::LoopDevice& loop) {
   TRY(write_record(work));
   host::crash_point("attach.before_mount");
   // A fenced filesystem lives on in the kernel, with this one's UUID, until its last file is closed.
-  ASSIGN(const std::vector<host::LoopDevice> loops, host::list_loops());
+  ASSIGN(const std::vector<host::LoopDevice> loops, list_loops(work.site));
   const bool left_over = std::any_of(loops.begin(), loops.end(), [&](const host::LoopDevice& other) {
     return other.cut_off && other.backing == loop.backing;
   });
@@ -206,7 +207,7 @@ Result<OperationAnswer> attach_volume(const Site& site, const HelperRequest& req
   work.record.read_only = request.read_only;
   work.record.mount_point = loop ? before.mount_point : "";
   work.record.boot_id = boot_id;
-  work.record.machine_boot_id = host::read_file("/proc/sys/kernel/random/boot_id").value_or("").substr(0, 36);
+  work.record.machine_boot_id = machine_boot_id();
   if (!loop) {
     ASSIGN(loop, make_loop(work, image));
   }

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "providers/local/site_loops.h"
+
 namespace extvold::providers::local {
 
 Status require_host(const Site& site, const std::string& host) {
@@ -26,12 +28,7 @@ Status require_host(const Site& site, const std::string& host) {
 Result<std::vector<host::LoopDevice>> tagged_loops(const Site& site, const std::string& host,
                                                    const VolumeRef& ref) {
   const std::string tag = site.tag(host, ref);
-  ASSIGN(std::vector<host::LoopDevice> loops, host::list_loops());
-  for (const host::LoopDevice& loop : loops) {
-    if (!loop.identity_known && loop.backing_path.starts_with(site.root + "/")) {
-      return fail(Errc::permission, "open {}: permission denied (run as root)", loop.path);
-    }
-  }
+  ASSIGN(std::vector<host::LoopDevice> loops, list_loops(site));
   std::erase_if(loops, [&](const host::LoopDevice& loop) { return loop.tag != tag; });
   return loops;
 }

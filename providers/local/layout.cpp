@@ -190,6 +190,10 @@ std::string Site::marks_path(const VolumeRef& ref) const {
   return fmt::format("{}/.fences-{}~{}", root, ref.pool, ref.file);
 }
 
+std::string machine_boot_id() {
+  return host::read_file("/proc/sys/kernel/random/boot_id").value_or("").substr(0, 36);
+}
+
 std::string Site::tag() const { return host::loop_tag({root}); }
 std::string Site::tag(const VolumeRef& ref) const { return host::loop_tag({root, to_text(ref)}); }
 std::string Site::tag(std::string_view host, const VolumeRef& ref) const {

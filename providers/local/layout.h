@@ -104,6 +104,9 @@ struct FenceMarks {
 std::string marks_text(const FenceMarks& marks);
 Result<FenceMarks> parse_marks(std::string_view text);
 
+// The kernel's; empty: it does not tell.
+std::string machine_boot_id();
+
 // The configured folders with symlinks resolved, as the kernel's mount table spells them.
 struct Site {
   std::string root;

@@ -13,6 +13,7 @@
 
 #include "host/mounts.h"
 #include "host/openers.h"
+#include "providers/local/site_loops.h"
 #include "providers/local/verbs.h"
 #include "providers/local/volume_files.h"
 
@@ -255,18 +256,12 @@ std::string boot_of(const Looking& look, const std::string& host, const host::Lo
 // The loop devices on our images. `by_volume` says of which volume each is.
 std::vector<host::LoopDevice> our_loops(Looking& look, std::vector<std::size_t>& by_volume) {
   std::vector<host::LoopDevice> ours;
-  Result<std::vector<host::LoopDevice>> all = host::list_loops();
+  Result<std::vector<host::LoopDevice>> all = list_loops(look.site);
   if (!all) {
     look.incomplete(all.error().message);
     return ours;
   }
   for (host::LoopDevice& loop : *all) {
-    if (!loop.identity_known) {
-      if (loop.backing_path.starts_with(look.site.root + "/")) {
-        look.incomplete(fmt::format("{}: no permission to ask what it is on (run as root)", loop.path));
-      }
-      continue;
-    }
     if (loop.cut_off) continue;  // nobody reaches a volume by it
     if (const std::optional<std::size_t> volume = volume_of(look, loop)) {
       by_volume.push_back(*volume);

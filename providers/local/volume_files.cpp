@@ -8,6 +8,7 @@
 #include <ctime>
 
 #include "host/crash_point.h"
+#include "providers/local/site_loops.h"
 
 namespace extvold::providers::local {
 namespace {
@@ -97,16 +98,13 @@ Result<OpenImage> open_image(const std::string& path, bool writable) {
 
 Result<std::vector<host::LoopDevice>> loops_on(const Site& site, OpenImage& image) {
   for (int look = 0; look < kLockLooks || image.locked; ++look) {
-    ASSIGN(const std::vector<host::LoopDevice> all, host::list_loops());
+    ASSIGN(const std::vector<host::LoopDevice> all, list_loops(site));
     std::vector<host::LoopDevice> found;
     bool left_over = false;  // it reaches nothing, but keeps the lock
     for (const host::LoopDevice& loop : all) {
-      const bool on_it = loop.identity_known && loop.backing == image.identity;
+      const bool on_it = loop.backing == image.identity;
       left_over = left_over || (on_it && loop.cut_off);
       if (on_it && !loop.cut_off) found.push_back(loop);
-      if (!loop.identity_known && loop.backing_path.starts_with(site.root + "/")) {
-        return fail(Errc::permission, "open {}: permission denied (run as root)", loop.path);
-      }
     }
     if (!found.empty() || left_over || image.locked) return found;
     image.locked = host::lock_exclusively(image.fd.get(), image.path).has_value();  // then look again

@@ -17,6 +17,7 @@
 #include <iterator>
 #include <sstream>
 
+#include "host/fd.h"
 #include "model/check.h"
 #include "tests/lib/skip.h"
 #include "tests/providers/only_answer.h"
@@ -253,6 +254,23 @@ int run_program(const std::vector<std::string>& argv) {
   int status = 0;
   ::waitpid(pid, &status, 0);
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+std::string losetup(const std::string& image) {
+  const host::UniqueFd control(::open("/dev/loop-control", O_RDWR | O_CLOEXEC));
+  for (int attempt = 0; attempt < 10; ++attempt) {
+    const std::string path = "/dev/loop" + std::to_string(::ioctl(control.get(), LOOP_CTL_GET_FREE));
+    const host::UniqueFd loop(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+    const host::UniqueFd file(::open(image.c_str(), O_RDWR | O_CLOEXEC));
+    if (::ioctl(loop.get(), LOOP_SET_FD, file.get()) == 0) return path;
+  }
+  FAIL("no loop device");
+  return {};
+}
+
+void clear_loop(const std::string& device) {
+  const host::UniqueFd loop(::open(device.c_str(), O_RDONLY | O_CLOEXEC));
+  ::ioctl(loop.get(), LOOP_CLR_FD);
 }
 
 }  // namespace extvold::tests

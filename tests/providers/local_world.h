@@ -69,4 +69,9 @@ bool exists(const std::string& path);
 // Exit status of a program found by its absolute path.
 int run_program(const std::vector<std::string>& argv);
 
+// A loop device made by hand, as an operator's losetup would; its name.
+std::string losetup(const std::string& image);
+// As `losetup -d` does: of one that is in use the kernel answers 0, and it stays.
+void clear_loop(const std::string& device);
+
 }  // namespace extvold::tests

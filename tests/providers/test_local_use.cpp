@@ -36,24 +36,6 @@ void check_failed(const OperationResult& result, Errc code, const std::string& p
   CHECK(result.error.message.find(part) != std::string::npos);
 }
 
-// A loop device made by hand, as an operator's losetup would.
-std::string losetup(const std::string& image) {
-  const UniqueFd control(::open("/dev/loop-control", O_RDWR | O_CLOEXEC));
-  for (int attempt = 0; attempt < 10; ++attempt) {
-    const std::string path = "/dev/loop" + std::to_string(::ioctl(control.get(), LOOP_CTL_GET_FREE));
-    const UniqueFd loop(::open(path.c_str(), O_RDWR | O_CLOEXEC));
-    const UniqueFd file(::open(image.c_str(), O_RDWR | O_CLOEXEC));
-    if (::ioctl(loop.get(), LOOP_SET_FD, file.get()) == 0) return path;
-  }
-  FAIL("no loop device");
-  return {};
-}
-
-void clear_loop(const std::string& path) {
-  const UniqueFd loop(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  ::ioctl(loop.get(), LOOP_CLR_FD);
-}
-
 bool is_autoclear(const std::string& path) {
   const UniqueFd loop(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   loop_info64 info{};
