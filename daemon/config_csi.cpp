@@ -72,6 +72,7 @@ void read_csi(const std::string& name, ConfigTable section, Config& config) {
   csi.create = section.boolean("create").value_or(true);
   csi.attach = section.boolean("attach").value_or(true);
   csi.list_attachments = section.boolean("list_attachments").value_or(csi.attach);
+  csi.clone = section.boolean("clone").value_or(false);
   csi.resize = section.boolean("resize").value_or(false);
   csi.resize_attached = section.boolean("resize_attached").value_or(false);
   if (auto path = section.absolute_path("create_secrets_file")) csi.create_secrets_file = *std::move(path);

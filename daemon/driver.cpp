@@ -289,6 +289,11 @@ const Observed& Driver::observed() const {
   return engine_->observed();
 }
 
+const ForeignVolumes& Driver::foreign() const {
+  EXTVOLD_CHECK(engine_ != nullptr);
+  return engine_->foreign();
+}
+
 reconcilers::EngineCounts Driver::engine_counts() const {
   return engine_ == nullptr ? reconcilers::EngineCounts{} : engine_->counts();
 }

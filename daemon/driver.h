@@ -169,6 +169,7 @@ class Driver {
   // References are good until the loop turns.
   const Snapshot& snapshot() const;
   const Observed& observed() const;
+  const ForeignVolumes& foreign() const;
   const Policy& policy() const { return policy_; }
   reconcilers::EngineCounts engine_counts() const;
   Plan plan() const;  // of everything, now; costs a sweep

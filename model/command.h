@@ -2,6 +2,7 @@
 // changed is committed.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -14,8 +15,8 @@ namespace extvold {
 struct CreateVolume {
   std::string name;
   PoolName pool;
-  std::int64_t size_mb = 0;
-  Filesystem filesystem = Filesystem::none;
+  std::int64_t size_mb = 0;              // 0, with `from`: as that has
+  std::optional<Filesystem> filesystem;  // none: none, and with `from` as that has
   AccessMode access = AccessMode::rw;
   std::int64_t iops = 0;
   std::string from;         // name of the volume to clone; empty: blank

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "model/budget.h"
@@ -41,6 +42,10 @@ struct AttachmentView {
   TriState open = TriState::unknown;
   bool operator==(const AttachmentView&) const = default;
 };
+
+// What providers have that is no volume of the ledger's, as their newest lists show it: for adoption. By
+// provider and the storage's own name for it.
+using ForeignVolumes = std::map<std::pair<ProviderName, std::string>, ObservedVolume>;
 
 // A kind of call at one host (none: at the provider) that failed: not again before `at`.
 struct RetryView {

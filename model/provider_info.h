@@ -7,14 +7,22 @@
 #include <string_view>
 #include <vector>
 
+#include "model/enum_text.h"
 #include "model/ids.h"
 #include "model/instant.h"
 #include "model/storage.h"
 
 namespace extvold {
 
+// Who makes the filesystem of a new volume: nobody here, extvold on format_host, or the storage's own half on
+// the host that uses it (a CSI node plugin, a Docker plugin).
+EXTVOLD_ENUM(Formatting, nobody, format_host, node_side)
+
 struct Capabilities {
   bool create = false;
+  bool clone = false;  // makes a volume from another one of its own
+  // A look finds what a create made whose answer was lost. Else only the same call again does.
+  bool shows_created = true;
   bool attach_to_named_host = false;  // itself or through a node side
   bool list_attachments = false;
   bool detach_enforced = false;   // after a detach the host's I/O fails, or a detach is refused while in use
@@ -36,6 +44,7 @@ struct Capabilities {
   bool keeps_tags = true;
   bool resize = false;           // a volume can be made larger, where it is attached to no host
   bool resize_attached = false;  // and where it is
+  Formatting formatting = Formatting::format_host;
   bool operator==(const Capabilities&) const = default;
 };
 
@@ -53,6 +62,8 @@ struct ProviderInfo {
   bool reach_all = false;   // configuration says that every host reaches it; else an agent's attribute must
   std::string format_host;  // host name where new volumes are formatted; empty: cannot format
   Duration settle_time = seconds(60);  // how late a call may still take effect after it was given up
+  // What a look shows of a fence sooner than this after it was set may be of before.
+  Duration fence_settle_time;
   std::int64_t size_step_mb = 1;
   std::int64_t size_min_mb = 1;
   int calls_max = 4;         // calls at the provider at once, per lane (attach, detach)

@@ -372,9 +372,14 @@ const VolumeEntry* Snapshot::volume_by_name(std::string_view name) const {
   return it == volumes_by_name_.end() ? nullptr : volume((*it)->id);
 }
 
-const VolumeEntry* Snapshot::volume_by_key(std::string_view key) const {
-  const auto it = volumes_by_key_.find(key);
+const VolumeEntry* Snapshot::volume_by_key(const ProviderName& provider, std::string_view key) const {
+  const auto it = volumes_by_key_.find(KeyOrder::Key{key, provider.value});
   return it == volumes_by_key_.end() ? nullptr : volume((*it)->id);
+}
+
+const VolumeEntry* Snapshot::volume_by_key(std::string_view key) const {
+  const auto it = volumes_by_key_.lower_bound(KeyOrder::Key{key, {}});
+  return it == volumes_by_key_.end() || (*it)->key != key ? nullptr : volume((*it)->id);
 }
 
 const Host* Snapshot::host(HostId id) const { return find_value(hosts_, id); }

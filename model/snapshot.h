@@ -11,6 +11,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "model/change.h"
@@ -72,7 +73,8 @@ class Snapshot {
 
   const VolumeEntry* volume(VolumeId id) const;
   const VolumeEntry* volume_by_name(std::string_view name) const;  // of volumes that are not removed
-  const VolumeEntry* volume_by_key(std::string_view key) const;
+  const VolumeEntry* volume_by_key(const ProviderName& provider, std::string_view key) const;
+  const VolumeEntry* volume_by_key(std::string_view key) const;  // at whichever provider
   const Host* host(HostId id) const;
   const Host* host_by_name(std::string_view name) const;
   const Agent* agent(const AgentId& id) const;
@@ -110,16 +112,21 @@ class Snapshot {
     bool operator()(const Key& a, const Claim* b) const { return less(a, key(b)); }
   };
 
-  template <std::string Volume::*Member>
-  struct TextOrder {
+  struct NameOrder {
     using is_transparent = void;
-    bool operator()(const Volume* a, const Volume* b) const { return a->*Member < b->*Member; }
-    // Views on both sides: clang 14 cannot compare a string with a view inside a template.
-    bool operator()(const Volume* a, std::string_view b) const { return std::string_view(a->*Member) < b; }
-    bool operator()(std::string_view a, const Volume* b) const { return a < std::string_view(b->*Member); }
+    bool operator()(const Volume* a, const Volume* b) const { return a->name < b->name; }
+    bool operator()(const Volume* a, std::string_view b) const { return a->name < b; }
+    bool operator()(std::string_view a, const Volume* b) const { return a < b->name; }
   };
-  using NameOrder = TextOrder<&Volume::name>;
-  using KeyOrder = TextOrder<&Volume::key>;
+  // A storage's own names, which another storage may give as well.
+  struct KeyOrder {
+    using is_transparent = void;
+    using Key = std::pair<std::string_view, std::string_view>;
+    static Key key(const Volume* one) { return {one->key, one->pool.provider.value}; }
+    bool operator()(const Volume* a, const Volume* b) const { return key(a) < key(b); }
+    bool operator()(const Volume* a, const Key& b) const { return key(a) < b; }
+    bool operator()(const Key& a, const Volume* b) const { return a < key(b); }
+  };
 
   void put(const Claim& claim);
   void put(const Attachment& attachment);

@@ -39,7 +39,7 @@ std::optional<PoolName> pool_name_from_text(std::string_view text);
 struct Pool {
   PoolName name;
   std::int64_t capacity_mb = 0;  // what the provider says; 0: it does not say
-  std::int64_t free_mb = 0;
+  std::int64_t free_mb = -1;     // -1: it does not say
   std::int64_t iops = 0;
   WallTime observed_at;
   bool operator==(const Pool&) const = default;

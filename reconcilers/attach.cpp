@@ -352,6 +352,25 @@ void block_unknown(const VolumeLook& look, const Claim& claim, VolumePlan& out) 
                         host_name(look.look.snapshot, claim.host), claim.liveness_why));
 }
 
+// Nothing that extvold did: a plugin that took it, or a person.
+void report_two_holders(const VolumeLook& look, VolumePlan& out) {
+  const Attachment* first = nullptr;
+  for (const Attachment& one : look.entry.attachments) {
+    if (one.read_only || !holds(look, one)) continue;
+    if (first == nullptr) {
+      first = &one;
+      continue;
+    }
+    const std::string at = host_name(look.look.snapshot, first->host);
+    const std::string and_at = host_name(look.look.snapshot, one.host);
+    out.block(
+        look.volume().id, one.host, "attached_twice", Owner::operator_,
+        fmt::format("volume {} is attached to {} and to {}, and only one may write to it: end what uses it "
+                    "at one of them, then detach it there",
+                    look.volume().name, at, and_at));
+  }
+}
+
 }  // namespace
 
 std::string why_not_for(const VolumeLook& look, const Claim& claim) {
@@ -364,6 +383,8 @@ void reconcile_attach(const VolumeLook& look, VolumePlan& out) {
   // it.
   bool settled = true;
   bool any = false;
+  if (is_single_writer(look.volume().access) && look.entry.attachments.size() > 1)
+    report_two_holders(look, out);
   for (const Claim* claim : look.entry.claims) {
     if (!claim->wanted) continue;
     if (!claim->host) {

@@ -169,7 +169,8 @@ bool could_be(const Policy& policy, const Claim& claim, const Volume& volume) {
   if (claim.unresolved == Unresolved::no_such_volume) {
     const DriverMapping* driver = policy.driver(reference.driver);
     return driver != nullptr && driver->provider == volume.pool.provider &&
-           is_same_ignoring_case(reference.name, volume.name);
+           (is_same_ignoring_case(reference.name, volume.name) ||
+            is_same_ignoring_case(reference.name, volume.key));
   }
   return reference.name == volume.name;
 }
@@ -241,7 +242,7 @@ bool is_permitted(const VolumeLook& look, const Attachment& attachment, const Ho
     const std::string how = unresolved->unresolved == Unresolved::not_understood
                                 ? "names a volume in a way that is not understood"
                             : unresolved->unresolved == Unresolved::no_such_volume
-                                ? "names a volume that is there only in other letters, small or large"
+                                ? "names a volume that is there only by another name, or in other letters"
                                 : "names a volume of a driver that nothing maps";
     out.block(volume.id, attachment.host, "unresolved_reference", Owner::operator_,
               fmt::format("volume {} stays at {}: {} there {} (\"{} {}\") and could mean it", volume.name,

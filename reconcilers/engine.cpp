@@ -382,8 +382,11 @@ void Engine::begin_call(const OperationId& id, VolumeId volume, Now now) {
     call.device = attachment->device;
     call.read_only = attachment->read_only;
   }
-  if (const VolumeEntry* source = snapshot_.volume(entry.volume.source))
+  if (const VolumeEntry* source = snapshot_.volume(entry.volume.source)) {
     call.source_ref = source->volume.provider_ref;
+    call.volume.size_mb =
+        std::max(call.volume.size_mb, source->volume.size_mb);  // it may have been granted more
+  }
   calling_[id] = volume;
   effects_.emplace_back(Execute{std::move(call)});
 }
@@ -401,7 +404,9 @@ bool Engine::still_permitted(const Operation& operation, Now now) const {
   if (operation.evidence && snapshot_.evidence(operation.evidence) == nullptr) return false;
   switch (operation.kind) {
     case OperationKind::create:
-      return entry.volume.state == VolumeState::planned;
+      return entry.volume.state == VolumeState::planned &&
+             (!entry.volume.source ||
+              EXTVOLD_PERMITS(create_source_made, made_source(snapshot_, entry.volume) != nullptr));
     case OperationKind::remove:
       return entry.volume.state == VolumeState::removing;
     case OperationKind::format:

@@ -135,6 +135,7 @@ class Engine {
 
   const Snapshot& snapshot() const { return snapshot_; }
   const Observed& observed() const { return observed_; }
+  const ForeignVolumes& foreign() const { return foreign_; }
   const Policy& policy() const { return policy_; }
   const EngineCounts& counts() const { return counts_; }
   bool halted() const { return halted_; }  // after CommitFailed, or take_snapshot()
@@ -384,6 +385,8 @@ class Engine {
   void note_grown(const VolumeEntry& entry, std::int64_t size_mb);
   void settle_attach(const VolumeEntry& entry, const Operation& operation, const ObservedAttachment* there,
                      bool over, Now now);
+  void settle_remove(const VolumeEntry& entry, const Operation& operation, bool is_there, bool over, Now now);
+  void settle_untold(const VolumeEntry& entry, const Operation& operation, bool over, Now now);
   void settle_not_shown(const VolumeEntry& entry, const Operation& operation, bool over, Now now);
   void note_identity(const VolumeEntry& entry, HostId host, const ObservedAttachment& there);
   void settle_attachments(const VolumeEntry& entry, const ObservedVolume* seen,
@@ -398,6 +401,7 @@ class Engine {
   void end_operation(Operation operation, OperationState state, Outcome outcome, Error error, Now now);
   void leave_open(Operation operation, Error error, Now now);
   void pause_after_failure(const Operation& operation, Now now);
+  void note_created(const Volume& volume, Now now);
   void apply_outcome(const Operation& operation, const VolumeEntry& entry, Now now);
   void want_format(const Volume& volume, std::string why, std::int64_t user_uid);
   void settle_format_claim(const VolumeEntry& entry);
@@ -412,6 +416,8 @@ class Engine {
   Result<std::string> obey(const PurgeVolume& order, const Command& command, Now now);
   Result<std::string> obey(const AttachVolume& order, const Command& command, Now now);
   Result<std::string> obey(const DetachVolume& order, const Command& command, Now now);
+  Result<ObservedVolume> adoptable(const AdoptVolume& order) const;
+  Result<PoolName> pool_of_adopted(const AdoptVolume& order, const ObservedVolume& seen) const;
   Result<std::string> obey(const AdoptVolume& order, const Command& command, Now now);
   Result<std::string> obey(const ResizeVolume& order, const Command& command, Now now);
   Result<std::string> obey(const ForceFormat& order, const Command& command, Now now);
@@ -544,7 +550,7 @@ class Engine {
   std::int64_t tasks_began_running_ = 0;
   std::int64_t began_before_list_ = 0;
   std::int64_t began_before_ask_ = 0;
-  std::map<std::pair<ProviderName, std::string>, ObservedVolume> foreign_;  // for adoption; bounded
+  ForeignVolumes foreign_;  // bounded
   std::map<ClaimId, Instant> assumptions_due_;
 
   // Tasks whose end this view was told. What is older than that, the answer to a poll or an executor that is

@@ -195,6 +195,11 @@ void Engine::ask_fence(const Fence& fence, FenceAct act, Now now) {
   call.ledger_id = snapshot_.ledger.id;
   call.host_name = host_name(snapshot_, fence.host);
   call.deadline = policy_.operation_deadline;
+  for (const auto& [id, entry] : snapshot_.volumes()) {
+    const Attachment* held = entry.attachment(fence.host);
+    if (held != nullptr && held->state != AttachmentState::detached && covers(fence, entry, *held))
+      call.attached_refs.push_back(entry.volume.provider_ref);
+  }
   if (const VolumeEntry* entry = snapshot_.volume(fence.volume)) {
     call.volume = entry->volume;
     if (const Attachment* attachment = entry->attachment(fence.host))
@@ -299,8 +304,11 @@ void Engine::wait_longer(FenceWork& work, Now now) const {
 void Engine::on_check(Fence fence, const FenceResult& result, Now now) {
   FenceWork& work = fence_work_[fence.id];
   // It says nothing of what the call did.
-  if (EXTVOLD_FORBIDS(fence_look_later, result.sent_at <= work.call_ended_at)) {
-    work.due = now.at;
+  const ProviderInfo* provider = policy_.provider(fence.provider);
+  const Instant tells_from =
+      work.call_ended_at + (provider == nullptr ? Duration{} : provider->fence_settle_time);
+  if (EXTVOLD_FORBIDS(fence_look_later, result.sent_at <= tells_from)) {
+    work.due = std::max(now.at, tells_from);
     return;
   }
   wait_longer(work, now);

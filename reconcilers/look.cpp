@@ -151,13 +151,34 @@ std::string_view ip_of(std::string_view address) {
 const ObservedAttachment* observed_on(const ObservedVolume* seen, const Snapshot& snapshot,
                                       const ProviderInfo& provider, const VolumeEntry& entry, HostId host) {
   if (seen == nullptr) return nullptr;
-  const Attachment* known = entry.attachment(host);
+  const ObservedAttachment* by_name = nullptr;
   for (const ObservedAttachment& one : seen->attachments) {
-    const bool recorded = known != nullptr && !known->host_identity.empty();
-    if (recorded ? one.host_identity == known->host_identity
-                 : host_of(provider, one.host_identity) == host_name(snapshot, host)) {
-      return &one;
-    }
+    const Attachment* row = recorded_as(entry, one.host_identity);
+    if (row != nullptr && row->host == host) return &one;
+    if (row == nullptr && host_of(provider, one.host_identity) == host_name(snapshot, host)) by_name = &one;
+  }
+  return by_name;
+}
+
+const VolumeEntry* named_by(const Snapshot& snapshot, const DriverMapping& driver, std::string_view name) {
+  return driver.attach_by == AttachBy::plugin ? snapshot.volume_by_key(driver.provider, name)
+                                              : snapshot.volume_by_name(name);
+}
+
+bool is_given_back(const Volume& volume) {
+  return volume.state == VolumeState::removed && volume.origin == VolumeOrigin::adopted;
+}
+
+const VolumeEntry* made_source(const Snapshot& snapshot, const Volume& volume) {
+  const VolumeEntry* source = snapshot.volume(volume.source);
+  const bool made = source != nullptr && source->volume.state == VolumeState::available &&
+                    !source->volume.provider_ref.empty();
+  return made ? source : nullptr;
+}
+
+const Attachment* recorded_as(const VolumeEntry& entry, std::string_view identity) {
+  for (const Attachment& row : entry.attachments) {
+    if (!row.host_identity.empty() && row.host_identity == identity) return &row;
   }
   return nullptr;
 }

@@ -41,6 +41,57 @@ Result<std::int64_t> rounded_size(const ProviderInfo& provider, const std::strin
   return (std::max(size_mb, provider.size_min_mb) + step - 1) / step * step;
 }
 
+// A copy has what its source has: the filesystem, and at least the size. The source may still have to be
+// made.
+Status copy_from(const Snapshot& snapshot, const ProviderInfo& provider, const CreateVolume& order,
+                 Volume& row) {
+  const VolumeEntry* found = snapshot.volume_by_name(order.from);
+  if (found == nullptr) return fail(Errc::not_found, "--from {}: no such volume", order.from);
+  const Volume& source = found->volume;
+  if (source.pool.provider != provider.name) {
+    return fail(Errc::invalid, "--from {}: it lives at {}, not at {}", order.from, source.pool.provider.value,
+                provider.name.value);
+  }
+  if (!provider.capabilities.clone) {
+    return fail(Errc::conflict,
+                "--from {}: provider {} makes no volume from another one: create an empty one and copy",
+                order.from, provider.name.value);
+  }
+  if (source.state != VolumeState::planned && source.state != VolumeState::available)
+    return fail(Errc::conflict, "--from {}: it is {}", order.from, to_text(source.state));
+  if (order.filesystem && *order.filesystem != source.filesystem) {
+    return fail(Errc::invalid, "--from {}: it has {}, and so has a copy of it: leave --fs out", order.from,
+                to_text(source.filesystem));
+  }
+  if (order.size_mb != 0 && order.size_mb < source.size_mb) {
+    return fail(Errc::invalid, "--from {}: it has {} MB, and a copy cannot have less (--size)", order.from,
+                source.size_mb);
+  }
+  row.source = source.id;
+  row.origin = VolumeOrigin::cloned;
+  row.filesystem = source.filesystem;
+  row.size_mb = std::max(order.size_mb, source.size_mb);
+  return {};
+}
+
+// What is to become of it once it is made. Only what is new and blank is ever formatted.
+Result<FormatState> format_of_new(const ProviderInfo& provider, const Volume& row, const std::string& name) {
+  if (row.filesystem == Filesystem::none || row.origin != VolumeOrigin::created)
+    return FormatState::not_wanted;
+  switch (provider.capabilities.formatting) {
+    case Formatting::format_host:
+      return FormatState::wanted;
+    case Formatting::node_side:
+      return FormatState::not_wanted;
+    case Formatting::nobody:
+      break;
+  }
+  return fail(Errc::conflict,
+              "volume {}: at {} nobody makes a filesystem on it: create it with --fs none, and make it where "
+              "it is used first",
+              name, provider.name.value);
+}
+
 // Why a volume cannot be removed. Empty: it can.
 std::string in_use(const Snapshot& snapshot, const VolumeEntry& entry) {
   if (entry.open_operation != nullptr) {
@@ -54,6 +105,28 @@ std::string in_use(const Snapshot& snapshot, const VolumeEntry& entry) {
     if (other.volume.source == entry.volume.id && other.volume.state == VolumeState::planned) {
       return fmt::format("volume {} is still to be made from it", other.volume.name);
     }
+  }
+  return {};
+}
+
+// What removing it means.
+struct Goodbye {
+  VolumeState state = VolumeState::trashed;
+  std::string_view history = "moved to the trash";
+  std::string_view reply;
+};
+
+Goodbye goodbye_of(const VolumeEntry& entry) {
+  if (entry.volume.state == VolumeState::planned && entry.last_operation == nullptr)
+    return {VolumeState::removed, "removed before it was made", "was never made and is removed"};
+  // Whatever its creates have left goes with it; nobody ever had it, so there is nothing on it to keep.
+  if (entry.volume.state == VolumeState::planned) {
+    return {VolumeState::removing, "removed before it was whole",
+            "was not made yet; what its creation may have left is removed"};
+  }
+  if (entry.volume.origin == VolumeOrigin::adopted) {
+    return {VolumeState::removed, "given back: it stays at the provider as it is",
+            "was adopted: extvold forgets it, and it stays at the provider as it is"};
   }
   return {};
 }
@@ -90,38 +163,30 @@ Result<std::string> Engine::obey(const CreateVolume& order, const Command& comma
     return fail(Errc::not_found, "provider {} has no pool \"{}\"; it has: {}", provider->name.value,
                 order.pool.pool, fmt::join(provider->pools, ", "));
   }
-  ASSIGN(const std::int64_t size_mb, rounded_size(*provider, order.name, order.size_mb));
   if (!order.mount_point.empty() && order.mount_point.front() != '/') {
     return fail(Errc::invalid, "volume {}: mount point \"{}\" must be absolute", order.name,
                 order.mount_point);
   }
+  if (order.iops < 0) return fail(Errc::invalid, "volume {}: {} IOPS", order.name, order.iops);
   ASSIGN(const std::string note, profile_note(policy_, order.profile));
   Volume row;
+  row.filesystem = order.filesystem.value_or(Filesystem::none);
+  row.size_mb = order.size_mb;
   if (!order.from.empty()) {
-    const VolumeEntry* source = snapshot_.volume_by_name(order.from);
-    if (source == nullptr) return fail(Errc::not_found, "--from {}: no such volume", order.from);
-    if (source->volume.pool.provider != order.pool.provider) {
-      return fail(Errc::invalid, "--from {}: it lives at {}, not at {}", order.from,
-                  source->volume.pool.provider.value, order.pool.provider.value);
-    }
-    row.source = source->volume.id;
-    row.origin = VolumeOrigin::cloned;
+    TRY(copy_from(snapshot_, *provider, order, row));
   }
+  ASSIGN(row.size_mb, rounded_size(*provider, order.name, row.size_mb));
+  ASSIGN(row.format, format_of_new(*provider, row, order.name));
   row.id = {snapshot_.counters.next_volume++};
   counters_used_ = true;
   row.name = order.name;
   row.key = derived_name(
       "xv-", fmt::format("{}/{}/{}", snapshot_.ledger.id, snapshot_.ledger.incarnation, row.id.value));
   row.pool = order.pool;
-  row.size_mb = size_mb;
   row.iops = order.iops;
-  row.filesystem = order.filesystem;
   row.access = order.access;
   row.mount_point = order.mount_point;
   row.profile = order.profile;
-  row.format = order.filesystem == Filesystem::none || row.origin != VolumeOrigin::created
-                   ? FormatState::not_wanted
-                   : FormatState::wanted;
   row.created_generation = {snapshot_.ledger.incarnation, 1};
   row.created_at = now.wall;
   history({.kind = "volume.ordered",
@@ -146,21 +211,21 @@ Result<std::string> Engine::obey(const RemoveVolume& order, const Command& comma
     return fail(Errc::conflict, "volume {} is not removed: {}", order.name, why);
   }
   Volume row = entry->volume;
-  const bool never_made = row.state == VolumeState::planned;
-  row.state = never_made ? VolumeState::removed : VolumeState::trashed;
+  const Goodbye goodbye = goodbye_of(*entry);
+  row.state = goodbye.state;
   row.purge_after = {now.wall.ns + kTrashDays * 24 * 3600 * 1'000'000'000};
   history({.kind = "volume.trashed",
            .volume = row.id,
            .rule = "order.remove",
-           .text = never_made ? "removed before it was made" : "moved to the trash",
+           .text = std::string(goodbye.history),
            .user_uid = command.user_uid});
   touch(row.id);
   change(row);
-  return never_made ? fmt::format("volume {} was never made and is removed", order.name)
-                    : fmt::format(
-                          "volume {} is in the trash; `extvold volume restore {}` brings it back, `extvold "
-                          "volume purge {}` deletes it for good after {} days",
-                          order.name, order.name, order.name, kTrashDays);
+  if (row.state != VolumeState::trashed) return fmt::format("volume {} {}", order.name, goodbye.reply);
+  return fmt::format(
+      "volume {} is in the trash; `extvold volume restore {}` brings it back, `extvold volume purge {}` "
+      "deletes it for good after {} days",
+      order.name, order.name, order.name, kTrashDays);
 }
 
 Result<std::string> Engine::obey(const RestoreVolume& order, const Command& command, Now) {
@@ -289,27 +354,52 @@ Result<std::string> Engine::obey(const DetachVolume& order, const Command& comma
                            order.name, order.host, claim_text(snapshot_, *other));
 }
 
+// What the newest list shows under that key, and is no volume of the ledger's.
+Result<ObservedVolume> Engine::adoptable(const AdoptVolume& order) const {
+  const auto seen = foreign_.find({order.pool.provider, order.provider_key});
+  if (seen != foreign_.end()) return seen->second;
+  return fail(
+      Errc::not_found,
+      "provider {} does not show a volume \"{}\" that is not ours: `extvold volume list --foreign` has "
+      "the keys",
+      order.pool.provider.value, order.provider_key);
+}
+
+// Its own, where the provider tells; else the one that was ordered.
+Result<PoolName> Engine::pool_of_adopted(const AdoptVolume& order, const ObservedVolume& seen) const {
+  const ProviderInfo* provider = policy_.provider(order.pool.provider);
+  if (provider == nullptr)
+    return fail(Errc::not_found, "no provider {} in the configuration", order.pool.provider.value);
+  if (!seen.pool.empty() && seen.pool != order.pool.pool) {
+    return fail(Errc::invalid, "{} is in the pool {}, not in {}", order.provider_key,
+                to_text(PoolName{order.pool.provider, seen.pool}), to_text(order.pool));
+  }
+  if (std::find(provider->pools.begin(), provider->pools.end(), order.pool.pool) == provider->pools.end()) {
+    return fail(Errc::not_found, "provider {} has no pool \"{}\"; it has: {}", provider->name.value,
+                order.pool.pool, fmt::join(provider->pools, ", "));
+  }
+  return order.pool;
+}
+
 Result<std::string> Engine::obey(const AdoptVolume& order, const Command& command, Now now) {
   if (!is_good_volume_name(order.name))
     return fail(Errc::invalid, "volume name \"{}\": letters, digits, '.', '_' and '-'", order.name);
-  const VolumeEntry* lost = snapshot_.volume_by_key(order.provider_key);
-  if (lost != nullptr && lost->volume.state != VolumeState::lost)
-    return fail(Errc::conflict, "{} is volume {} already", order.provider_key, lost->volume.name);
+  const VolumeEntry* known = snapshot_.volume_by_key(order.pool.provider, order.provider_key);
+  const bool lost = known != nullptr && known->volume.state == VolumeState::lost;
+  const bool given_back = known != nullptr && known->volume.state == VolumeState::removed;
+  if (known != nullptr && !lost && !given_back)
+    return fail(Errc::conflict, "{} is volume {} already", order.provider_key, known->volume.name);
   const VolumeEntry* named = snapshot_.volume_by_name(order.name);
-  if (named != nullptr && named != lost) return fail(Errc::conflict, "volume {} exists", order.name);
-  const auto seen = foreign_.find({order.pool.provider, order.provider_key});
-  if (lost == nullptr && seen == foreign_.end()) {
-    return fail(Errc::not_found, "provider {} does not show a volume \"{}\" that is not ours",
-                order.pool.provider.value, order.provider_key);
-  }
-  Volume row = lost == nullptr ? Volume{} : lost->volume;
-  if (lost == nullptr) {
-    row.id = {snapshot_.counters.next_volume++};
+  if (named != nullptr && named != known) return fail(Errc::conflict, "volume {} exists", order.name);
+  Volume row = known == nullptr ? Volume{} : known->volume;
+  if (!lost) {
+    ASSIGN(const ObservedVolume seen, adoptable(order));
+    ASSIGN(row.pool, pool_of_adopted(order, seen));
+    if (!given_back) row.id = {snapshot_.counters.next_volume++};
     counters_used_ = true;
     row.key = order.provider_key;
-    row.provider_ref = seen->second.provider_ref;
-    row.size_mb = seen->second.size_mb;
-    row.pool = {order.pool.provider, seen->second.pool};
+    row.provider_ref = seen.provider_ref;
+    row.size_mb = seen.size_mb;
     row.created_at = now.wall;
   }
   row.name = order.name;
@@ -328,7 +418,7 @@ Result<std::string> Engine::obey(const AdoptVolume& order, const Command& comman
   // Where it is attached is recorded from a complete look of its own before anything else.
   observed_.volumes[id].acted_at = now.at;
   inspect_not_before_[id] = now.at;
-  resolve_again(order.name, now);
+  for (const std::string& name : {order.name, order.provider_key}) resolve_again(name, now);
   touch(id);
   return fmt::format("volume {} is adopted; it is never formatted", order.name);
 }

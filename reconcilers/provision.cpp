@@ -39,6 +39,39 @@ void plan_removal(const VolumeLook& look, VolumePlan& out) {
   add(out, look, OperationKind::remove, "remove.ordered", "an operator ordered its removal");
 }
 
+// A copy of what is not there would be an empty volume.
+bool waits_for_source(const VolumeLook& look, VolumePlan& out) {
+  const Volume& volume = look.volume();
+  if (!volume.source ||
+      EXTVOLD_PERMITS(create_source_made, made_source(look.look.snapshot, volume) != nullptr))
+    return false;
+  const VolumeEntry* source = look.look.snapshot.volume(volume.source);
+  const bool to_come = source != nullptr && source->volume.state == VolumeState::planned;
+  out.block(volume.id, {}, "waits_for_source", to_come ? Owner::extvold : Owner::operator_,
+            fmt::format("volume {} is to be a copy of {}, which is {}", volume.name,
+                        source == nullptr ? "a volume that the ledger does not have" : source->volume.name,
+                        source == nullptr ? "not there" : to_text(source->volume.state)));
+  return true;
+}
+
+void plan_creation(const VolumeLook& look, VolumePlan& out) {
+  const Volume& volume = look.volume();
+  if (!look.provider.capabilities.create) {
+    return out.block(volume.id, {}, "cannot_create", Owner::operator_,
+                     fmt::format("provider {} cannot create volumes: create {} there and adopt it",
+                                 look.provider.name.value, volume.name));
+  }
+  if (volume.source && !look.provider.capabilities.clone) {
+    return out.block(
+        volume.id, {}, "cannot_clone", Owner::operator_,
+        fmt::format("provider {} makes no volume from another one: remove {}, create an empty one "
+                    "and copy",
+                    look.provider.name.value, volume.name));
+  }
+  if (waits_for_source(look, out)) return;
+  add(out, look, OperationKind::create, "provision.planned", "an operator asked for it");
+}
+
 }  // namespace
 
 bool reconcile_provision(const VolumeLook& look, VolumePlan& out) {
@@ -47,13 +80,7 @@ bool reconcile_provision(const VolumeLook& look, VolumePlan& out) {
     case VolumeState::available:
       break;
     case VolumeState::planned:
-      if (!look.provider.capabilities.create) {
-        out.block(volume.id, {}, "cannot_create", Owner::operator_,
-                  fmt::format("provider {} cannot create volumes: create {} there and adopt it",
-                              look.provider.name.value, volume.name));
-      } else {
-        add(out, look, OperationKind::create, "provision.planned", "an operator asked for it");
-      }
+      plan_creation(look, out);
       return true;
     case VolumeState::removing:
       plan_removal(look, out);

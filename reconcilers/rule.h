@@ -39,8 +39,8 @@ EXTVOLD_ENUM(Rule,
              // What a look settles
              look_sent_later, settle_running, settle_list_absence, settle_time, settle_attach_over,
              settle_attach_untold, settle_detach_untold, settling_detach_time, settling_detach_there,
-             settling_detach_direct, detach_used_there, view_watched, found_is_new, vanished_direct,
-             absence_told, list_complete, list_plausible,
+             settling_detach_direct, detach_used_there, view_watched, found_is_new, found_other_identity,
+             vanished_direct, absence_told, list_complete, list_plausible,
              // The engine
              intent_committed, call_budget, start_uncertain, start_deadline, guard_doubts_looks,
              permitted_at_start, one_open_operation, fence_holds_volume, order_guard, order_held, order_mode,
@@ -56,8 +56,8 @@ EXTVOLD_ENUM(Rule,
              confirm_live, confirm_attach_under_way, confirm_quarantines, release_clean, release_remembers,
              remove_in_use,
              // Volumes
-             create_ours, create_not_there, format_of_created, format_again_refused, remove_detached,
-             remove_fresh_look)
+             create_ours, create_source_made, create_not_there, format_of_created, format_again_refused,
+             remove_detached, remove_untold, remove_fresh_look)
 
 bool is_removed(Rule rule);
 void remove_rule(Rule rule);

@@ -35,14 +35,18 @@ void name_the_nameless(ProviderObservation& observation) {
   std::erase_if(observation.hosts, [](const ObservedHost& one) { return one.host_identity.empty(); });
 }
 
+// Whether a look would show it if it were there.
+bool tells_of(const ProviderInfo& provider, const Volume& volume) {
+  return provider.capabilities.shows_created || !volume.provider_ref.empty();
+}
+
 }  // namespace
 
 // Of ours; what is not may have any names. Empty: none.
 std::string Engine::key_listed_twice(const ProviderObservation& observation) const {
   std::set<std::string_view> keys;
   for (const ObservedVolume& one : observation.volumes) {
-    const VolumeEntry* known = snapshot_.volume_by_key(one.key);
-    const bool is_ours = known != nullptr && known->volume.pool.provider == observation.provider;
+    const bool is_ours = snapshot_.volume_by_key(observation.provider, one.key) != nullptr;
     if (is_ours && !keys.insert(one.key).second) return one.key;
   }
   return {};
@@ -92,7 +96,7 @@ void Engine::on_observation(ProviderObservation observation, Now now) {
   }
   name_the_nameless(observation);
   if (!observation.volume_key.empty()) {
-    const VolumeEntry* entry = snapshot_.volume_by_key(observation.volume_key);
+    const VolumeEntry* entry = snapshot_.volume_by_key(observation.provider, observation.volume_key);
     if (entry == nullptr) return;
     inspecting_.erase(entry->volume.id);
     if (!observation.complete) {
@@ -136,12 +140,13 @@ void Engine::on_observation(ProviderObservation observation, Now now) {
   lift_where_clean(*provider, observation, now);
   std::map<std::string_view, const ObservedVolume*> by_key;
   std::erase_if(foreign_, [&](const auto& one) { return one.first.first == observation.provider; });
+  int foreign = 0;
   for (const ObservedVolume& one : observation.volumes) {
     by_key[one.key] = &one;
-    const VolumeEntry* known = snapshot_.volume_by_key(one.key);
-    if (known != nullptr && known->volume.pool.provider == observation.provider) continue;
-    constexpr std::size_t kForeignMax = 10'000;
-    if (foreign_.size() < kForeignMax) foreign_[{observation.provider, one.key}] = one;
+    const VolumeEntry* known = snapshot_.volume_by_key(observation.provider, one.key);
+    if (known != nullptr && !is_given_back(known->volume)) continue;
+    constexpr int kForeignMax = 10'000;
+    if (++foreign <= kForeignMax) foreign_[{observation.provider, one.key}] = one;
     if (one.ledger_id == snapshot_.ledger.id) see_lost_volume(one, observation, now);
   }
   for (const auto& [id, entry] : snapshot_.volumes()) {
@@ -202,11 +207,8 @@ void Engine::observe_volume(const VolumeEntry& entry, const ObservedVolume* seen
   view.attachments.clear();
   if (seen != nullptr) {
     for (const ObservedAttachment& one : seen->attachments) {
-      HostId host;
-      for (const Attachment& row : entry.attachments) {
-        if (!row.host_identity.empty() && row.host_identity == one.host_identity) host = row.host;
-      }
-      if (!host) host = host_named(host_of(provider, one.host_identity));
+      const Attachment* row = recorded_as(entry, one.host_identity);
+      const HostId host = row != nullptr ? row->host : host_named(host_of(provider, one.host_identity));
       view.attachments.push_back({host, one.mounted, one.open});
       if (provider.capabilities.host_reports && one.mounted != TriState::unknown)
         note_mounts(entry, host, one.mount_paths);
@@ -267,12 +269,12 @@ void Engine::settle_operation(const VolumeEntry& entry, const ObservedVolume* se
                         : EXTVOLD_PERMITS(settle_time, now.at >= ended + provider.settle_time);
   switch (operation.kind) {
     case OperationKind::create:
+      if (!made && !tells_of(provider, entry.volume)) return settle_untold(entry, operation, over, now);
       if (!made) return settle_not_shown(entry, operation, over, now);
       note_made(entry, *seen);
       return end_operation(operation, OperationState::done, Outcome::changed, {}, now);
     case OperationKind::remove:
-      if (seen == nullptr) return end_operation(operation, OperationState::done, Outcome::changed, {}, now);
-      return settle_not_shown(entry, operation, over, now);
+      return settle_remove(entry, operation, seen != nullptr, over, now);
     case OperationKind::resize:
       if (!grown) return settle_not_shown(entry, operation, over, now);
       note_grown(entry, seen->size_mb);
@@ -301,6 +303,15 @@ void Engine::settle_operation(const VolumeEntry& entry, const ObservedVolume* se
       }
       return;
   }
+}
+
+void Engine::settle_remove(const VolumeEntry& entry, const Operation& operation, bool is_there, bool over,
+                           Now now) {
+  const bool in_doubt = operation.state == OperationState::uncertain;
+  if (EXTVOLD_FORBIDS(remove_untold, !is_there && in_doubt && !tells_of(provider_of(entry), entry.volume)))
+    return settle_untold(entry, operation, over, now);
+  if (is_there) return settle_not_shown(entry, operation, over, now);
+  end_operation(operation, OperationState::done, Outcome::changed, {}, now);
 }
 
 void Engine::note_made(const VolumeEntry& entry, const ObservedVolume& seen) {
@@ -336,6 +347,16 @@ void Engine::settle_attach(const VolumeEntry& entry, const Operation& operation,
                                                 !confirmed(entry, operation.host)))
     return;
   settle_not_shown(entry, operation, over, now);
+}
+
+// No look shows what a create made whose answer was lost: the same call again does, by its name. What removes
+// it begins with that.
+void Engine::settle_untold(const VolumeEntry& entry, const Operation& operation, bool over, Now now) {
+  if (operation.state == OperationState::issued) return settle_not_shown(entry, operation, over, now);
+  if (!over) return;
+  end_operation(operation, OperationState::failed, Outcome::none,
+                {Errc::uncertain, operation.error + "; no look would show it, so it is asked for again"},
+                now);
 }
 
 // A look does not show what the call was to do.
@@ -392,14 +413,19 @@ void Engine::settle_attachments(const VolumeEntry& entry, const ObservedVolume* 
   for (const AttachmentView& there : view.attachments) {
     const ObservedAttachment* one = observed_on(seen, snapshot_, provider_of(entry), entry, there.host);
     const Attachment* known = entry.attachment(there.host);
-    if (known != nullptr && known->state == AttachmentState::attached) {
+    // As somebody else than was recorded: its address or its id has changed, and what was proven of the one
+    // says nothing of the other.
+    const bool renamed = EXTVOLD_FORBIDS(
+        found_other_identity, known != nullptr && one != nullptr && !known->host_identity.empty() &&
+                                  one->host_identity != known->host_identity);
+    if (known != nullptr && known->state == AttachmentState::attached && !renamed) {
       ensure_synthetic(Attachment(*known), now);
       continue;
     }
     Attachment row;
     if (known != nullptr) row = *known;
     // Uncertain since a restore, or a broken-off change.
-    const bool returned = known != nullptr && known->state != AttachmentState::detached;
+    const bool returned = known != nullptr && known->state != AttachmentState::detached && !renamed;
     row.volume = id;
     row.host = there.host;
     row.state = AttachmentState::attached;
@@ -587,6 +613,14 @@ void Engine::end_operation(Operation operation, OperationState state, Outcome ou
   touch(operation.volume);
 }
 
+// Who waited for it: claims that name it, copies of it.
+void Engine::note_created(const Volume& volume, Now now) {
+  for (const std::string& name : {volume.name, volume.key}) resolve_again(name, now);
+  for (const auto& [id, other] : snapshot_.volumes()) {
+    if (other.volume.source == volume.id) touch(id);
+  }
+}
+
 // What an ended operation makes of its volume and attachment.
 void Engine::apply_outcome(const Operation& operation, const VolumeEntry& entry, Now now) {
   const bool done = operation.state == OperationState::done;
@@ -609,7 +643,7 @@ void Engine::apply_outcome(const Operation& operation, const VolumeEntry& entry,
       }
       change(volume);
       if (volume.format == FormatState::wanted) want_format(volume, "it is to be formatted", -1);
-      resolve_again(volume.name, now);
+      note_created(volume, now);
       return;
     case OperationKind::resize:
       return;

@@ -455,16 +455,17 @@ void Engine::resolve(Claim& claim) const {
     claim.unresolved = Unresolved::not_understood;
     return;
   }
-  const VolumeEntry* entry = snapshot_.volume_by_name(reference.name);
   const DriverMapping* driver = policy_.driver(reference.driver);
   if (driver == nullptr) {
     // A name without a driver goes to Docker's own, but only after every plugin was asked for it: if it is
     // one of ours, it may be ours.
     const bool any_plugins = reference.spelling == ReferenceSpelling::docker_parameter &&
-                             reference.driver == kDockerDefaultDriver && entry != nullptr;
+                             reference.driver == kDockerDefaultDriver &&
+                             snapshot_.volume_by_name(reference.name) != nullptr;
     claim.unresolved = any_plugins ? Unresolved::not_understood : Unresolved::unmapped_driver;
     return;
   }
+  const VolumeEntry* entry = named_by(snapshot_, *driver, reference.name);
   if (entry == nullptr || entry->volume.pool.provider != driver->provider ||
       entry->volume.state == VolumeState::removing || entry->volume.state == VolumeState::removed) {
     claim.unresolved = Unresolved::no_such_volume;

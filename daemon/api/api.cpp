@@ -124,7 +124,7 @@ struct RouteTable {
     std::string_view path;
     void (Api::*handler)(Api::Call call);
   };
-  static constexpr std::array<Route, 33> kRoutes = {{
+  static constexpr std::array<Route, 34> kRoutes = {{
       {"GET", "/v1/status", &Api::get_status},
       {"GET", "/v1/volumes", &Api::get_volumes},
       {"GET", "/v1/volumes/{name}", &Api::get_volume},
@@ -138,6 +138,7 @@ struct RouteTable {
       {"GET", "/v1/reservations", &Api::get_reservations},
       {"GET", "/v1/mesos_operations", &Api::get_mesos_operations},
       {"GET", "/v1/pools", &Api::get_pools},
+      {"GET", "/v1/foreign", &Api::get_foreign},
       {"GET", "/v1/plan", &Api::get_plan},
       {"GET", "/v1/history", &Api::get_history},
       {"GET", "/v1/explain/{name}", &Api::get_explanation},
@@ -341,6 +342,13 @@ void Api::get_mesos_operations(Call call) {
 void Api::get_pools(Call call) {
   EXTVOLD_API_TRY(refuse_unknown(call.request.query, {}));
   call.answer(json_response(pools_view(world())));
+}
+
+void Api::get_foreign(Call call) {
+  EXTVOLD_API_TRY(refuse_unknown(call.request.query, {"after", "limit"}));
+  const auto page = page_of(call.request.query);
+  if (!page) return call.answer(error_response(page.error()));
+  call.answer(json_response(foreign_view(backend_.foreign(), *page)));
 }
 
 void Api::get_plan(Call call) {

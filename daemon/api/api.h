@@ -59,6 +59,7 @@ class Api {
   void get_reservations(Call call);
   void get_mesos_operations(Call call);
   void get_pools(Call call);
+  void get_foreign(Call call);
   void get_plan(Call call);
   void get_history(Call call);
   void get_explanation(Call call);

@@ -25,6 +25,7 @@ class Backend {
   // The rest only while ready() is good.
   virtual const Snapshot& snapshot() const = 0;
   virtual const Observed& observed() const = 0;
+  virtual const ForeignVolumes& foreign() const = 0;  // empty: no daemon runs
   virtual const Policy& policy() const = 0;
   virtual Plan plan() const = 0;
   virtual std::optional<DriverStatus> driver_status() const = 0;  // none: no daemon runs
@@ -44,6 +45,7 @@ class DriverBackend final : public Backend {
   Status ready() const override;
   const Snapshot& snapshot() const override { return driver_.snapshot(); }
   const Observed& observed() const override { return driver_.observed(); }
+  const ForeignVolumes& foreign() const override { return driver_.foreign(); }
   const Policy& policy() const override { return driver_.policy(); }
   Plan plan() const override { return driver_.plan(); }
   std::optional<DriverStatus> driver_status() const override { return driver_.status(); }

@@ -27,6 +27,7 @@ class LedgerBackend final : public Backend {
   Status ready() const override { return {}; }
   const Snapshot& snapshot() const override { return snapshot_; }
   const Observed& observed() const override { return observed_; }
+  const ForeignVolumes& foreign() const override { return foreign_; }
   const Policy& policy() const override { return policy_; }
   Plan plan() const override;
   std::optional<DriverStatus> driver_status() const override { return std::nullopt; }
@@ -44,7 +45,8 @@ class LedgerBackend final : public Backend {
   const Clock& clock_;
   std::unique_ptr<ledger::Ledger> ledger_;  // read-only; none: there is no file yet
   Snapshot snapshot_;
-  Observed observed_;  // nothing
+  Observed observed_;       // nothing
+  ForeignVolumes foreign_;  // none
 };
 
 }  // namespace extvold::daemon::api

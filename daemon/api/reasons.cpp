@@ -6,7 +6,7 @@
 namespace extvold::daemon::api {
 namespace {
 
-constexpr std::array<Reason, 53> kReasons = {{
+constexpr std::array<Reason, 56> kReasons = {{
     {"agent_not_registered",
      "Bring the agent back, or see that its host cannot write to the volume and run `extvold fence confirm "
      "HOST`."},
@@ -17,9 +17,13 @@ constexpr std::array<Reason, 53> kReasons = {{
      "If all agents run the linux launcher and show extvold every container, say so in [mesos.agents]; else "
      "confirm the host."},
     {"attached_elsewhere", "Stop one of the two tasks: a single-writer volume is on one host at a time."},
+    {"attached_twice",
+     "Find out which of the two writes, end the other's use of it, and detach it there: what both wrote is "
+     "to be checked."},
     {"attachments_not_listed",
      "See that no other host has the volume, then run `extvold volume attach NAME HOST`."},
     {"cannot_attach", "Attach the volume on that host by hand; this provider cannot attach to a named host."},
+    {"cannot_clone", "Remove it, make an empty volume and copy; this provider makes none from another one."},
     {"cannot_create", "Make the volume at the provider and run `extvold volume adopt`."},
     {"cannot_resize",
      "Make a larger volume elsewhere and copy; `extvold volume resize NAME --size` with the size that it has "
@@ -110,6 +114,8 @@ constexpr std::array<Reason, 53> kReasons = {{
     {"waits_for_agent",
      "Nothing: the agent is asked until it shows the container gone. If its API fails, mend that."},
     {"waits_for_detach", "Nothing: it follows the detach."},
+    {"waits_for_source",
+     "Nothing while its source is being made; see that one with `extvold explain`. Else remove it."},
     {"waits_for_unknown_claim",
      "Wait for the agent to come back; or make sure that the host cannot write (power it off, cut its "
      "storage), then run "

@@ -425,16 +425,42 @@ Json pools_view(const World& world) {
   Json out = Json::array();
   for (const auto& [name, sum] : sums) {
     const auto pool = world.snapshot.pools().find(name);
-    const bool told = pool != world.snapshot.pools().end() && pool->second.capacity_mb > 0;
-    out.push_back({{"name", to_text(name)},
-                   {"volumes", sum.volumes},
-                   {"allocated_mb", sum.size_mb},
-                   {"allocated_iops", sum.iops},
-                   {"capacity_mb", told ? Json(pool->second.capacity_mb) : Json(nullptr)},
-                   {"free_mb", told ? Json(pool->second.free_mb) : Json(nullptr)},
-                   {"observed_at", told ? time_or_null(pool->second.observed_at) : Json(nullptr)}});
+    const bool is_listed = pool != world.snapshot.pools().end();
+    const bool told = is_listed && pool->second.capacity_mb > 0;
+    const bool free_told = is_listed && pool->second.free_mb >= 0;
+    out.push_back(
+        {{"name", to_text(name)},
+         {"volumes", sum.volumes},
+         {"allocated_mb", sum.size_mb},
+         {"allocated_iops", sum.iops},
+         {"capacity_mb", told ? Json(pool->second.capacity_mb) : Json(nullptr)},
+         {"free_mb", free_told ? Json(pool->second.free_mb) : Json(nullptr)},
+         {"observed_at", told || free_told ? time_or_null(pool->second.observed_at) : Json(nullptr)}});
   }
   return {{"pools", std::move(out)}};
+}
+
+Json foreign_view(const ForeignVolumes& foreign, const Page& page) {
+  Json out = Json::array();
+  std::int64_t row = 0;
+  Json next = nullptr;
+  for (const auto& [name, seen] : foreign) {
+    if (++row <= page.after) continue;
+    if (static_cast<std::int64_t>(out.size()) == page.limit) {
+      next = row - 1;
+      break;
+    }
+    Json attached = Json::array();
+    for (const ObservedAttachment& one : seen.attachments) attached.push_back(one.host_identity);
+    out.push_back(
+        {{"provider", name.first.value},
+         {"pool", seen.pool.empty() ? Json(nullptr) : Json(to_text(PoolName{name.first, seen.pool}))},
+         {"key", name.second},
+         {"provider_ref", text_or_null(seen.provider_ref)},
+         {"size_mb", seen.size_mb == 0 ? Json(nullptr) : Json(seen.size_mb)},
+         {"attached_to", std::move(attached)}});
+  }
+  return {{"volumes", std::move(out)}, {"next", std::move(next)}};
 }
 
 Json plan_view(const Snapshot& snapshot, const Plan& plan, Now now) {

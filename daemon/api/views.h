@@ -49,6 +49,8 @@ Json agents_list(const World& world);            // ordered by id
 Json reservations_view(const World& world);      // ordered by agent, as it lists them
 Json mesos_operations_view(const World& world);  // open ones, ordered by agent
 Json pools_view(const World& world);
+// Ordered by provider, then key; `after` counts rows.
+Json foreign_view(const ForeignVolumes& foreign, const Page& page);
 
 Json operation_view(const Snapshot& snapshot, const Operation& operation);
 Json mesos_operation_view(const Snapshot& snapshot, const MesosOperation& operation);

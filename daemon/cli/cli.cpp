@@ -143,9 +143,13 @@ class CommandLine {
   void add_volume() {
     CLI::App& volume = *group("volume", "Make, list, place and remove volumes");
     add_volume_making(volume);
-    CLI::App* list =
-        command(volume, "list", "All volumes", [this] { return volume_list(context_, removed_too_); });
+    CLI::App* list = command(volume, "list", "All volumes", [this] {
+      return foreign_ ? volume_list_foreign(context_) : volume_list(context_, removed_too_);
+    });
     list->add_flag("--removed", removed_too_, "Also those that are gone");
+    list->add_flag("--foreign", foreign_,
+                   "What the providers have that is no volume of extvold's: with the keys for `volume adopt`")
+        ->excludes("--removed");
     name(command(volume, "show", "Everything that is recorded of one",
                  [this] { return volume_show(context_, volume_); }));
     host(name(command(volume, "attach", "Order it to a host, ahead of any task",
@@ -188,12 +192,14 @@ class CommandLine {
     create->add_option("--pool", create_.pool, "type~instance~pool")->required()->type_name("POOL");
     create
         ->add_option("--size", create_.size,
-                     "Size, rounded up to what the provider can; MB is 2^20 bytes, GB 2^30")
-        ->required()
+                     "Size, rounded up to what the provider can; MB is 2^20 bytes, GB 2^30. Of a copy: as "
+                     "its source, if left out")
         ->type_name("SIZE");
-    create->add_option("--fs", create_.filesystem, "ext4, xfs or none: made once, when the volume is made")
-        ->type_name("FS")
-        ->capture_default_str();
+    create
+        ->add_option("--fs", create_.filesystem,
+                     "ext4, xfs or none: made once, when the volume is made. Left out: none; of a copy, what "
+                     "its source has")
+        ->type_name("FS");
     create
         ->add_option("--access", create_.access,
                      "rw: one host at a time; ro: many readers; shared: many writers")
@@ -202,7 +208,9 @@ class CommandLine {
     create
         ->add_option("--iops", create_.order.iops, "Guaranteed operations a second, counted against the pool")
         ->type_name("N");
-    create->add_option("--from", create_.order.from, "Clone this volume; a clone is never formatted")
+    create
+        ->add_option("--from", create_.order.from,
+                     "Copy this volume of the same provider; a copy is never formatted")
         ->type_name("VOLUME");
     create
         ->add_option("--mount-point", create_.order.mount_point,
@@ -493,6 +501,7 @@ class CommandLine {
   std::string target_;
   bool all_ = false;
   bool removed_too_ = false;
+  bool foreign_ = false;
   bool full_ = false;
 };
 

@@ -2,6 +2,7 @@
 // blocks.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,7 @@ struct VolumeCreateArgs {
   CreateVolume order;
   std::string pool;
   std::string size;
-  std::string filesystem = "none";
+  std::string filesystem;  // empty: not said
   std::string access = "rw";
 };
 struct VolumeAdoptArgs {
@@ -34,7 +35,10 @@ struct VolumeArgs {
 };
 Exit volume_create(Context& context, const VolumeCreateArgs& args);
 Exit volume_adopt(Context& context, const VolumeAdoptArgs& args);
+// GET /v1/`list`, whose rows are in "volumes".
+Result<Json> all_of(Context& context, const std::string& list, std::map<std::string, std::string> query);
 Exit volume_list(Context& context, bool removed_too);
+Exit volume_list_foreign(Context& context);
 Exit volume_show(Context& context, const VolumeArgs& args);
 Exit volume_attach(Context& context, const VolumeArgs& args);
 Exit volume_detach(Context& context, const VolumeArgs& args);

@@ -237,6 +237,16 @@ std::string render_volumes(const Json& volumes, Style style) {
   return table.text(style.colours);
 }
 
+std::string render_foreign(const Json& volumes, Style style) {
+  Table table({"PROVIDER", "KEY", "POOL", ">SIZE", "ATTACHED TO"});
+  for (const Json& one : list_of(volumes, "volumes")) {
+    const std::int64_t size = number_of(one, "size_mb");
+    table.add({text_of(one, "provider"), text_of(one, "key"), text_of(one, "pool"),
+               size == 0 ? std::string() : size_text(size), joined(list_of(one, "attached_to"))});
+  }
+  return table.text(style.colours);
+}
+
 std::string render_volume(const Json& volume, Style style) {
   const std::string state = text_of(volume, "state");
   std::string out = line("volume", fmt::format("{} ({})", text_of(volume, "name"), text_of(volume, "key")));

@@ -15,7 +15,8 @@ struct Style {
 };
 
 std::string render_status(const Json& status, Style style);
-std::string render_volumes(const Json& volumes, Style style);  // the list of /v1/volumes
+std::string render_volumes(const Json& volumes, Style style);
+std::string render_foreign(const Json& volumes, Style style);  // the list of /v1/volumes
 std::string render_volume(const Json& volume, Style style);
 std::string render_plan(const Json& plan, Style style);
 std::string render_history(const Json& history, Style style);

@@ -32,8 +32,14 @@ Result<std::int64_t> size_of(const std::string& text) {
 Result<CreateVolume> order_of(const VolumeCreateArgs& args) {
   CreateVolume order = args.order;
   ASSIGN(order.pool, pool_of(args.pool));
-  ASSIGN(order.size_mb, size_of(args.size));
-  ASSIGN(order.filesystem, word<Filesystem>("--fs", args.filesystem));
+  if (args.size.empty() && order.from.empty())
+    return fail(Errc::invalid, "--size is missing (--size 10GB): only a copy (--from) has one already");
+  if (!args.size.empty()) {
+    ASSIGN(order.size_mb, size_of(args.size));
+  }
+  if (!args.filesystem.empty()) {
+    ASSIGN(order.filesystem, word<Filesystem>("--fs", args.filesystem));
+  }
   ASSIGN(order.access, word<AccessMode>("--access", args.access));
   return order;
 }
@@ -48,6 +54,20 @@ Result<AdoptVolume> order_of(const VolumeAdoptArgs& args) {
 
 }  // namespace
 
+// The rows of a list that comes in parts.
+Result<Json> all_of(Context& context, const std::string& list, std::map<std::string, std::string> query) {
+  Json all = Json::array();
+  query["after"] = "0";
+  query["limit"] = "2000";
+  while (true) {
+    ASSIGN(Json part, context.ask({"GET", {list}, query, nullptr}));
+    for (Json& one : part["volumes"]) all.push_back(std::move(one));
+    const auto next = part.find("next");
+    if (next == part.end() || !next->is_number()) return all;
+    query["after"] = next->dump();
+  }
+}
+
 Exit volume_create(Context& context, const VolumeCreateArgs& args) {
   const auto order = order_of(args);
   if (!order) return context.fail(order.error());
@@ -61,25 +81,25 @@ Exit volume_adopt(Context& context, const VolumeAdoptArgs& args) {
 }
 
 Exit volume_list(Context& context, bool removed_too) {
-  Json all = Json::array();
-  std::string after = "0";
-  while (!after.empty()) {
-    Result<Json> part =
-        context.ask({"GET",
-                     {"volumes"},
-                     {{"after", after}, {"limit", "2000"}, {"removed", removed_too ? "true" : "false"}},
-                     nullptr});
-    if (!part) return context.fail(part.error());
-    for (Json& one : (*part)["volumes"]) all.push_back(std::move(one));
-    const auto next = part->find("next");
-    after = next == part->end() || !next->is_number() ? std::string() : next->dump();
-  }
-  std::stable_sort(all.begin(), all.end(),
+  Result<Json> all = all_of(context, "volumes", {{"removed", removed_too ? "true" : "false"}});
+  if (!all) return context.fail(all.error());
+  std::stable_sort(all->begin(), all->end(),
                    [](const Json& a, const Json& b) { return a["name"] < b["name"]; });
-  const Json list = {{"volumes", std::move(all)}};
+  const Json list = {{"volumes", *std::move(all)}};
   return context.show(list, [](const Json& volumes, Style style) {
     return volumes["volumes"].empty() ? std::string("no volumes; `extvold volume create` makes one\n")
                                       : render_volumes(volumes, style);
+  });
+}
+
+Exit volume_list_foreign(Context& context) {
+  Result<Json> all = all_of(context, "foreign", {});
+  if (!all) return context.fail(all.error());
+  const Json list = {{"volumes", *std::move(all)}};
+  return context.show(list, [](const Json& volumes, Style style) {
+    return volumes["volumes"].empty()
+               ? std::string("the daemon has seen no volume at its providers that is not in its ledger\n")
+               : render_foreign(volumes, style);
   });
 }
 

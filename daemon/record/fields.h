@@ -141,12 +141,14 @@ EXTVOLD_FIELDS(Observed, view_complete, view_incomplete_why, master_calls, agent
                fence_tries, leader_host, former_calls_until);
 
 // ---- what the configuration decides
-EXTVOLD_FIELDS(Capabilities, create, attach_to_named_host, list_attachments, detach_enforced,
-               exclusive_attach, fence_volume, fence_host, fence_verifiable, fence_cooperative,
-               fence_bars_late_calls, shows_running_calls, host_reports, keeps_tags, resize, resize_attached);
+EXTVOLD_FIELDS(Capabilities, create, clone, shows_created, formatting, attach_to_named_host, list_attachments,
+               detach_enforced, exclusive_attach, fence_volume, fence_host, fence_verifiable,
+               fence_cooperative, fence_bars_late_calls, shows_running_calls, host_reports, keeps_tags,
+               resize, resize_attached);
 EXTVOLD_FIELDS(HostIdentity, host, identity);
-EXTVOLD_FIELDS(ProviderInfo, name, capabilities, pools, reach_all, format_host, settle_time, size_step_mb,
-               size_min_mb, calls_max, calls_per_second, host_identities, hosts_by_name);
+EXTVOLD_FIELDS(ProviderInfo, name, capabilities, pools, reach_all, format_host, settle_time,
+               fence_settle_time, size_step_mb, size_min_mb, calls_max, calls_per_second, host_identities,
+               hosts_by_name);
 EXTVOLD_FIELDS(DriverMapping, driver, provider, attach_by, accept_executor_terminal_after);
 EXTVOLD_FIELDS(HostRule, by, attribute);
 EXTVOLD_FIELDS(FencePolicy, when, after, ladder, accept_cooperative, tell_mesos);

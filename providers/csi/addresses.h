@@ -32,5 +32,7 @@ std::optional<std::vector<AddressRange>> ranges_from_text(std::string_view text)
 
 // Every address of `inner` is in `outer`.
 bool covers(const AddressRange& outer, const AddressRange& inner);
+// Every address of `range` is in one of them.
+bool covers_all(const std::vector<AddressRange>& entries, const AddressRange& range);
 
 }  // namespace extvold::providers::csi

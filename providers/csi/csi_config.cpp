@@ -8,6 +8,9 @@
 namespace extvold::providers::csi {
 namespace {
 
+constexpr int kFencePrefixMinV4 = 16;
+constexpr int kFencePrefixMinV6 = 48;
+
 constexpr std::int64_t kSizeMbMax = std::int64_t{1} << 40;  // an exabyte
 // The specification's bounds of a node id and of a map.
 constexpr std::size_t kNodeIdBytesMax = 256;
@@ -90,6 +93,29 @@ Status check_hosts(const CsiConfig& config) {
   return {};
 }
 
+// What it names is barred for years: a slip that bars a whole network must not pass.
+Result<AddressRange> check_fence_address(const CsiConfig& config, const std::string& node,
+                                         const std::string& text) {
+  const std::optional<AddressRange> range = address_range_from_text(text);
+  if (!range) {
+    return fail(Errc::invalid, "provider {}: fence_addresses: \"{}\": \"{}\" is no address (\"10.0.0.1/32\")",
+                config.name.value, node, text);
+  }
+  const std::string address = text.substr(0, text.find('/'));
+  if (address_range_from_text(address)->bytes != range->bytes) {
+    return fail(
+        Errc::invalid,
+        "provider {}: fence_addresses: \"{}\": {} names the network {}: write {} if the host alone is "
+        "meant",
+        config.name.value, node, text, to_text(*range), address);
+  }
+  if (range->prefix < (range->is_v6 ? kFencePrefixMinV6 : kFencePrefixMinV4)) {
+    return fail(Errc::invalid, "provider {}: fence_addresses: \"{}\": {} is more than one host can have",
+                config.name.value, node, text);
+  }
+  return *range;
+}
+
 Status check_fence(const CsiConfig& config) {
   if (config.addons_endpoint.empty()) {
     if (config.fence_addresses.empty() && config.fence_secrets_file.empty() &&
@@ -105,14 +131,18 @@ Status check_fence(const CsiConfig& config) {
     return fail(Errc::invalid, "provider {}: addons_endpoint: fences nobody without fence_addresses",
                 config.name.value);
   }
+  std::vector<std::pair<AddressRange, std::string>> all;  // and whose
   for (const auto& [node, addresses] : config.fence_addresses) {
-    const bool good = !addresses.empty() &&
-                      std::all_of(addresses.begin(), addresses.end(),
-                                  [](const auto& one) { return address_range_from_text(one).has_value(); });
-    if (!good) {
-      return fail(Errc::invalid,
-                  "provider {}: fence_addresses: \"{}\": must be a list of addresses (\"10.0.0.1/32\")",
-                  config.name.value, node);
+    if (addresses.empty())
+      return fail(Errc::invalid, "provider {}: fence_addresses: \"{}\": has none", config.name.value, node);
+    for (const std::string& one : addresses) {
+      ASSIGN(const AddressRange range, check_fence_address(config, node, one));
+      for (const auto& [other, whose] : all) {
+        if (whose == node || (!covers(other, range) && !covers(range, other))) continue;
+        return fail(Errc::invalid, "provider {}: fence_addresses: {} of \"{}\" is of \"{}\", too",
+                    config.name.value, one, node, whose);
+      }
+      all.emplace_back(range, node);
     }
   }
   return {};
@@ -137,6 +167,12 @@ Status check_csi_config(const CsiConfig& config) {
   if (config.resize_attached && !config.resize)
     return fail(Errc::invalid, "provider {}: resize_attached = true: without resize = true nothing grows",
                 config.name.value);
+  if (config.resize && !config.resize_attached && !config.list_attachments) {
+    return fail(Errc::invalid,
+                "provider {}: resize = true: without list_attachments nobody can tell that a volume is "
+                "published nowhere: set resize_attached = true if the driver grows it in use",
+                config.name.value);
+  }
   TRY(check_attribute(config));
   if (config.list_attachments && !config.attach) {
     return fail(Errc::invalid, "provider {}: list_attachments without attach: nothing is ever attached",

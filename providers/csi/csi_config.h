@@ -35,6 +35,7 @@ struct CsiConfig {
   bool create = true;            // CREATE_DELETE_VOLUME
   bool attach = true;            // PUBLISH_UNPUBLISH_VOLUME
   bool list_attachments = true;  // LIST_VOLUMES_PUBLISHED_NODES
+  bool clone = false;            // CLONE_VOLUME, or else CREATE_DELETE_SNAPSHOT
   bool resize = false;           // EXPAND_VOLUME
   bool resize_attached = false;  // VolumeExpansion ONLINE
   // Files with one JSON object of texts each; read at every call. Empty: no secrets.

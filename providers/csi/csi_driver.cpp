@@ -12,6 +12,15 @@ namespace {
 // No single question of a probe is worth more; a change has all the time of its operation.
 constexpr Duration kProbeDeadline = seconds(15);
 
+// These come from the network as well.
+bool is_an_answer(const RpcProblem& problem) {
+  constexpr int kCancelled = 1;
+  constexpr int kDeadlineExceeded = 4;
+  constexpr int kUnavailable = 14;
+  return problem.code != kCancelled && problem.code != kDeadlineExceeded && problem.code != kUnavailable &&
+         !problem.not_sent;
+}
+
 std::string rpc_of(const std::string& method) { return method.substr(method.rfind('/') + 1); }
 
 }  // namespace
@@ -163,9 +172,33 @@ void CsiDriver::ask_controller(const std::shared_ptr<Discovery>& found) {
         }
         if (Status status = check(found->can); !status)
           return found->done(tl::make_unexpected(status.error()));
-        known_ = found->can;
-        found->done(found->can);
+        const bool shows = found->can.has(Rpc::LIST_VOLUMES) || found->can.has(Rpc::GET_VOLUME);
+        if (shows || !config_.create) return end(found);
+        ask_about_nothing(found);
       });
+}
+
+// Whether it takes a volume that nobody made for one of its own. Then its word that one is there is none.
+void CsiDriver::ask_about_nothing(const std::shared_ptr<Discovery>& found) {
+  const Result<SecretTexts> texts = secrets(config_.create_secrets_file);
+  if (!texts) return found->done(tl::make_unexpected(texts.error()));
+  pb::ValidateVolumeCapabilitiesRequest request;
+  request.set_volume_id("extvold-no-such-volume");
+  pb::VolumeCapability& wanted = *request.add_volume_capabilities();
+  wanted.mutable_mount();
+  wanted.mutable_access_mode()->set_mode(pb::VolumeCapability::AccessMode::SINGLE_NODE_WRITER);
+  call<pb::ValidateVolumeCapabilitiesResponse>(
+      "/csi.v1.Controller/ValidateVolumeCapabilities", request, *texts, found->until,
+      [this, found](const Replied<pb::ValidateVolumeCapabilitiesResponse>& reply) {
+        if (!reply && !is_an_answer(reply.error())) return found->fail_with(reply.error());
+        found->can.validates_anything = reply.has_value();
+        end(found);
+      });
+}
+
+void CsiDriver::end(const std::shared_ptr<Discovery>& found) {
+  known_ = found->can;
+  found->done(found->can);
 }
 
 // A planner that counts on what the driver does not have would wait for what never comes.
@@ -178,6 +211,9 @@ Status CsiDriver::check(const DriverCapabilities& can) const {
   TRY(expect(config_.create, Rpc::CREATE_DELETE_VOLUME, "create"));
   TRY(expect(config_.attach, Rpc::PUBLISH_UNPUBLISH_VOLUME, "attach"));
   TRY(expect(config_.resize, Rpc::EXPAND_VOLUME, "resize"));
+  if (!can.has(Rpc::CREATE_DELETE_SNAPSHOT)) {
+    TRY(expect(config_.clone, Rpc::CLONE_VOLUME, "clone"));
+  }
   return expect(config_.list_attachments, Rpc::LIST_VOLUMES_PUBLISHED_NODES, "list_attachments");
 }
 

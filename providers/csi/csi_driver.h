@@ -3,12 +3,14 @@
 // headers in.
 //
 // Loop thread only. Each call ends in exactly one callback, never from inside the call. What it knows of the
-// driver's capabilities is forgotten when the driver is not reached: another one may come up there.
+// driver's capabilities is forgotten when the driver is not reached, and at each look at everything: another
+// one may come up there.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "model/result.h"
@@ -62,6 +64,12 @@ class CsiDriver {
   // What the file `place` holds; empty place: none. Errors: permission or invalid, nothing was sent.
   Result<SecretTexts> secrets(const std::string& place) const;
 
+  // What it is and can do is asked for anew.
+  void forget() { known_.reset(); }
+  // For a driver that validates anything: what it was told to remove, and said OK. Until the next start.
+  void note_removed(const std::string& id) { removed_.insert(id); }
+  bool is_removed(const std::string& id) const { return removed_.contains(id); }
+
   // Errors say what the driver lacks that the configuration counts on, and what to do.
   void discover(Instant until, std::function<void(Result<DriverCapabilities>)> done);
 
@@ -76,12 +84,15 @@ class CsiDriver {
   void ask_name(const std::shared_ptr<Discovery>& found);
   void ask_plugin(const std::shared_ptr<Discovery>& found);
   void ask_controller(const std::shared_ptr<Discovery>& found);
+  void ask_about_nothing(const std::shared_ptr<Discovery>& found);
+  void end(const std::shared_ptr<Discovery>& found);
   Status check(const DriverCapabilities& can) const;
 
   const CsiConfig& config_;
   CsiPorts ports_;
   RpcChannel channel_;
   std::optional<DriverCapabilities> known_;
+  std::set<std::string> removed_;
 };
 
 }  // namespace extvold::providers::csi

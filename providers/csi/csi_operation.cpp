@@ -14,7 +14,7 @@ void CsiOperation::fail(const Error& error) const {
 }
 
 void CsiOperation::look(std::function<void(std::optional<SeenVolume>)> then) const {
-  look_at(driver, can, call.volume.provider_ref, true, until,
+  look_at(driver, can, call.volume.provider_ref, until,
           [self = *this, then = std::move(then)](Result<std::optional<SeenVolume>> seen) {
             if (!seen) return self.fail(seen.error());
             then(*std::move(seen));
@@ -22,7 +22,7 @@ void CsiOperation::look(std::function<void(std::optional<SeenVolume>)> then) con
 }
 
 void CsiOperation::read_back(std::function<void(std::optional<SeenVolume>)> then) const {
-  look_at(driver, can, call.volume.provider_ref, true, until,
+  look_at(driver, can, call.volume.provider_ref, until,
           [self = *this, then = std::move(then)](Result<std::optional<SeenVolume>> seen) {
             if (!seen)
               return self.refuse(Errc::uncertain,

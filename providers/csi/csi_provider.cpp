@@ -47,7 +47,10 @@ Status check_call(const CsiConfig& config, const OperationCall& call) {
     case OperationKind::remove:
       if (!config.create)
         return fail(Errc::invalid, "provider {} does not remove volumes (create = false)", config.name.value);
-      break;
+      // Of one whose create was not answered the id is found out.
+      return volume.provider_ref.empty() && !is_own_key(volume.key)
+                 ? fail(Errc::invalid, "\"{}\" is no name that we make", volume.key)
+                 : Status{};
   }
   if (!volume.provider_ref.empty()) return {};
   return fail(Errc::invalid, "the driver's id of it is not known, and a driver finds no volume by its name");
@@ -58,6 +61,8 @@ ProviderInfo info_of(const CsiConfig& config) {
   info.name = config.name;
   const bool fences = !config.addons_endpoint.empty();
   info.capabilities = Capabilities{.create = config.create,
+                                   .clone = config.clone,
+                                   .shows_created = false,
                                    // What nobody shows cannot be read back.
                                    .attach_to_named_host = config.attach && config.list_attachments,
                                    .list_attachments = config.list_attachments,
@@ -66,7 +71,8 @@ ProviderInfo info_of(const CsiConfig& config) {
                                    .fence_bars_late_calls = fences,
                                    .keeps_tags = false,
                                    .resize = config.resize,
-                                   .resize_attached = config.resize_attached};
+                                   .resize_attached = config.resize_attached,
+                                   .formatting = Formatting::node_side};
   for (const CsiPool& pool : config.pools) info.pools.push_back(pool.name);
   info.reach_all = config.reach_all;
   info.settle_time = config.settle_time;
@@ -173,6 +179,17 @@ void CsiProvider::execute(OperationCall call, std::function<void(OperationResult
 
 void CsiProvider::change_fence(FenceCall call, std::function<void(FenceResult)> done) {
   EXTVOLD_CHECK(call.fence.rung == FenceRung::host);  // no other rung is named by the capabilities
+  if (!connections_->addons) {                        // one that was set before the configuration changed
+    const Instant now = connections_->driver.now();
+    const Error error{
+        Errc::invalid,
+        fmt::format("host {}: without addons_endpoint of provider {} its fence is neither seen nor "
+                    "taken back",
+                    call.host_name, config_.name.value)};
+    return connections_->driver.defer([call = std::move(call), error, now, done = std::move(done)] {
+      done(failed_call(call, error, now, now));
+    });
+  }
   change_host_fence(*connections_->addons, std::move(call), std::move(done));
 }
 

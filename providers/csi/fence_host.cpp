@@ -16,6 +16,8 @@ namespace {
 
 using Ranges = std::vector<AddressRange>;
 
+constexpr int kCodeUnimplemented = 12;
+
 // What ListClusterFence shows.
 struct Standing {
   Ranges ranges;
@@ -103,6 +105,9 @@ class HostFence : public std::enable_shared_from_this<HostFence> {
     addons_.call<fence::ListClusterFenceResponse>(
         "/fence.FenceController/ListClusterFence", request, secrets_, until_,
         [self = shared_from_this(), then](const Replied<fence::ListClusterFenceResponse>& reply) {
+          // Some drivers have the other two only: what was set there can be taken back, if not seen.
+          const bool unseen = !reply && reply.error().code == kCodeUnimplemented;
+          if (unseen && self->call_.act == FenceAct::lift) return self->unfence(self->ours_);
           if (!reply) return self->end(error_of_look(reply.error()));
           Standing standing;
           for (const fence::CIDR& one : reply->cidrs()) {
@@ -115,21 +120,30 @@ class HostFence : public std::enable_shared_from_this<HostFence> {
         });
   }
 
-  // Of ours, those that one entry covers whole. Two halves that make a whole are none: then it is set again.
   Ranges barred(const Standing& standing) const {
     Ranges out;
     for (const AddressRange& one : ours_) {
-      const auto covers_it = [&](const AddressRange& entry) { return covers(entry, one); };
-      if (std::any_of(standing.ranges.begin(), standing.ranges.end(), covers_it)) out.push_back(one);
+      if (covers_all(standing.ranges, one)) out.push_back(one);
+    }
+    return out;
+  }
+
+  // Those of ours in which there is an entry: a wider one that somebody else made stays, and does not count.
+  Ranges with_entries(const Standing& standing) const {
+    Ranges out;
+    for (const AddressRange& one : ours_) {
+      const auto is_inside = [&](const AddressRange& entry) { return covers(one, entry); };
+      if (std::any_of(standing.ranges.begin(), standing.ranges.end(), is_inside)) out.push_back(one);
     }
     return out;
   }
 
   void tell(const Standing& standing) {
-    const Ranges found = barred(standing);
-    result_.held = found.size() == ours_.size() ? TriState::yes
-                   : standing.unread.empty()    ? TriState::no
-                                                : TriState::unknown;
+    // As long as a part of it stands, it is not taken back.
+    const bool lifting = call_.fence.state == FenceState::lifting;
+    const Ranges found = lifting ? with_entries(standing) : barred(standing);
+    const bool holds = lifting ? !found.empty() : found.size() == ours_.size();
+    result_.held = holds ? TriState::yes : standing.unread.empty() ? TriState::no : TriState::unknown;
     result_.seen =
         fmt::format("ListClusterFence shows {} of {} address ranges of node {} barred: {}", found.size(),
                     ours_.size(), call_.fence.target, found.empty() ? "none" : text_of(found));
@@ -138,16 +152,12 @@ class HostFence : public std::enable_shared_from_this<HostFence> {
     done();
   }
 
-  // This entry alone: a wider one that somebody else made stays.
-  void lift(const Standing& standing) {
-    Ranges found;
-    for (const AddressRange& one : ours_) {
-      if (std::find(standing.ranges.begin(), standing.ranges.end(), one) != standing.ranges.end())
-        found.push_back(one);
-    }
-    if (found.empty()) return done();
+  void lift(const Standing& standing) { unfence(with_entries(standing)); }
+
+  void unfence(const Ranges& ranges) {
+    if (ranges.empty()) return done();
     change<fence::UnfenceClusterNetworkRequest, fence::UnfenceClusterNetworkResponse>(
-        "/fence.FenceController/UnfenceClusterNetwork", found, &HostFence::done);
+        "/fence.FenceController/UnfenceClusterNetwork", ranges, &HostFence::done);
   }
 
   void end(const Error& error) {

@@ -1,14 +1,14 @@
 #include "providers/csi/look.h"
 
+#include <set>
 #include <utility>
 
 namespace extvold::providers::csi {
 namespace {
 
-constexpr int kCodeInvalidArgument = 3;
 constexpr int kCodeNotFound = 5;
 constexpr int kCodeAborted = 10;
-constexpr int kPagesMax = 10'000;
+constexpr std::size_t kPagesMax = 10'000;
 constexpr int kListTries = 3;
 
 using Seen = std::optional<SeenVolume>;
@@ -16,7 +16,7 @@ using Seen = std::optional<SeenVolume>;
 class Listing : public std::enable_shared_from_this<Listing> {
  public:
   Listing(CsiDriver& driver, const DriverCapabilities& can, Instant until,
-          std::function<void(Result<SeenVolumes>)> done)
+          std::function<void(Result<VolumeList>)> done)
       : driver_(driver), can_(can), until_(until), done_(std::move(done)) {}
 
   void ask(const std::string& token) {
@@ -34,13 +34,14 @@ class Listing : public std::enable_shared_from_this<Listing> {
     // Its place in the list is not known there any more.
     if (!page && page.error().code == kCodeAborted && !token.empty() && ++tries_ < kListTries) {
       volumes_.clear();
+      tokens_.clear();
       return ask("");
     }
     if (!page) return done_(tl::make_unexpected(error_of_look(page.error())));
     if (Status status = read_page(can_, *page, volumes_); !status)
       return done_(tl::make_unexpected(status.error()));
-    if (page->next_token().empty()) return done_(std::move(volumes_));
-    if (page->next_token() == token || ++pages_ >= kPagesMax)
+    if (page->next_token().empty()) return done_(VolumeList{std::move(volumes_), tokens_.empty()});
+    if (!tokens_.insert(page->next_token()).second || tokens_.size() >= kPagesMax)
       return done_(fail(Errc::unavailable, "ListVolumes: the list does not end"));
     ask(page->next_token());
   }
@@ -48,26 +49,20 @@ class Listing : public std::enable_shared_from_this<Listing> {
   CsiDriver& driver_;
   const DriverCapabilities can_;
   const Instant until_;
-  std::function<void(Result<SeenVolumes>)> done_;
+  std::function<void(Result<VolumeList>)> done_;
   SeenVolumes volumes_;
-  int pages_ = 0;
+  std::set<std::string> tokens_;  // of the pages after the first
   int tries_ = 0;
 };
 
 class LookAtOne : public std::enable_shared_from_this<LookAtOne> {
  public:
-  LookAtOne(CsiDriver& driver, const DriverCapabilities& can, std::string id, bool known, Instant until,
+  LookAtOne(CsiDriver& driver, const DriverCapabilities& can, std::string id, Instant until,
             std::function<void(Result<Seen>)> done)
-      : driver_(driver),
-        can_(can),
-        id_(std::move(id)),
-        known_(known),
-        until_(until),
-        done_(std::move(done)) {}
+      : driver_(driver), can_(can), id_(std::move(id)), until_(until), done_(std::move(done)) {}
 
   void start() {
-    // What is no id may be refused as such, or looked for in vain; a list is asked for neither.
-    if (can_.has(Rpc::GET_VOLUME) && (known_ || !can_.has(Rpc::LIST_VOLUMES))) return get();
+    if (can_.has(Rpc::GET_VOLUME)) return get();
     find_or_validate();
   }
 
@@ -95,17 +90,18 @@ class LookAtOne : public std::enable_shared_from_this<LookAtOne> {
 
   void find_or_validate() {
     if (!can_.has(Rpc::LIST_VOLUMES)) return validate();
-    list_volumes(driver_, can_, until_, [self = shared_from_this()](Result<SeenVolumes> all) {
+    list_volumes(driver_, can_, until_, [self = shared_from_this()](Result<VolumeList> all) {
       if (!all) return self->done_(tl::make_unexpected(all.error()));
-      const auto found = all->find(self->id_);
-      self->done_(found == all->end() ? Seen() : Seen(std::move(found->second)));
+      const auto found = all->volumes.find(self->id_);
+      if (found != all->volumes.end()) return self->done_(Seen(std::move(found->second)));
+      if (all->one_view) return self->done_(Seen());
+      self->validate();
     });
   }
 
   // Whether the driver confirms what is asked for does not matter here: it knows the volume, or it does not.
   void validate() {
-    if (can_.has(Rpc::LIST_VOLUMES_PUBLISHED_NODES))
-      return done_(fail(Errc::unavailable, "volume {}: the driver does not say where it is published", id_));
+    if (can_.validates_anything) return done_(as_told_before());
     pb::ValidateVolumeCapabilitiesRequest request;
     request.set_volume_id(id_);
     pb::VolumeCapability& wanted = *request.add_volume_capabilities();
@@ -120,22 +116,32 @@ class LookAtOne : public std::enable_shared_from_this<LookAtOne> {
         "/csi.v1.Controller/ValidateVolumeCapabilities", request, *secrets, until_,
         [self = shared_from_this()](const Replied<pb::ValidateVolumeCapabilitiesResponse>& reply) {
           if (!reply) return self->end(reply.error());
-          SeenVolume seen;
-          seen.id = self->id_;
-          self->done_(Seen(std::move(seen)));
+          self->done_(self->there_somewhere());
         });
   }
 
+  Result<Seen> there_somewhere() const {
+    if (can_.has(Rpc::LIST_VOLUMES_PUBLISHED_NODES))
+      return fail(Errc::unavailable, "volume {}: the driver does not say where it is published", id_);
+    SeenVolume seen;
+    seen.id = id_;
+    return Seen(std::move(seen));
+  }
+
+  // No question tells: there is what it made and was not told to remove.
+  Result<Seen> as_told_before() const {
+    if (driver_.is_removed(id_)) return Seen();
+    return there_somewhere();
+  }
+
   void end(const RpcProblem& problem) {
-    const bool is_no_id = !known_ && problem.code == kCodeInvalidArgument;
-    if (problem.code == kCodeNotFound || is_no_id) return done_(Seen());
+    if (problem.code == kCodeNotFound) return done_(Seen());
     done_(tl::make_unexpected(error_of_look(problem)));
   }
 
   CsiDriver& driver_;
   const DriverCapabilities can_;
   const std::string id_;
-  const bool known_;
   const Instant until_;
   std::function<void(Result<Seen>)> done_;
 };
@@ -143,13 +149,13 @@ class LookAtOne : public std::enable_shared_from_this<LookAtOne> {
 }  // namespace
 
 void list_volumes(CsiDriver& driver, const DriverCapabilities& can, Instant until,
-                  std::function<void(Result<SeenVolumes>)> done) {
+                  std::function<void(Result<VolumeList>)> done) {
   std::make_shared<Listing>(driver, can, until, std::move(done))->ask("");
 }
 
-void look_at(CsiDriver& driver, const DriverCapabilities& can, const std::string& id, bool known,
-             Instant until, std::function<void(Result<std::optional<SeenVolume>>)> done) {
-  std::make_shared<LookAtOne>(driver, can, id, known, until, std::move(done))->start();
+void look_at(CsiDriver& driver, const DriverCapabilities& can, const std::string& id, Instant until,
+             std::function<void(Result<std::optional<SeenVolume>>)> done) {
+  std::make_shared<LookAtOne>(driver, can, id, until, std::move(done))->start();
 }
 
 }  // namespace extvold::providers::csi

@@ -15,13 +15,20 @@
 
 namespace extvold::providers::csi {
 
+struct VolumeList {
+  SeenVolumes volumes;
+  // It came on one page. Of several the specification promises no consistent view: what is on none of them
+  // may be there.
+  bool one_view = true;
+};
+
 // Whole, or an error. REQUIRES: the driver has LIST_VOLUMES.
 void list_volumes(CsiDriver& driver, const DriverCapabilities& can, Instant until,
-                  std::function<void(Result<SeenVolumes>)> done);
+                  std::function<void(Result<VolumeList>)> done);
 
-// By its id. `known`: a driver told us this id; of another text it may say as well that it is no id of a
-// volume.
-void look_at(CsiDriver& driver, const DriverCapabilities& can, const std::string& id, bool known,
-             Instant until, std::function<void(Result<std::optional<SeenVolume>>)> done);
+// By its id, which the driver itself told: of any other text some say that they have it, and others that they
+// are broken.
+void look_at(CsiDriver& driver, const DriverCapabilities& can, const std::string& id, Instant until,
+             std::function<void(Result<std::optional<SeenVolume>>)> done);
 
 }  // namespace extvold::providers::csi

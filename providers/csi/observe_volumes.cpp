@@ -23,6 +23,7 @@ class Observe : public std::enable_shared_from_this<Observe> {
   }
 
   void start() {
+    if (seen_.volume_key.empty()) driver_.forget();  // another driver may be there by now
     driver_.discover(until_, [self = shared_from_this()](Result<DriverCapabilities> can) {
       if (!can) return self->incomplete(can.error());
       self->can_ = *std::move(can);
@@ -35,20 +36,30 @@ class Observe : public std::enable_shared_from_this<Observe> {
     const std::string& key = seen_.volume_key;
     if (!key.empty()) {
       const KnownVolume* known = known_by(by_key_, key);
-      // Of one that was never made, or whose create was not answered, no id is known. Some drivers take the
-      // name for the id; else it is not found, and the create is made again: by its name, which gives the
-      // same one.
-      if (known == nullptr) return look_at_one(key, key, false, &Observe::end);
-      return look_at_one(key, known->provider_ref, true, &Observe::end);
+      if (known == nullptr) return look_for(key);
+      return look_at_one(key, known->provider_ref, &Observe::end);
     }
     if (!can_.has(Rpc::LIST_VOLUMES)) return look_at_next();
-    list_volumes(driver_, can_, until_, [self = shared_from_this()](Result<SeenVolumes> all) {
+    list_volumes(driver_, can_, until_, [self = shared_from_this()](Result<VolumeList> all) {
       if (!all) return self->incomplete(all.error());
-      for (const auto& [id, one] : *all) {
+      for (const auto& [id, one] : all->volumes) {
         const KnownVolume* known = self->known_by(self->by_ref_, id);
         self->add(one, known == nullptr ? id : known->key);
       }
       self->ask_next_pool();
+    });
+  }
+
+  // Of one that was never made, or whose create was not answered, no id is known. Some drivers take the name
+  // for the id, and a list shows it; a name is sent to nobody as an id. Else it is not found, and the create
+  // is made again: by its name, which gives the same one.
+  void look_for(const std::string& key) {
+    if (!can_.has(Rpc::LIST_VOLUMES)) return end();
+    list_volumes(driver_, can_, until_, [self = shared_from_this(), key](Result<VolumeList> all) {
+      if (!all) return self->incomplete(all.error());
+      const auto found = all->volumes.find(key);
+      if (found != all->volumes.end()) self->add(found->second, key);
+      self->end();
     });
   }
 
@@ -57,11 +68,11 @@ class Observe : public std::enable_shared_from_this<Observe> {
     while (next_ < known_.size() && known_[next_].provider_ref.empty()) ++next_;
     if (next_ >= known_.size()) return ask_next_pool();
     const KnownVolume& one = known_[next_++];
-    look_at_one(one.key, one.provider_ref, true, &Observe::look_at_next);
+    look_at_one(one.key, one.provider_ref, &Observe::look_at_next);
   }
 
-  void look_at_one(const std::string& key, const std::string& id, bool known, void (Observe::*then)()) {
-    look_at(driver_, can_, id, known, until_,
+  void look_at_one(const std::string& key, const std::string& id, void (Observe::*then)()) {
+    look_at(driver_, can_, id, until_,
             [self = shared_from_this(), key, then](const Result<std::optional<SeenVolume>>& one) {
               if (!one) return self->incomplete(one.error());
               if (*one) self->add(**one, key);

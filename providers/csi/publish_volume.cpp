@@ -57,7 +57,8 @@ void publish(CsiOperation op, const SeenVolume& before) {
   pb::ControllerPublishVolumeRequest request;
   request.set_volume_id(op.call.volume.provider_ref);
   request.set_node_id(op.node_id);
-  request.set_readonly(op.call.read_only);
+  // Without the capability it must be false; of a volume that is only read, its access mode says so.
+  request.set_readonly(op.call.read_only && op.can.has(Rpc::PUBLISH_READONLY));
   *request.mutable_volume_capability() = capability_of(op.call.volume);
   request.mutable_volume_context()->insert(before.context.begin(), before.context.end());
   const bool was_there = is_at(before, op.node_id);
@@ -109,8 +110,7 @@ void unpublish(const CsiOperation& op, const SeenVolume& before) {
 
 void publish_volume(CsiOperation operation) {
   const CsiOperation op = std::move(operation);
-  // One that is only read is published as such by its access mode; the flag is another thing.
-  if (op.call.read_only && !op.can.has(Rpc::PUBLISH_READONLY))
+  if (op.call.read_only && op.call.volume.access != AccessMode::ro && !op.can.has(Rpc::PUBLISH_READONLY))
     return op.refuse(Errc::invalid, "the driver cannot publish it read-only (PUBLISH_READONLY)");
   op.look([op](const std::optional<SeenVolume>& seen) {
     if (!seen)

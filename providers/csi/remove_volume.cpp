@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "providers/csi/csi_operation.h"
+#include "providers/results.h"
 
 namespace extvold::providers::csi {
 namespace {
@@ -22,13 +23,34 @@ void erase(const CsiOperation& op) {
       "/csi.v1.Controller/DeleteVolume", request, *secrets, op.until,
       [op](const Replied<pb::DeleteVolumeResponse>& reply) {
         if (!reply) return op.fail(error_of_change(reply.error()));
+        if (op.can.validates_anything) op.driver.note_removed(op.call.volume.provider_ref);
         op.read_back([op](const std::optional<SeenVolume>& seen) { end(op, seen); });
       });
+}
+
+// A refusal of what is there already would be against the specification: so it is not.
+bool was_never_made(const OperationResult& made) {
+  return made.state == OperationState::failed &&
+         (made.error.code == Errc::invalid || made.error.code == Errc::exhausted ||
+          made.error.code == Errc::not_found);
+}
+
+// Its create was never answered. The same call again tells the id, and no other does.
+void learn_id_and_remove(CsiOperation op) {
+  CsiOperation create = op;
+  create.done = [op = std::move(op)](OperationResult made) mutable {
+    if (was_never_made(made)) return op.finish(Outcome::unchanged);
+    if (made.state != OperationState::done) return op.done(std::move(made));
+    op.call.volume.provider_ref = made.provider_ref;
+    erase(op);
+  };
+  create_volume(std::move(create));
 }
 
 }  // namespace
 
 void remove_volume(CsiOperation operation) {
+  if (operation.call.volume.provider_ref.empty()) return learn_id_and_remove(std::move(operation));
   const CsiOperation op = std::move(operation);
   op.look([op](const std::optional<SeenVolume>& seen) {
     if (!seen) return op.finish(Outcome::unchanged);

@@ -10,11 +10,6 @@ namespace {
 
 constexpr std::size_t kIdBytesMax = 1024;  // the specification says 128, and drivers have longer ones
 
-bool is_good_id(const std::string& id) {
-  return !id.empty() && id.size() <= kIdBytesMax &&
-         std::none_of(id.begin(), id.end(), [](char c) { return (c >= 0 && c < ' ') || c == '\x7f'; });
-}
-
 Result<SeenVolume> seen_of(const pb::Volume& volume) {
   if (!is_good_id(volume.volume_id())) {
     return fail(Errc::unavailable, "the driver shows a volume with the id \"{}\"",
@@ -49,6 +44,11 @@ Status read_nodes(const DriverCapabilities& can, const VolumeStatus& status, See
 }
 
 }  // namespace
+
+bool is_good_id(const std::string& id) {
+  return !id.empty() && id.size() <= kIdBytesMax &&
+         std::none_of(id.begin(), id.end(), [](char c) { return (c >= 0 && c < ' ') || c == '\x7f'; });
+}
 
 Status read_page(const DriverCapabilities& can, const pb::ListVolumesResponse& page, SeenVolumes& volumes) {
   for (const pb::ListVolumesResponse::Entry& entry : page.entries()) {

@@ -25,6 +25,9 @@ class DriverCapabilities {
   void add(Capability one) { all_.insert(one); }
   bool has(Capability one) const { return all_.contains(one); }
 
+  // It neither lists nor inspects, and says of any text that it has such a volume (ceph-csi).
+  bool validates_anything = false;
+
  private:
   std::set<int> all_;
 };
@@ -39,6 +42,9 @@ using SeenVolumes = std::map<std::string, SeenVolume>;  // by id
 
 // Adds what is on one page of a list. There is no one view of all pages: a volume may be on two of them.
 Status read_page(const DriverCapabilities& can, const pb::ListVolumesResponse& page, SeenVolumes& volumes);
+
+// What a volume or a node may be called.
+bool is_good_id(const std::string& id);
 
 // The answer for this id. REQUIRES: its condition is not abnormal.
 Result<SeenVolume> read_volume(const DriverCapabilities& can, const std::string& id,

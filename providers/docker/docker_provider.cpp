@@ -59,6 +59,7 @@ DockerProvider::DockerProvider(DockerConfig config, DockerPorts ports)
   info_.name = config_.name;
   info_.capabilities.create = true;
   info_.capabilities.keeps_tags = false;
+  info_.capabilities.formatting = Formatting::node_side;
   info_.capabilities.attach_to_named_host = !config_.host.empty();
   info_.pools = {config_.pool};
   info_.reach_all = config_.reach_all;

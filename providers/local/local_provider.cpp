@@ -175,6 +175,7 @@ LocalProvider::LocalProvider(LocalConfig config, ProcessRunner& runner, std::fun
     : config_(std::move(config)), runner_(runner), clock_(std::move(clock)) {
   info_.name = config_.name;
   info_.capabilities = Capabilities{.create = true,
+                                    .clone = true,
                                     .attach_to_named_host = true,
                                     .list_attachments = true,
                                     .detach_enforced = true,

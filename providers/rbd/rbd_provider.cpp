@@ -92,12 +92,14 @@ RbdProvider::RbdProvider(RbdConfig config, ProcessRunner& runner, std::function<
       looks_(tools_) {
   info_.name = config_.name;
   info_.capabilities = Capabilities{.create = true,
+                                    .clone = true,
                                     .list_attachments = true,
                                     .fence_host = true,
                                     .fence_verifiable = true,
                                     .fence_bars_late_calls = true,
                                     .resize = true,
-                                    .resize_attached = true};
+                                    .resize_attached = true,
+                                    .formatting = Formatting::nobody};
   for (const RbdPool& pool : config_.pools) info_.pools.push_back(pool.name);
   info_.reach_all = config_.reach_all;
   // A program that outlives us waits this long for each of a few operations.

@@ -72,6 +72,8 @@ ScaleioProvider::ScaleioProvider(ScaleioConfig config, ScaleioPorts ports)
     : config_(std::move(config)), ports_(std::move(ports)), client_(config_, ports_) {
   info_.name = config_.name;
   info_.capabilities.create = true;
+  info_.capabilities.clone = true;
+  info_.capabilities.formatting = Formatting::nobody;
   info_.capabilities.keeps_tags = false;
   info_.capabilities.attach_to_named_host = true;
   info_.capabilities.list_attachments = true;
@@ -84,6 +86,7 @@ ScaleioProvider::ScaleioProvider(ScaleioConfig config, ScaleioPorts ports)
   for (const ScaleioPool& pool : config_.pools) info_.pools.push_back(pool.name);
   info_.reach_all = config_.reach_all;
   info_.settle_time = config_.settle_time;
+  info_.fence_settle_time = seconds(10);  // statistics are of the last 5 s
   info_.size_step_mb = kStepMb;
   info_.size_min_mb = kStepMb;
   info_.calls_max = config_.calls_max;

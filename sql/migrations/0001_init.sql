@@ -160,7 +160,7 @@ CREATE TABLE pools (
 CREATE TABLE volumes (
   id INTEGER PRIMARY KEY,
   name TEXT NOT NULL,
-  key TEXT NOT NULL UNIQUE,
+  key TEXT NOT NULL,
   provider_ref TEXT NOT NULL,
   provider TEXT NOT NULL,
   pool TEXT NOT NULL,
@@ -182,6 +182,7 @@ CREATE TABLE volumes (
   purge_after INTEGER NOT NULL,
   CHECK (wanted_size_mb = 0 OR wanted_size_mb > size_mb)
 ) STRICT;
+CREATE UNIQUE INDEX volumes_by_key ON volumes (provider, key);
 CREATE UNIQUE INDEX volumes_by_name ON volumes (name) WHERE state <> 'removed';
 
 CREATE TABLE attachments (

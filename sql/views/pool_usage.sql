@@ -19,8 +19,9 @@ SELECT
   coalesce(a.trashed, 0) AS volumes_trashed,
   coalesce(a.size_mb, 0) AS allocated_mb,
   nullif(p.capacity_mb, 0) AS capacity_mb,
-  CASE WHEN p.capacity_mb > 0 THEN p.free_mb END AS free_mb,
-  CASE WHEN p.capacity_mb > 0 THEN p.capacity_mb - p.free_mb - coalesce(a.made_mb, 0) END AS drift_mb,
+  CASE WHEN p.free_mb >= 0 THEN p.free_mb END AS free_mb,
+  CASE WHEN p.capacity_mb > 0 AND p.free_mb >= 0
+    THEN p.capacity_mb - p.free_mb - coalesce(a.made_mb, 0) END AS drift_mb,
   coalesce(a.iops, 0) AS allocated_iops,
   nullif(p.iops, 0) AS iops,
   strftime('%Y-%m-%dT%H:%M:%SZ', nullif(p.observed_at, 0) / 1000000000, 'unixepoch') AS observed_at

@@ -144,6 +144,27 @@ TEST_CASE("api: routes and methods that are not there") {
   CHECK(wrong.headers.at("Allow") == "GET, DELETE");
 }
 
+TEST_CASE("api: what is not ours, in parts") {
+  ForeignVolumes foreign;
+  for (const char* key : {"a", "b", "c"}) {
+    ObservedVolume& one = foreign[{ProviderName("csi~fast"), key}];
+    one.provider_ref = std::string("id-") + key;
+    one.size_mb = 16;
+    one.attachments.emplace_back().host_identity = "node-1";
+  }
+  foreign.begin()->second.pool = "p";
+  const Json first = api::foreign_view(foreign, {0, 2});
+  CHECK(first["volumes"].size() == 2);
+  CHECK(first["volumes"][0]["pool"] == "csi~fast~p");
+  CHECK(first["volumes"][1]["pool"].is_null());
+  CHECK(first["volumes"][1]["attached_to"] == Json::array({"node-1"}));
+  CHECK(first["next"] == 2);
+  const Json second = api::foreign_view(foreign, {2, 2});
+  CHECK(second["volumes"].size() == 1);
+  CHECK(second["volumes"][0]["key"] == "c");
+  CHECK(second["next"].is_null());
+}
+
 TEST_CASE("api: the rest of the lists") {
   World world;
   const Json hosts = world.get("/v1/hosts").json["hosts"];

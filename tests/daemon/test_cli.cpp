@@ -174,6 +174,41 @@ TEST_CASE("cli: the first volume of a new cluster needs no daemon and no ledger"
   CHECK(shell.run({"status", "--output", "json"}).json()["mode"] == "observe");
 }
 
+TEST_CASE("cli: providers are listed without a daemon, and checked by a look of one's own") {
+  Shell shell;
+  const std::string folder = shell.folder().path();
+  shell.write_config(
+      fmt::format("[providers.fast]\ntype = \"csi\"\nendpoint = \"unix:{0}/nobody.sock\"\n"
+                  "pools = [{{ name = \"p\", capacity = \"1TB\" }}]\n"
+                  "[providers.plug]\ntype = \"docker\"\nplugin = \"nobody\"\nsockets_folder = \"{0}\"\n",
+                  folder));
+  const Ran config = shell.run({"config", "check"});
+  INFO(config.out << config.err);
+  REQUIRE(config.code == 0);
+  const Ran list = shell.run({"provider", "list"});
+  CHECK(list.code == 0);
+  CHECK(list.out.find("csi~fast") != std::string::npos);
+  CHECK(list.out.find("formats its own half on the host that uses the volume") != std::string::npos);
+  const Ran dead = shell.run({"provider", "check", "fast"});
+  CHECK(dead.code == 1);
+  CHECK(dead.out.find("csi~fast: not whole: ") != std::string::npos);
+  const Json json = shell.run({"provider", "check", "csi~fast", "--output", "json"}).json();
+  CHECK(json["complete"] == false);
+  CHECK(json["drift"].is_null());
+  CHECK(json["capabilities"]["formatting"] == "node_side");
+  CHECK(json["capabilities"]["shows_created"] == false);
+  CHECK(shell.run({"provider", "check", "slow"}).err.find("is not configured") != std::string::npos);
+  CHECK(shell.run({"volume", "list", "--foreign"}).out.find("no volume at its providers") != std::string::npos);
+  CHECK(shell.run({"volume", "list", "--foreign", "--removed"}).code == 4);
+}
+
+TEST_CASE("cli: a copy takes its size from its source, a volume of its own needs one") {
+  Shell shell;
+  const Ran none = shell.run({"volume", "create", "db", "--pool", "local~lab~hdd"});
+  CHECK(none.code == 1);
+  CHECK(none.err.find("--size is missing") != std::string::npos);
+}
+
 TEST_CASE("cli: names are typed once more before anything is removed") {
   Shell shell;
   const Ran nobody = shell.run({"volume", "remove", "logs"});

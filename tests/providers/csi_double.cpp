@@ -75,12 +75,16 @@ struct CsiDouble::Server final : public grpc::CallbackGenericService {
   Answer remove(const pb::DeleteVolumeRequest& request);
   Answer publish(const pb::ControllerPublishVolumeRequest& request);
   Answer unpublish(const pb::ControllerUnpublishVolumeRequest& request);
+  bool is_snapshot(const std::string& id) const;
+  Answer take_snapshot(const pb::CreateSnapshotRequest& request);
+  Answer drop_snapshot(const pb::DeleteSnapshotRequest& request);
   Answer validate(const pb::ValidateVolumeCapabilitiesRequest& request);
   Answer list(const pb::ListVolumesRequest& request);
   Answer get(const pb::ControllerGetVolumeRequest& request);
   Answer capacity();
   Answer capabilities();
   Answer addons(const std::string& rpc, const std::string& bytes);
+  std::vector<std::string> entries_of(const std::string& cidr) const;
   template <typename Request>
   bool has_secrets(const Request& request) const;
   bool has(Rpc::Type one) const;
@@ -91,9 +95,12 @@ struct CsiDouble::Server final : public grpc::CallbackGenericService {
   CsiDoubleVolume* find(const std::string& id);
   std::int64_t bytes_free() const;
 
-  const CsiDoubleOptions options;
+  CsiDoubleOptions options;
   mutable std::mutex lock;
   std::vector<CsiDoubleVolume> volumes;
+  std::vector<CsiDoubleSnapshot> snapshots;
+  std::set<std::string> snapshot_ids;  // of all that ever were
+  std::set<std::string> hidden;
   std::vector<std::string> barred;
   std::vector<std::string> called;
   std::vector<std::string> unpublished_nodes;
@@ -239,7 +246,9 @@ pb::Volume CsiDouble::Server::message_of(const CsiDoubleVolume& volume, bool who
   if (!options.sizes_unknown) message.set_capacity_bytes(volume.bytes);
   if (!whole) return message;
   message.mutable_volume_context()->insert(volume.parameters.begin(), volume.parameters.end());
-  if (!volume.source.empty())
+  if (is_snapshot(volume.source))
+    message.mutable_content_source()->mutable_snapshot()->set_snapshot_id(volume.source);
+  else if (!volume.source.empty())
     message.mutable_content_source()->mutable_volume()->set_volume_id(volume.source);
   if (options.as_recorded)
     (*message.add_accessible_topology()->mutable_segments())["topology.hostpath.csi/node"] = "n1";
@@ -259,7 +268,8 @@ Answer CsiDouble::Server::create(const pb::CreateVolumeRequest& request) {
   if (request.volume_capabilities().empty())
     return refusal(grpc::StatusCode::INVALID_ARGUMENT, "Volume Capabilities missing in request");
   const std::int64_t bytes = request.capacity_range().required_bytes();
-  const std::string& source = request.volume_content_source().volume().volume_id();
+  const std::string source = request.volume_content_source().volume().volume_id() +
+                             request.volume_content_source().snapshot().snapshot_id();
   for (const CsiDoubleVolume& one : volumes) {
     if (one.name != request.name()) continue;
     if (one.bytes != bytes || one.source != source) {
@@ -283,7 +293,10 @@ Answer CsiDouble::Server::create(const pb::CreateVolumeRequest& request) {
                        " exceeds remaining capacity for \"fast\", " + std::to_string(used >> 20) +
                        "Mi out of " + std::to_string(options.pool_bytes >> 20) + "Mi already used");
   }
-  if (!source.empty() && find(source) == nullptr)
+  const bool known =
+      find(source) != nullptr || std::any_of(snapshots.begin(), snapshots.end(),
+                                             [&](const CsiDoubleSnapshot& one) { return one.id == source; });
+  if (!source.empty() && !known)
     return refusal(grpc::StatusCode::NOT_FOUND, "source volume " + source + " does not exist");
   CsiDoubleVolume volume;
   volume.name = request.name();
@@ -364,10 +377,45 @@ Answer CsiDouble::Server::unpublish(const pb::ControllerUnpublishVolumeRequest& 
   return answer(pb::ControllerUnpublishVolumeResponse());
 }
 
+// Also of one that is gone: what was made of it says so.
+bool CsiDouble::Server::is_snapshot(const std::string& id) const { return snapshot_ids.contains(id); }
+
+// As recorded: by its name once, and the same answer again.
+Answer CsiDouble::Server::take_snapshot(const pb::CreateSnapshotRequest& request) {
+  if (!has(Rpc::CREATE_DELETE_SNAPSHOT)) return refusal(grpc::StatusCode::UNIMPLEMENTED, "");
+  if (!has_secrets(request)) return refusal(grpc::StatusCode::UNAUTHENTICATED, "no such user");
+  auto found = std::find_if(snapshots.begin(), snapshots.end(),
+                            [&](const CsiDoubleSnapshot& one) { return one.name == request.name(); });
+  if (found == snapshots.end() && find(request.source_volume_id()) == nullptr)
+    return refusal(grpc::StatusCode::NOT_FOUND,
+                   "volume id " + request.source_volume_id() + " does not exist in the volumes list");
+  if (found == snapshots.end()) {
+    const std::string id =
+        options.as_recorded ? "a888b660-e6ec-11f1-830f-9ac608a42da3" : "snap-" + std::to_string(++made);
+    snapshot_ids.insert(id);
+    found = snapshots.insert(found, {id, request.name(), request.source_volume_id(), 0});
+  }
+  pb::CreateSnapshotResponse response;
+  response.mutable_snapshot()->set_snapshot_id(found->id);
+  response.mutable_snapshot()->set_source_volume_id(found->source);
+  const CsiDoubleVolume* source = find(found->source);
+  if (source != nullptr) response.mutable_snapshot()->set_size_bytes(source->bytes);
+  response.mutable_snapshot()->mutable_creation_time()->set_seconds(1'795'403'953);
+  response.mutable_snapshot()->mutable_creation_time()->set_nanos(939'825'575);
+  response.mutable_snapshot()->set_ready_to_use(found->asked++ >= options.snapshot_ready_after);
+  return answer(response);
+}
+
+Answer CsiDouble::Server::drop_snapshot(const pb::DeleteSnapshotRequest& request) {
+  if (!has_secrets(request)) return refusal(grpc::StatusCode::UNAUTHENTICATED, "no such user");
+  std::erase_if(snapshots, [&](const CsiDoubleSnapshot& one) { return one.id == request.snapshot_id(); });
+  return answer(pb::DeleteSnapshotResponse());
+}
+
 Answer CsiDouble::Server::validate(const pb::ValidateVolumeCapabilitiesRequest& request) {
   if (request.volume_capabilities().empty())
     return refusal(grpc::StatusCode::INVALID_ARGUMENT, "Volume capabilities missing in request");
-  if (find(request.volume_id()) == nullptr) {
+  if (find(request.volume_id()) == nullptr && !options.validates_anything) {
     return refusal(grpc::StatusCode::NOT_FOUND,
                    "volume id " + request.volume_id() + " does not exist in the volumes list");
   }
@@ -387,6 +435,7 @@ Answer CsiDouble::Server::list(const pb::ListVolumesRequest& request) {
   const std::size_t page = options.page == 0 ? volumes.size() : static_cast<std::size_t>(options.page);
   pb::ListVolumesResponse response;
   for (const std::size_t end = std::min(volumes.size(), at + page); at < end; ++at) {
+    if (hidden.contains(volumes[at].id)) continue;
     auto& entry = *response.add_entries();
     *entry.mutable_volume() = message_of(volumes[at], false);
     put_status(volumes[at], *entry.mutable_status());
@@ -430,6 +479,16 @@ Answer CsiDouble::Server::capabilities() {
   return answer(response);
 }
 
+// Of "10.0.0.4/30" the four addresses; nothing wider than that is asked of it.
+std::vector<std::string> CsiDouble::Server::entries_of(const std::string& cidr) const {
+  if (!options.one_entry_per_address || !cidr.ends_with("/30")) return {cidr};
+  const std::size_t dot = cidr.rfind('.');
+  const int first = std::stoi(cidr.substr(dot + 1));
+  std::vector<std::string> entries;
+  for (int i = 0; i < 4; ++i) entries.push_back(cidr.substr(0, dot + 1) + std::to_string(first + i) + "/32");
+  return entries;
+}
+
 Answer CsiDouble::Server::addons(const std::string& rpc, const std::string& bytes) {
   if (rpc == "GetCapabilities") {
     identity::GetCapabilitiesResponse response;
@@ -447,13 +506,17 @@ Answer CsiDouble::Server::addons(const std::string& rpc, const std::string& byte
   if (rpc == "FenceClusterNetwork") {
     const auto request = request_of<fence::FenceClusterNetworkRequest>(bytes);
     for (const fence::CIDR& one : request.cidrs()) {
-      if (std::find(barred.begin(), barred.end(), one.cidr()) == barred.end()) barred.push_back(one.cidr());
+      for (const std::string& entry : entries_of(one.cidr())) {
+        if (std::find(barred.begin(), barred.end(), entry) == barred.end()) barred.push_back(entry);
+      }
     }
     return answer(fence::FenceClusterNetworkResponse());
   }
   if (rpc == "UnfenceClusterNetwork") {
     const auto request = request_of<fence::UnfenceClusterNetworkRequest>(bytes);
-    for (const fence::CIDR& one : request.cidrs()) std::erase(barred, one.cidr());
+    for (const fence::CIDR& one : request.cidrs()) {
+      for (const std::string& entry : entries_of(one.cidr())) std::erase(barred, entry);
+    }
     return answer(fence::UnfenceClusterNetworkResponse());
   }
   return refusal(grpc::StatusCode::UNIMPLEMENTED, "unknown method " + rpc);
@@ -476,6 +539,8 @@ Answer CsiDouble::Server::act(const std::string& rpc, const std::string& bytes) 
   if (rpc == "GetCapacity") return capacity();
   if (rpc == "CreateVolume") return create(request_of<pb::CreateVolumeRequest>(bytes));
   if (rpc == "ControllerExpandVolume") return expand(request_of<pb::ControllerExpandVolumeRequest>(bytes));
+  if (rpc == "CreateSnapshot") return take_snapshot(request_of<pb::CreateSnapshotRequest>(bytes));
+  if (rpc == "DeleteSnapshot") return drop_snapshot(request_of<pb::DeleteSnapshotRequest>(bytes));
   if (rpc == "DeleteVolume") return remove(request_of<pb::DeleteVolumeRequest>(bytes));
   if (rpc == "ControllerPublishVolume") return publish(request_of<pb::ControllerPublishVolumeRequest>(bytes));
   if (rpc == "ControllerUnpublishVolume")
@@ -537,11 +602,26 @@ void CsiDouble::put(CsiDoubleVolume volume) {
   server_->volumes.push_back(std::move(volume));
 }
 
+void CsiDouble::hide_from_lists(const std::string& id) {
+  const std::lock_guard hold(server_->lock);
+  server_->hidden.insert(id);
+}
+
+void CsiDouble::lose_capability(int one) {
+  const std::lock_guard hold(server_->lock);
+  server_->options.without.insert(one);
+}
+
 void CsiDouble::publish(const std::string& id, const std::string& node) {
   const std::lock_guard hold(server_->lock);
   CsiDoubleVolume* volume = server_->find(id);
   EXTVOLD_CHECK(volume != nullptr);
   volume->nodes[node] = false;
+}
+
+std::vector<CsiDoubleSnapshot> CsiDouble::snapshots() const {
+  const std::lock_guard hold(server_->lock);
+  return server_->snapshots;
 }
 
 std::vector<std::string> CsiDouble::barred() const {

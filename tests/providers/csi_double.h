@@ -25,8 +25,11 @@ struct CsiDoubleOptions {
   int page = 0;                // volumes on a page of ListVolumes; 0: all
   bool sizes_unknown = false;  // capacity_bytes 0 in all answers (democratic-csi)
   bool id_is_name = false;
-  bool grows_published = false;                // VolumeExpansion ONLINE
-  bool fences = true;                          // csi-addons: NETWORK_FENCE
+  bool validates_anything = false;     // says of any id that it has such a volume (ceph-csi)
+  int snapshot_ready_after = 0;        // CreateSnapshots of the same name
+  bool one_entry_per_address = false;  // a range is barred address by address (ceph-csi without ranges)
+  bool grows_published = false;        // VolumeExpansion ONLINE
+  bool fences = true;                  // csi-addons: NETWORK_FENCE
   std::map<std::string, std::string> secrets;  // must come with every change of a volume; empty: none needed
 };
 
@@ -37,6 +40,13 @@ struct CsiDoubleVolume {
   std::string source;
   std::map<std::string, std::string> parameters;
   std::map<std::string, bool> nodes;  // published at: read-only
+};
+
+struct CsiDoubleSnapshot {
+  std::string id;
+  std::string name;
+  std::string source;
+  int asked = 0;
 };
 
 class CsiDouble {
@@ -58,7 +68,10 @@ class CsiDouble {
   // By the back door. A copy.
   std::vector<CsiDoubleVolume> volumes() const;
   void put(CsiDoubleVolume volume);
+  void hide_from_lists(const std::string& id);
+  void lose_capability(int one);
   void publish(const std::string& id, const std::string& node);
+  std::vector<CsiDoubleSnapshot> snapshots() const;
   std::vector<std::string> barred() const;
   void bar(const std::string& text);
   // Names of the methods that were called, in order.

@@ -67,11 +67,13 @@ CsiWorld::CsiWorld(CsiDoubleOptions options) : driver(options) {
   pool.parameters = {{"kind", "fast"}};
   pool.iops = 1000;
   config.pools = {pool};
+  config.clone = true;
   config.resize = true;
   config.resize_attached = options.grows_published;
   if (options.as_recorded) {
     config.host_identities = {{"a1", "n1"}};
     config.list_attachments = false;
+    config.resize = false;
   } else {
     config.host_identities = {{"a1", "node-a1"}, {"a2", "node-a2"}};
   }
@@ -115,8 +117,18 @@ FenceResult CsiWorld::fence(FenceAct act, const std::string& node) {
 }
 
 FenceResult CsiWorld::fence(FenceAct act, const std::string& node, const std::string& addresses) {
+  return fence(act, node, addresses, FenceState::issued);
+}
+
+FenceResult CsiWorld::check_lifting(const std::string& node) {
+  return fence(FenceAct::check, node, fence_addresses_of(config, node), FenceState::lifting);
+}
+
+FenceResult CsiWorld::fence(FenceAct act, const std::string& node, const std::string& addresses,
+                            FenceState state) {
   FenceCall call;
   call.act = act;
+  call.fence.state = state;
   call.fence.id = {1};
   call.fence.key = OperationId("fence-1");
   call.fence.rung = FenceRung::host;

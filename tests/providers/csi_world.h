@@ -59,6 +59,7 @@ class CsiWorld {
   // By the addresses that an attach would record now, or by these.
   FenceResult fence(FenceAct act, const std::string& node);
   FenceResult fence(FenceAct act, const std::string& node, const std::string& addresses);
+  FenceResult check_lifting(const std::string& node);  // while it is being taken back
 
   Volume volume(const std::string& key, std::int64_t size_mb = 16) const;
   OperationCall call(OperationKind kind, const Volume& volume, const std::string& host = "") const;
@@ -71,6 +72,8 @@ class CsiWorld {
   std::unique_ptr<LedgerProvider> provider;
 
  private:
+  FenceResult fence(FenceAct act, const std::string& node, const std::string& addresses, FenceState state);
+
   std::shared_ptr<QueuePost> loop_ = std::make_shared<QueuePost>();
 };
 

@@ -90,6 +90,63 @@ TEST_CASE("csi: somebody else's entry bars as well, and stays", "[csi]") {
   CHECK(world.driver.barred() == std::vector<std::string>{"10.0.0.0/24"});
 }
 
+TEST_CASE("csi: a range that is barred address by address is barred, and let in whole", "[csi]") {
+  CsiDoubleOptions options;
+  options.one_entry_per_address = true;
+  FenceWorld world(options);
+  world.config.fence_addresses["node-a2"] = {"10.0.0.4/30"};
+  world.restart();
+  CHECK(world.fence(FenceAct::set, "node-a2").state == FenceCallState::done);
+  CHECK(world.driver.barred().size() == 4);
+  CHECK(world.fence(FenceAct::check, "node-a2").held == TriState::yes);
+  CHECK(world.fence(FenceAct::lift, "node-a2").state == FenceCallState::done);
+  CHECK(world.driver.barred().empty());
+  // What is left of it is neither a fence nor one that was taken back.
+  world.driver.bar("10.0.0.5/32");
+  CHECK(world.fence(FenceAct::check, "node-a2").held == TriState::no);
+  CHECK(world.check_lifting("node-a2").held == TriState::yes);
+}
+
+TEST_CASE("csi: what a fence names is one host", "[csi]") {
+  FenceWorld world;
+  const auto refuses = [&](std::vector<std::string> addresses, const std::string& part) {
+    providers::csi::CsiConfig config = world.config;
+    config.fence_addresses["node-a2"] = std::move(addresses);
+    const Status status = check_csi_config(config);
+    REQUIRE_FALSE(status);
+    INFO(status.error().message);
+    return status.error().message.find(part) != std::string::npos;
+  };
+  CHECK(refuses({"10.0.0.7/24"}, "names the network 10.0.0.0/24: write 10.0.0.7"));
+  CHECK(refuses({"10.0.0.0/8"}, "more than one host can have"));
+  CHECK(refuses({"fd00::/32"}, "more than one host can have"));
+  CHECK(refuses({"10.0.0.0/24"}, "of \"node-a1\", too"));
+  CHECK(refuses({"10.0.0.1"}, "of \"node-a1\", too"));
+  CHECK(refuses({}, "has none"));
+  CHECK(refuses({"db1"}, "is no address"));
+}
+
+TEST_CASE("csi: a fence that outlives the configuration of csi-addons is told, and nothing breaks", "[csi]") {
+  FenceWorld world;
+  const std::string addresses = fence_addresses_of(world.config, "node-a1");
+  world.config.addons_endpoint.clear();
+  world.config.fence_addresses.clear();
+  world.restart();
+  for (const FenceAct act : {FenceAct::set, FenceAct::check, FenceAct::lift}) {
+    const FenceResult result = world.fence(act, "node-a1", addresses);
+    CHECK(result.state == FenceCallState::failed);
+    CHECK(result.error.message.find("without addons_endpoint") != std::string::npos);
+  }
+}
+
+TEST_CASE("csi: a driver that does not list its fences takes one back all the same", "[csi]") {
+  FenceWorld world;
+  CHECK(world.fence(FenceAct::set, "node-a1").state == FenceCallState::done);
+  world.driver.refuse("ListClusterFence", 12, "unknown method");
+  CHECK(world.fence(FenceAct::lift, "node-a1").state == FenceCallState::done);
+  CHECK(world.driver.barred().empty());
+}
+
 TEST_CASE("csi: a list of fences with what cannot be read proves nothing missing", "[csi]") {
   FenceWorld world;
   world.driver.bar("10.0.0.9:0/3710147553");

@@ -179,6 +179,7 @@ TEST_CASE("csi: pools: what is free, and no more", "[csi]") {
 TEST_CASE("csi: a driver that shows next to nothing", "[csi]") {
   CsiWorld world(silent());
   world.config.list_attachments = false;
+  world.config.resize = false;
   world.restart();
   CsiDoubleVolume foreign;
   foreign.id = "somebodys-id";
@@ -247,6 +248,10 @@ TEST_CASE("csi: a driver that cannot publish read-only is not asked to", "[csi]"
   attach.read_only = true;
   check_failed(world.execute(attach), Errc::invalid, "PUBLISH_READONLY");
   CHECK(times_called(world, "ControllerPublishVolume") == 0);
+  // What everybody only reads, its access mode says.
+  attach.volume.access = AccessMode::ro;
+  CHECK(world.execute(attach).state == OperationState::done);
+  CHECK_FALSE(world.driver.volumes().front().nodes.at("node-a1"));
 }
 
 TEST_CASE("csi: many readers share what is only read", "[csi]") {
@@ -297,12 +302,17 @@ TEST_CASE("csi: a copy is a copy, or is not made", "[csi]") {
     copy.volume.key = "xv-other";
     check_failed(world.execute(copy), Errc::not_found, "NOT_FOUND (5)");
   }
-  CsiDoubleOptions options;
-  options.without = {7};
-  CsiWorld world(options);
+  CsiWorld world;
+  world.config.clone = false;
+  world.restart();
   OperationCall copy = world.call(OperationKind::create, world.volume("xv-copy"));
   copy.source_ref = world.created("xv-source").provider_ref;
-  check_failed(world.execute(copy), Errc::invalid, "CLONE_VOLUME");
+  check_failed(world.execute(copy), Errc::invalid, "clone = false");
+  CsiDoubleOptions options;
+  options.without = {5, 7};
+  CsiWorld lacks(options);
+  check_failed(lacks.execute(lacks.call(OperationKind::create, lacks.volume("xv-one"))), Errc::invalid,
+               "CLONE_VOLUME: set clone = false");
 }
 
 TEST_CASE("csi: what it cannot do is refused in words", "[csi]") {
@@ -311,7 +321,7 @@ TEST_CASE("csi: what it cannot do is refused in words", "[csi]") {
   check_failed(world.execute(world.call(OperationKind::format, volume, "a1")), Errc::invalid, "node plugin");
   Volume nameless = volume;
   nameless.provider_ref.clear();
-  check_failed(world.execute(world.call(OperationKind::remove, nameless)), Errc::invalid, "by its name");
+  check_failed(world.execute(world.call(OperationKind::resize, nameless)), Errc::invalid, "by its name");
   Volume elsewhere = world.volume("xv-two");
   elsewhere.pool.pool = "slow";
   check_failed(world.execute(world.call(OperationKind::create, elsewhere)), Errc::not_found, "\"slow\"");

@@ -25,6 +25,8 @@ struct FakeVolume {
   std::set<std::string> hosts;
   std::set<std::string> busy_hosts;          // mounted or open there: a detach is refused
   std::map<std::string, std::string> boots;  // host → its boot id when it was attached there
+  // As whom a host is shown; absent: as the configuration knows it now.
+  std::map<std::string, std::string> identities{};
   bool blank = true;
   std::set<std::string> held_hosts{};  // a detach is refused, and no look shows why
 };
@@ -145,12 +147,14 @@ class EngineWorld {
   bool silent_master = false;       // polls are not answered
   bool inspects_fail = false;       // direct looks; lists are answered
   bool list_empty = false;
-  int serves_per_second = 0;          // what is asked more in a second is throttled; 0: nothing
-  Duration retry_after;               // and it asks to wait so long; 0: it does not say
-  std::vector<Instant> asked;         // calls and looks, in order
-  std::vector<Instant> throttled_at;  // of these
+  bool others_attach = false;  // a plugin that preempts, people: what they do breaks no promise of ours
+  int serves_per_second = 0;   // what is asked more in a second is throttled; 0: nothing
+  Duration retry_after;        // and it asks to wait so long; 0: it does not say
+  std::vector<Instant> asked;  // calls and looks, in order
+  std::vector<Instant> throttled_at;                 // of these
   std::map<MasterCall, std::vector<Instant>> polls;  // when each was asked
   std::vector<std::string> resubscribed;             // why
+  std::vector<std::string> source_refs;              // of the creates that were to copy, in order
   // The n-th commit, call or look from now on is where the daemon dies: before it takes place. 0: never.
   int crash_before_effect = 0;
   bool hold_commits = false;       // commits wait until released

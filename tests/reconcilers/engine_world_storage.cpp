@@ -17,7 +17,9 @@ ObservedVolume EngineWorld::observed(const std::string& key, const FakeVolume& v
   for (const std::string& host : volume.hosts) {
     if (attachments_untold) break;
     ObservedAttachment one;
-    one.host_identity = identity_of(policy_.providers[0], host);
+    const auto identity = volume.identities.find(host);
+    one.host_identity =
+        identity == volume.identities.end() ? identity_of(policy_.providers[0], host) : identity->second;
     one.device = "/dev/loop-" + key;
     if (const auto at = fence_addresses.find(host); at != fence_addresses.end())
       one.fence_addresses = at->second;
@@ -61,6 +63,9 @@ void EngineWorld::answer_observation(const reconcilers::ObserveProvider& wish) {
   if (!out.complete) out.why_incomplete = "no answer";
   for (const auto& [key, volume] : truth) {
     if (list && list_omits.contains(key)) continue;
+    const VolumeEntry* known = engine_->snapshot().volume_by_key(wish.provider, key);
+    const bool id_known = known != nullptr && !known->volume.provider_ref.empty();
+    if (!policy_.providers[0].capabilities.shows_created && !id_known) continue;
     if (out.complete && !list_empty && (wish.volume_key.empty() || wish.volume_key == key))
       out.volumes.push_back(observed(key, volume));
     if (list && list_repeats == key && !out.volumes.empty()) out.volumes.push_back(out.volumes.back());
@@ -98,7 +103,7 @@ void EngineWorld::take_effect(const OperationCall& call, OperationResult& result
   if (call.operation.kind != OperationKind::create && !truth.contains(key)) return refuse("no such volume");
   switch (call.operation.kind) {
     case OperationKind::create:
-      if (!truth.try_emplace(key, FakeVolume{call.volume, call.ledger_id, {}, {}, {}, true}).second)
+      if (!truth.try_emplace(key, FakeVolume{call.volume, call.ledger_id, {}, {}, {}}).second)
         result.outcome = Outcome::unchanged;
       result.provider_ref = "ref-" + key;
       result.granted_size_mb = call.volume.size_mb;
@@ -115,6 +120,7 @@ void EngineWorld::take_effect(const OperationCall& call, OperationResult& result
       }
       truth.at(key).hosts.insert(call.host_name);
       result.host_identity = identity_of(policy_.providers[0], call.host_name);
+      truth.at(key).identities[call.host_name] = result.host_identity;
       result.device = "/dev/loop-" + key;
       if (fence_addresses.contains(call.host_name))
         result.fence_addresses = fence_addresses.at(call.host_name);
@@ -125,6 +131,7 @@ void EngineWorld::take_effect(const OperationCall& call, OperationResult& result
       if (truth.at(key).busy_hosts.contains(call.host_name)) return refuse("it is mounted");
       if (truth.at(key).held_hosts.contains(call.host_name)) return refuse("something holds it");
       truth.at(key).hosts.erase(call.host_name);
+      truth.at(key).identities.erase(call.host_name);
       return;
     case OperationKind::remove:
       truth.erase(key);
@@ -137,6 +144,8 @@ void EngineWorld::take_effect(const OperationCall& call, OperationResult& result
 
 void EngineWorld::answer_call(const OperationCall& call) {
   before_call(call);
+  if (call.operation.kind == OperationKind::create && call.volume.source)
+    source_refs.push_back(call.source_ref);
   calls.push_back(std::string(to_text(call.operation.kind)) + " " + call.volume.name +
                   (call.host_name.empty() ? "" : " " + call.host_name));
   OperationResult result;

@@ -15,7 +15,9 @@ TEST_CASE("what existed before its create is not formatted, until an operator sa
   const ev::Volume volume = world.volume("pgdata").volume;
   REQUIRE(volume.state == ev::VolumeState::planned);
   const std::string& ledger_id = world.engine().snapshot().ledger.id;
-  world.truth.emplace(volume.key, extvold::testing::FakeVolume{volume, ledger_id, {}, {}, {}, false});
+  extvold::testing::FakeVolume there{volume, ledger_id, {}, {}, {}};
+  there.blank = false;
+  world.truth.emplace(volume.key, there);
   world.mishap.clear();
   world.advance(ev::minutes(10));
 

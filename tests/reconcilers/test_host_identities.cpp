@@ -59,3 +59,25 @@ TEST_CASE("a fence names the host as the provider knows it") {
   REQUIRE(world.fence() != nullptr);
   CHECK(world.fence()->target == "sdc-1");
 }
+
+TEST_CASE("rule: a host that its provider shows under another name is not who was recorded") {
+  EngineWorld world(named(EngineWorld::default_policy()));
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  world.make_volume("pgdata");
+  world.run_task("pg.1", "A1", "pgdata");
+  world.advance(ev::seconds(1));
+  REQUIRE(world.attached("pgdata", "a1"));
+  const ev::Attachment before = *world.attachment("pgdata", "a1");
+  // It came up with another address, and the table was corrected.
+  ev::Policy policy = named(EngineWorld::default_policy());
+  policy.providers[0].host_identities = {{"a1", "sdc-8"}, {"a2", "sdc-2"}};
+  world.truth.begin()->second.identities["a1"] = "sdc-8";
+  world.reload(policy);
+  world.advance(ev::minutes(5));
+  const ev::Attachment* now = world.attachment("pgdata", "a1");
+  CHECK(now->state == ev::AttachmentState::attached);
+  CHECK(now->host_identity == "sdc-8");
+  CHECK(before.generation < now->generation);  // what was proven of the other says nothing of this one
+  CHECK(now->origin == ev::AttachmentOrigin::found);
+}

@@ -40,7 +40,7 @@ CREATE TABLE migrations (
   hash TEXT NOT NULL,
   applied_at INTEGER NOT NULL
 ) STRICT;
-INSERT INTO migrations VALUES(1,'migrations/0001_init','5ffar3sk2oeeoodnzpjzfhdcxx',1700000000000000000);
+INSERT INTO migrations VALUES(1,'migrations/0001_init','wwmwfj4aalq6xr6bl22vir52vn',1700000000000000000);
 CREATE TABLE view_texts (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   hash TEXT NOT NULL
@@ -151,7 +151,7 @@ INSERT INTO pools VALUES('local~laptop','ssd',10000,7000,0,1700000000000000000);
 CREATE TABLE volumes (
   id INTEGER PRIMARY KEY,
   name TEXT NOT NULL,
-  key TEXT NOT NULL UNIQUE,
+  key TEXT NOT NULL,
   provider_ref TEXT NOT NULL,
   provider TEXT NOT NULL,
   pool TEXT NOT NULL,
@@ -402,6 +402,7 @@ CREATE TABLE history (
 INSERT INTO history VALUES(1,1,1700000000000000000,'attachment.attached',1,1,'','','op-a',NULL,1,
   'attach.wanted','vol1 is attached to h1',-1);
 CREATE INDEX reservations_by_agent ON reservations (agent);
+CREATE UNIQUE INDEX volumes_by_key ON volumes (provider, key);
 CREATE UNIQUE INDEX volumes_by_name ON volumes (name) WHERE state <> 'removed';
 CREATE INDEX evidence_by_fence ON evidence (fence) WHERE fence IS NOT NULL;
 CREATE INDEX evidence_that_counts ON evidence (volume, host) WHERE void_reason = '';

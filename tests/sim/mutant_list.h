@@ -304,6 +304,11 @@ inline constexpr Mutant kMutants[] = {
      .test = "test_reconcilers what an agent that left unwatched may have started on what was there by an "
              "order is not taken away"},
     {.rule = Rule::found_is_new, .guards = "what is found attached anew is another attachment", .seed = 6},
+    {.rule = Rule::found_other_identity,
+     .guards = "a host that is shown under another name is not who was recorded",
+     .open = "not hunted",
+     .test = "test_reconcilers rule: a host that its provider shows under another name is not who was "
+             "recorded"},
     {.rule = Rule::absence_told,
      .guards = "where attachments are not listed, one that is not shown may be there all the same",
      .open = "the simulator's providers list theirs",
@@ -469,11 +474,21 @@ inline constexpr Mutant kMutants[] = {
      .open = "not hunted",
      .test = "test_reconcilers a process that a release overlooked gets nothing back from after another "
              "host's writes"},
+    {.rule = Rule::remove_untold,
+     .guards = "what a lost create left is not removed because no look shows it",
+     .open = "not hunted",
+     .test = "test_reconcilers rule: what a lost create left is removed with its order\\, and no look that "
+             "shows nothing ends that"},
     {.rule = Rule::remove_in_use, .guards = "what is in use is not removed", .seed = 11},
     {.rule = Rule::create_ours,
      .guards = "a volume was made by us if it carries our tag",
      .open = "not hunted",
      .test = "test_reconcilers rule: a volume that carries another ledger's tag was not made by us"},
+    {.rule = Rule::create_source_made,
+     .guards = "a copy is made of what is there",
+     .open = "not hunted",
+     .test = "test_reconcilers rule: a copy waits until its source is made: of nothing it would be an empty "
+             "volume"},
     {.rule = Rule::create_not_there,
      .guards = "what existed before its create is never formatted",
      .open = "not found in 71 runs",
