@@ -15,6 +15,18 @@ using nlohmann::json;
 
 constexpr std::size_t kAnswerBytesMax = 64U << 20U;
 constexpr int kUnauthorized = 401;
+constexpr int kForbidden = 403;
+constexpr int kNotFound = 404;
+constexpr int kNotAcceptable = 406;
+constexpr const char* kJson = "application/json";
+
+// An ended session is answered with 401, by some versions with 403, and of what only reads also with the page
+// of a login.
+bool has_no_session(const GatewayRequest& request, const Result<json>& answer, int status) {
+  if (status == kUnauthorized || status == kForbidden) return true;
+  if (request.effect == Effect::changes) return false;
+  return (status >= 300 && status < 400) || (status == 200 && !answer);
+}
 
 }  // namespace
 
@@ -31,37 +43,42 @@ void GatewayClient::open(Instant until, SessionDone done) {
     ports_.defer([done = std::move(done), error = password.error()] { done(tl::make_unexpected(error)); });
     return;
   }
-  send({"GET", "/api/login", nullptr, Effect::reads, until}, basic_auth(config_.user, *password), "",
+  send({"GET", "/api/login", nullptr, Effect::reads, until}, basic_auth(config_.user, *password), kJson,
        [this, until, done = std::move(done)](const Result<json>& answer, int) {
          if (!answer) return done(wrap(answer.error(), "login as " + config_.user));
          Result<std::string> token = text_in(*answer, who_ + ": login");
          if (!token) return done(tl::make_unexpected(token.error()));
-         ask_version(Session{*std::move(token), {}, {}}, until, done);
+         ask_version(Session{*std::move(token), {}, {}, {}}, until, done);
        });
 }
 
 void GatewayClient::ask_version(Session session, Instant until, SessionDone done) {
   const std::string authorization = basic_auth("", session.token);
-  send({"GET", "/api/version", nullptr, Effect::reads, until}, authorization, "",
+  send({"GET", "/api/version", nullptr, Effect::reads, until}, authorization, kJson,
        [this, until, session = std::move(session), done = std::move(done)](const Result<json>& answer,
                                                                            int) mutable {
          if (!answer) return done(tl::make_unexpected(answer.error()));
          Result<std::string> version = text_in(*answer, who_ + ": version");
          if (!version) return done(tl::make_unexpected(version.error()));
-         const bool digits = std::all_of(version->begin(), version->end(),
-                                         [](char c) { return (c >= '0' && c <= '9') || c == '.'; });
-         if (!digits || version->size() > 20)
+         session.version = api_version(*version);
+         if (session.version.empty())
            return done(fail(Errc::uncertain, "{}: its version is no number", who_));
-         session.version = *std::move(version);
+         session.media_type = std::string(kJson) + ";version=" + session.version;
          ask_system(std::move(session), until, std::move(done));
        });
 }
 
 void GatewayClient::ask_system(Session session, Instant until, SessionDone done) {
   const std::string authorization = basic_auth("", session.token);
-  const std::string version = session.version;
-  send({"GET", "/api/types/System/instances", nullptr, Effect::reads, until}, authorization, version,
-       [this, session = std::move(session), done = std::move(done)](const Result<json>& answer, int) mutable {
+  const std::string media_type = session.media_type;
+  send({"GET", "/api/types/System/instances", nullptr, Effect::reads, until}, authorization, media_type,
+       [this, until, session = std::move(session), done = std::move(done)](const Result<json>& answer,
+                                                                           int status) mutable {
+         const bool no_such_version = status == kNotFound || status == kNotAcceptable;
+         if (no_such_version && session.media_type != kJson) {
+           session.media_type = kJson;
+           return ask_system(std::move(session), until, std::move(done));
+         }
          if (!answer) return done(tl::make_unexpected(answer.error()));
          const auto systems = names_of(*answer);
          if (!systems) return done(wrap(systems.error(), who_ + ": systems"));
@@ -88,18 +105,19 @@ void GatewayClient::call_once(GatewayRequest request, bool again, JsonDone done)
       return done(tl::make_unexpected(nothing_happened(session.error())));
     }
     const GatewayRequest now = request;
-    send(now, basic_auth("", session->token), session->version,
+    send(now, basic_auth("", session->token), session->media_type,
          [this, again, token = session->token, request = std::move(request), done = std::move(done)](
              Result<json> answer, int status) mutable {
-           if (status == kUnauthorized && session_ && session_->token == token) session_.reset();
-           if (status == kUnauthorized && !again) return call_once(std::move(request), true, std::move(done));
+           const bool ended = has_no_session(request, answer, status);
+           if (ended && session_ && session_->token == token) session_.reset();
+           if (ended && !again) return call_once(std::move(request), true, std::move(done));
            done(std::move(answer));
          });
   });
 }
 
 void GatewayClient::send(const GatewayRequest& request, const std::string& authorization,
-                         const std::string& version, std::function<void(Result<json>, int status)> done) {
+                         const std::string& media_type, std::function<void(Result<json>, int status)> done) {
   const std::string what = fmt::format("{}: {} {}", who_, request.method, request.path);
   const Duration left = request.until - ports_.clock();
   if (left.ns <= 0) {
@@ -108,14 +126,13 @@ void GatewayClient::send(const GatewayRequest& request, const std::string& autho
     });
     return;
   }
-  const std::string type = "application/json" + (version.empty() ? "" : ";version=" + version);
   HttpRequest http;
   http.method = request.method;
   http.url = config_.gateway + request.path;
   http.tls = config_.tls;
-  http.headers = {{"Authorization", authorization}, {"Accept", type}};
+  http.headers = {{"Authorization", authorization}, {"Accept", media_type}};
   if (!request.body.is_null()) {
-    http.headers.emplace_back("Content-Type", type);
+    http.headers.emplace_back("Content-Type", media_type);
     http.body = json_text(request.body);
   }
   http.deadline = request.effect == Effect::reads ? std::min(left, config_.look_deadline) : left;

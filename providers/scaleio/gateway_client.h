@@ -25,8 +25,9 @@ struct ScaleioPorts {
 
 struct Session {
   std::string token;
-  std::string version;    // of the API: "3.6"
-  std::string system_id;  // of the MDM cluster
+  std::string version;     // of the API: "3.6"
+  std::string media_type;  // of requests and answers: "application/json;version=3.6"
+  std::string system_id;   // of the MDM cluster
 };
 
 enum class Effect { reads, changes };
@@ -54,7 +55,7 @@ class GatewayClient {
   using SessionDone = std::function<void(Result<Session>)>;
 
   void call_once(GatewayRequest request, bool again, JsonDone done);
-  void send(const GatewayRequest& request, const std::string& authorization, const std::string& version,
+  void send(const GatewayRequest& request, const std::string& authorization, const std::string& media_type,
             std::function<void(Result<nlohmann::json>, int status)> done);
   void ask_version(Session session, Instant until, SessionDone done);
   void ask_system(Session session, Instant until, SessionDone done);

@@ -17,6 +17,7 @@ using nlohmann::json;
 constexpr std::int64_t kKbMax = std::int64_t{1} << 50U;
 constexpr std::int64_t kStepMb = 8192;
 constexpr std::size_t kTextBytesMax = 4096;
+constexpr std::string_view kDigits = "0123456789";
 
 struct Known {
   std::string_view text;  // in lower case
@@ -238,6 +239,14 @@ Result<std::string> text_in(const json& value, std::string_view what) {
                      std::all_of(text->begin(), text->end(), [](char c) { return c > ' ' && c < '\x7f'; });
   if (!plain) return fail(Errc::uncertain, "{}: the answer is no text", what);
   return *text;
+}
+
+std::string api_version(std::string_view told) {
+  const std::size_t dot = told.substr(0, 10).find_first_not_of(kDigits);
+  if (dot == 0 || dot >= told.size() || told[dot] != '.') return {};
+  const std::size_t rest = told.find_first_not_of(kDigits, dot + 1);
+  const std::size_t end = std::min(rest, told.size());
+  return end == dot + 1 || end > 20 ? std::string() : std::string(told.substr(0, end));
 }
 
 bool is_at_least_3(std::string_view version) {

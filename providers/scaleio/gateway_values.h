@@ -67,6 +67,10 @@ Result<std::map<std::string, std::string>> names_of(const nlohmann::json& value)
 // A bare text, as tokens, versions and ids are answered.
 Result<std::string> text_in(const nlohmann::json& value, std::string_view what);
 
+// What of the version that the gateway says is the API's: "2.0" of "2.0.1", which it does not take back
+// itself (404 or 406). Empty: it is no version.
+std::string api_version(std::string_view told);
+
 // The properties that tell a pool's capacity, by API version, and what they say.
 bool is_at_least_3(std::string_view version);
 std::vector<std::string> capacity_properties(std::string_view version);

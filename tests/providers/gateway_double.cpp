@@ -129,15 +129,16 @@ HttpResponse GatewayDouble::answer(const HttpRequest& request) {
     token = "YWRtaW46MTQyNzk5NzMyMTY3" + std::to_string(++logins);
     return json_response(200, json(token).dump());
   }
-  if (token.empty() || authorization != basic_auth("", token))
-    return json_response(401, R"({"message":"Unauthorized","httpStatusCode":401,"errorCode":0})");
+  if (token.empty() || authorization != basic_auth("", token)) return ended_session();
   if (path == "/api/version") return json_response(200, json(version).dump());
-  if (header(request, "Accept") != "application/json;version=" + version) return html_response(404);
+  if (!takes(header(request, "Accept"))) return html_response(version_refusal);
   if (request.method == "GET") return get(path);
-  if (header(request, "Content-Type") != "application/json;version=" + version) return html_response(415);
+  if (!takes(header(request, "Content-Type"))) return html_response(415);
   const json body = json::parse(request.body, nullptr, false);
   if (!body.is_object() || !all_texts(body))
     return json_response(400, R"({"message":"Invalid JSON","httpStatusCode":400,"errorCode":0})");
+  if (!forbids.empty() && path.ends_with(forbids))
+    return json_response(403, R"({"message":"Permission denied","httpStatusCode":403,"errorCode":0})");
   if (is_gateway_change(request) && !change_error.empty() && path.ends_with(change_error_action))
     return error_response(change_error_number, change_error);
   if (path == std::string(kVolumes) + "/action/queryIdByKey") {
@@ -166,6 +167,23 @@ HttpResponse GatewayDouble::answer(const HttpRequest& request) {
   if (!path.starts_with(prefix) || action == std::string::npos) return html_response(404);
   Volume* volume = by_id(path.substr(prefix.size(), action - prefix.size()));
   return volume == nullptr ? unknown_volume() : act(*volume, path.substr(action + 8), body);
+}
+
+// A token that is none any more: os-brick knows 403 for it too, a proxy before the gateway shows its login.
+HttpResponse GatewayDouble::ended_session() const {
+  if (ended_session_status == 200) return html_response(200);
+  if (ended_session_status == 302) return html_response(302);
+  return json_response(
+      ended_session_status,
+      json{{"message", "Token is invalid"}, {"httpStatusCode", ended_session_status}, {"errorCode", 0}}
+          .dump());
+}
+
+// Of the version that it reports itself it takes no more than two numbers (rexray/rexray#602).
+bool GatewayDouble::takes(const std::string& media_type) const {
+  if (media_type == "application/json") return true;
+  const std::string two_numbers = version.substr(0, version.find('.', version.find('.') + 1));
+  return takes_versions && media_type == "application/json;version=" + two_numbers;
 }
 
 HttpResponse GatewayDouble::get(const std::string& path) {

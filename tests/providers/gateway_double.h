@@ -47,6 +47,10 @@ struct GatewayDouble {
   std::vector<Volume> volumes;
   std::vector<Sdc> sdcs;
   std::string version = "3.6";
+  bool takes_versions = true;
+  int version_refusal = 404;
+  int ended_session_status = 401;
+  std::string forbids;  // requests that end so, whoever asks
   std::string password = "secret:1";
   std::string token;   // empty: nobody is logged in
   bool html = false;   // as a gateway of 4.x answers
@@ -58,6 +62,8 @@ struct GatewayDouble {
   int change_error_number = 0;
 
  private:
+  bool takes(const std::string& media_type) const;
+  HttpResponse ended_session() const;
   HttpResponse get(const std::string& path);
   HttpResponse create(const nlohmann::json& body);
   HttpResponse act(Volume& volume, const std::string& action, const nlohmann::json& body);

@@ -101,6 +101,15 @@ TEST_CASE("scaleio values: answers by status, content type and number") {
   CHECK(error.message == "GET /x: status 500, error 79: a b");
 }
 
+TEST_CASE("scaleio values: of a version the API knows two numbers") {
+  CHECK(api_version("2.0.1") == "2.0");
+  CHECK(api_version("3.6") == "3.6");
+  CHECK(api_version("4.5.1.2") == "4.5");
+  CHECK(api_version("10.12-beta") == "10.12");
+  for (const char* wrong : {"", "3", "3.", ".5", "R3_6", "v3.6"}) CHECK(api_version(wrong).empty());
+  CHECK(api_version("3." + std::string(40, '1')).empty());
+}
+
 TEST_CASE("scaleio values: capacity before and since version 3.0") {
   const json of_2 = {{"capacityLimitInKb", 100 << 20},
                      {"spareCapacityInKb", 10 << 20},
