@@ -44,6 +44,7 @@ void read_gateway(ConfigTable& section, ScaleioConfig& scaleio) {
 }
 
 void read_login(ConfigTable& section, ScaleioConfig& scaleio) {
+  if (const auto login = section.word<providers::scaleio::Login>("login")) scaleio.login = *login;
   if (auto user = section.text("user")) {
     if (user->find(':') != std::string::npos)
       section.error("user", "is no name of a user", "write the gateway's user, without ':'");

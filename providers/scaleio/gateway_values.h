@@ -5,11 +5,11 @@
 #include <cstdint>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "model/ports.h"
 #include "model/result.h"
 
 namespace extvold::providers::scaleio {
@@ -52,11 +52,6 @@ struct Capacity {
   bool operator==(const Capacity&) const = default;
 };
 
-// The body of an answer that is no error; null if it is empty. Errors carry the gateway's number and text.
-// `uncertain`: the answer makes no sense (HTML among it), or is an error that is not known to mean that
-// nothing happened. `permission` with 401: the token is none any more.
-Result<nlohmann::json> gateway_body(const HttpResponse& answer, std::string_view what);
-
 // Whatever makes no sense is Errc::uncertain.
 Result<GatewayVolume> volume_of(const nlohmann::json& value);
 Result<std::vector<GatewayVolume>> volumes_of(const nlohmann::json& value);
@@ -64,15 +59,20 @@ Result<std::vector<GatewaySdc>> sdcs_of(const nlohmann::json& value);
 Result<std::vector<GatewayPool>> pools_of(const nlohmann::json& value);
 // id → name, of a list of anything.
 Result<std::map<std::string, std::string>> names_of(const nlohmann::json& value);
+inline constexpr std::size_t kTextBytesMax = 4096;
+inline constexpr std::size_t kTokenBytesMax = 16U << 10U;
 // A bare text, as tokens, versions and ids are answered.
-Result<std::string> text_in(const nlohmann::json& value, std::string_view what);
+Result<std::string> text_in(const nlohmann::json& value, std::string_view what,
+                            std::size_t bytes_max = kTextBytesMax);
+// Nothing: it is not there, or no whole number of at least 0.
+std::optional<std::int64_t> number_in(const nlohmann::json& object, const char* name);
 
 // What of the version that the gateway says is the API's: "2.0" of "2.0.1", which it does not take back
 // itself (404 or 406). Empty: it is no version.
 std::string api_version(std::string_view told);
 
 // The properties that tell a pool's capacity, by API version, and what they say.
-bool is_at_least_3(std::string_view version);
+bool is_at_least(std::string_view version, int major);
 std::vector<std::string> capacity_properties(std::string_view version);
 Result<Capacity> capacity_of(const nlohmann::json& statistics, std::string_view version);
 

@@ -16,6 +16,8 @@
 namespace extvold::providers::scaleio {
 
 EXTVOLD_ENUM(Provisioning, thin, thick)
+// GET /api/login, or POST /rest/auth/login of PowerFlex 4 (gateway_session.h).
+EXTVOLD_ENUM(Login, detect, gateway, manager)
 
 struct ScaleioPool {
   std::string name;       // of a storage pool, as the gateway has it
@@ -27,6 +29,7 @@ struct ScaleioConfig {
   ProviderName name;    // "scaleio~row8"
   std::string gateway;  // "https://10.0.0.1", without a path
   HttpTls tls;
+  Login login = Login::detect;
   std::string user;
   std::string password_place;     // what ScaleioPorts::read_secret is asked for
   std::string protection_domain;  // by name; empty: no two pools of one name are there

@@ -5,6 +5,8 @@
 #include <string_view>
 
 #include "model/check.h"
+#include "providers/scaleio/gateway_body.h"
+#include "providers/scaleio/gateway_tokens.h"
 #include "providers/scaleio/gateway_values.h"
 
 namespace scaleio = extvold::providers::scaleio;
@@ -24,6 +26,8 @@ void read_values(const nlohmann::json& body) {
   static_cast<void>(scaleio::names_of(body));
   if (const auto text = scaleio::text_in(body, "text"))
     EXTVOLD_CHECK(text->find_first_of("\r\n") == std::string::npos);
+  if (const auto tokens = scaleio::manager_tokens(body))
+    EXTVOLD_CHECK(!tokens->access.empty() && tokens->access_for.ns >= 0 && tokens->refresh_for.ns >= 0);
   for (const std::string_view version : {"2.0", "3.6"}) {
     if (const auto capacity = scaleio::capacity_of(body, version))
       EXTVOLD_CHECK(capacity->total_mb >= 0 && capacity->free_mb >= 0);

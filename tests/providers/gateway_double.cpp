@@ -3,45 +3,20 @@
 #include <algorithm>
 
 #include "model/check.h"
-#include "providers/scaleio/basic_auth.h"
 #include "providers/scaleio/gateway_values.h"
 
 namespace extvold::tests {
 namespace {
 
 using nlohmann::json;
-using providers::scaleio::basic_auth;
 using providers::scaleio::upper_case;
 
 constexpr std::int64_t kStepKb = 8 << 20;
 constexpr std::string_view kVolumes = "/api/types/Volume/instances";
 
-HttpResponse json_response(int status, const std::string& body) {
-  HttpResponse response;
-  response.status = status;
-  response.headers = {{"content-type", "application/json;version=3.6"}};
-  response.body = body;
-  return response;
-}
-
-HttpResponse html_response(int status) {
-  HttpResponse response;
-  response.status = status;
-  response.headers = {{"content-type", "text/html;charset=utf-8"}};
-  response.body = "<!doctype html>\n<html><head><title>PowerFlex</title></head></html>";
-  return response;
-}
-
 HttpResponse error_response(int number, const std::string& message) {
   return json_response(500,
                        json{{"message", message}, {"httpStatusCode", 500}, {"errorCode", number}}.dump());
-}
-
-std::string header(const HttpRequest& request, std::string_view name) {
-  for (const auto& [key, value] : request.headers) {
-    if (key == name) return value;
-  }
-  return {};
 }
 
 std::string path_of(const HttpRequest& request) {
@@ -120,16 +95,17 @@ json GatewayDouble::show(const Volume& volume) const {
 }
 
 HttpResponse GatewayDouble::answer(const HttpRequest& request) {
-  if (html) return html_response(200);
   const std::string path = path_of(request);
-  const std::string authorization = header(request, "Authorization");
-  if (path == "/api/login") {
-    if (authorization != basic_auth("admin", password))
-      return json_response(401, R"({"message":"Unauthorized","httpStatusCode":401,"errorCode":0})");
-    token = "YWRtaW46MTQyNzk5NzMyMTY3" + std::to_string(++logins);
-    return json_response(200, json(token).dump());
-  }
-  if (token.empty() || authorization != basic_auth("", token)) return ended_session();
+  if (before) before(path);
+  if (html) return html_response(200);
+  HttpResponse response = answer_to(request, path);
+  if (is_gateway_change(request) && response.status == 200) ++done;
+  if (!page_after.empty() && path.ends_with(page_after)) return html_response(200);
+  return response;
+}
+
+HttpResponse GatewayDouble::answer_to(const HttpRequest& request, const std::string& path) {
+  if (std::optional<HttpResponse> other = logins.answer(request, path)) return *std::move(other);
   if (path == "/api/version") return json_response(200, json(version).dump());
   if (!takes(header(request, "Accept"))) return html_response(version_refusal);
   if (request.method == "GET") return get(path);
@@ -153,7 +129,7 @@ HttpResponse GatewayDouble::answer(const HttpRequest& request) {
       for (const json& property : properties) {
         const std::string name = property.get<std::string>();
         const bool is_of_3 = name.starts_with("net");
-        if (is_of_3 != providers::scaleio::is_at_least_3(version))
+        if (is_of_3 != providers::scaleio::is_at_least(version, 3))
           return error_response(3000, "Unknown property " + name);
         out[id.get<std::string>()][name] = name == "spareCapacityInKb" ? 10 * kStepKb : 100 * kStepKb;
       }
@@ -169,19 +145,11 @@ HttpResponse GatewayDouble::answer(const HttpRequest& request) {
   return volume == nullptr ? unknown_volume() : act(*volume, path.substr(action + 8), body);
 }
 
-// A token that is none any more: os-brick knows 403 for it too, a proxy before the gateway shows its login.
-HttpResponse GatewayDouble::ended_session() const {
-  if (ended_session_status == 200) return html_response(200);
-  if (ended_session_status == 302) return html_response(302);
-  return json_response(
-      ended_session_status,
-      json{{"message", "Token is invalid"}, {"httpStatusCode", ended_session_status}, {"errorCode", 0}}
-          .dump());
-}
-
-// Of the version that it reports itself it takes no more than two numbers (rexray/rexray#602).
+// Of the version that it reports itself it takes no more than two numbers (rexray/rexray#602), and none
+// since 4.
 bool GatewayDouble::takes(const std::string& media_type) const {
   if (media_type == "application/json") return true;
+  if (logins.kind != LoginKind::gateway) return false;
   const std::string two_numbers = version.substr(0, version.find('.', version.find('.') + 1));
   return takes_versions && media_type == "application/json;version=" + two_numbers;
 }
@@ -313,7 +281,8 @@ HttpResponse GatewayDouble::act(Volume& volume, const std::string& action, const
 }
 
 bool is_gateway_change(const HttpRequest& request) {
-  return request.method == "POST" && request.url.find("/action/query") == std::string::npos;
+  return request.method == "POST" && request.url.find("/action/query") == std::string::npos &&
+         request.url.find("/rest/auth/") == std::string::npos;
 }
 
 HttpResponse gateway_refusal(conformance::Fault fault, const HttpRequest&) {

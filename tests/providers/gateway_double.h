@@ -10,6 +10,7 @@
 
 #include "model/ports.h"
 #include "tests/providers/conformance/subject.h"
+#include "tests/providers/gateway_logins.h"
 
 namespace extvold::tests {
 
@@ -46,24 +47,24 @@ struct GatewayDouble {
 
   std::vector<Volume> volumes;
   std::vector<Sdc> sdcs;
+  GatewayLogins logins;
   std::string version = "3.6";
   bool takes_versions = true;
   int version_refusal = 404;
-  int ended_session_status = 401;
-  std::string forbids;  // requests that end so, whoever asks
-  std::string password = "secret:1";
-  std::string token;   // empty: nobody is logged in
-  bool html = false;   // as a gateway of 4.x answers
-  bool unmaps = true;  // false: it says so and does not
+  std::string forbids;     // requests that end so, whoever asks
+  std::string page_after;  // requests that end so are done and answered with a page
+  std::function<void(const std::string& path)> before;  // each request
+  int done = 0;                                         // changes that were
+  bool html = false;                                    // as a gateway of 4.x answers
+  bool unmaps = true;                                   // false: it says so and does not
   bool tells_writes = true;
-  int logins = 0;
   std::string change_error;         // {"message": …} of every change
   std::string change_error_action;  // of this one only
   int change_error_number = 0;
 
  private:
+  HttpResponse answer_to(const HttpRequest& request, const std::string& path);
   bool takes(const std::string& media_type) const;
-  HttpResponse ended_session() const;
   HttpResponse get(const std::string& path);
   HttpResponse create(const nlohmann::json& body);
   HttpResponse act(Volume& volume, const std::string& action, const nlohmann::json& body);

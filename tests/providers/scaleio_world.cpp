@@ -7,6 +7,7 @@ namespace extvold::tests {
 ScaleioWorld::ScaleioWorld()
     : http({[this](const HttpRequest& request) { return gateway.answer(request); }, is_gateway_change,
             gateway_refusal}) {
+  gateway.logins.clock = [this] { return now(); };
   config.name = ProviderName("scaleio~row8");
   config.gateway = "https://10.0.0.1";
   config.user = "admin";
@@ -22,9 +23,9 @@ void ScaleioWorld::restart() {
   EXTVOLD_CHECK(providers::scaleio::check_scaleio_config(config));
   provider = std::make_unique<providers::scaleio::ScaleioProvider>(
       config, providers::scaleio::ScaleioPorts{
-                  http, [](const std::string&) -> Result<std::string> { return std::string("secret:1"); },
+                  http, [this](const std::string&) -> Result<std::string> { return password; },
                   [this](std::function<void()> closure) { http.defer(std::move(closure)); },
-                  [this] { return http.now(); }});
+                  [this] { return now(); }});
 }
 
 }  // namespace extvold::tests

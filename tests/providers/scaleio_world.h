@@ -17,8 +17,12 @@ struct ScaleioWorld {
   // A new provider of `config`, with no memory; what was under way goes on and is told to nobody.
   void restart();
 
+  Instant now() const { return http.now() + passed; }
+
   GatewayDouble gateway;
   HttpDouble http;
+  std::string password = "secret:1";  // in the file
+  Duration passed;                    // beside what the requests took
   providers::scaleio::ScaleioConfig config;
   std::unique_ptr<providers::scaleio::ScaleioProvider> provider;
 };

@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "providers/scaleio/basic_auth.h"
+#include "providers/scaleio/gateway_body.h"
 #include "providers/scaleio/gateway_values.h"
 
 using namespace extvold;
@@ -119,9 +120,9 @@ TEST_CASE("scaleio values: capacity before and since version 3.0") {
   CHECK(capacity_of(of_3, "3.0").value() == Capacity{4096, 3072});
   CHECK_FALSE(capacity_of(of_2, "3.0"));
   CHECK_FALSE(capacity_of(nullptr, "3.0"));
-  CHECK(is_at_least_3("10.0"));
-  CHECK_FALSE(is_at_least_3("2.9"));
-  CHECK_FALSE(is_at_least_3(""));
+  CHECK(is_at_least("10.0", 3));
+  CHECK_FALSE(is_at_least("2.9", 3));
+  CHECK_FALSE(is_at_least("", 3));
 }
 
 TEST_CASE("scaleio values: basic authorisation") {

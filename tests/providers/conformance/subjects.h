@@ -16,7 +16,8 @@
 #define EXTVOLD_SUBJECTS                                                                                  \
   extvold::tests::conformance::LocalSubject, extvold::tests::conformance::CsiSubject,                     \
       extvold::tests::conformance::DockerSubject, extvold::tests::conformance::ScaleioSubject,            \
-      extvold::tests::conformance::RexrayRestSubject, extvold::tests::conformance::RexrayCli1Subject,     \
-      extvold::tests::conformance::RexrayCli2YamlSubject, extvold::tests::conformance::RexrayCli2Subject, \
-      extvold::tests::conformance::RexrayCli3Subject, extvold::tests::conformance::RexrayCli4Subject
+      extvold::tests::conformance::PowerflexSubject, extvold::tests::conformance::RexrayRestSubject,      \
+      extvold::tests::conformance::RexrayCli1Subject, extvold::tests::conformance::RexrayCli2YamlSubject, \
+      extvold::tests::conformance::RexrayCli2Subject, extvold::tests::conformance::RexrayCli3Subject,     \
+      extvold::tests::conformance::RexrayCli4Subject
 #endif
