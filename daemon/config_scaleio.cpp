@@ -84,6 +84,7 @@ void read_pools(ConfigTable& section, ScaleioConfig& scaleio) {
     if (twice)
       one.error("name", fmt::format("\"{}\" is there twice", pool.name), "give each pool its own name");
     pool.iops = one.integer("iops", 0, 1'000'000'000).value_or(0);
+    pool.bandwidth_mb = one.size_mb("bandwidth").value_or(0);
     one.finish();
     scaleio.pools.push_back(std::move(pool));
   }

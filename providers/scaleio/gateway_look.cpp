@@ -170,7 +170,17 @@ Result<GatewayPool> GatewayLook::pool_of(std::string_view name, const ScaleioCon
     }
     found = &one;
   }
-  if (found == nullptr) return fail(Errc::not_found, "the gateway shows no storage pool {}", name);
+  if (found == nullptr) {
+    return fail(Errc::not_found, "the gateway shows no storage pool {}{}{}; mend pools in the configuration",
+                name, config.protection_domain.empty() ? "" : " in protection domain ",
+                config.protection_domain);
+  }
+  if (found->is_erasure_coded) {
+    return fail(Errc::invalid,
+                "storage pool {} is erasure coded (generation 2), whose volumes and statistics are other "
+                "ones; extvold does not serve it: name another pool",
+                name);
+  }
   return *found;
 }
 
@@ -191,7 +201,8 @@ ObservedVolume observed(const GatewayLook& look, const GatewayVolume& volume, co
     attachment.read_only = read_only;
     out.attachments.push_back(std::move(attachment));
   };
-  for (const SdcMapping& one : volume.mappings) add(look.guid_of(one.sdc_id), one.read_only);
+  for (const SdcMapping& one : volume.mappings)
+    add(look.guid_of(one.sdc_id), one.access != MappedAs::writable);
   if (volume.to_all_sdcs || volume.to_scsi_initiators) add("", false);
   return out;
 }

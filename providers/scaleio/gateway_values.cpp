@@ -51,14 +51,19 @@ bool is_empty(const json* value) {
 Result<std::vector<SdcMapping>> mappings_of(const json& volume) {
   std::vector<SdcMapping> out;
   const json* list = field(volume, "mappedSdcInfo");
-  if (list == nullptr) return out;  // null: to none
+  // null: to none. One that is not there says nothing of who can write.
+  if (list == nullptr && volume.contains("mappedSdcInfo")) return out;
+  if (list == nullptr) return fail(Errc::uncertain, "mappedSdcInfo is not there");
   if (!list->is_array()) return fail(Errc::uncertain, "mappedSdcInfo is no list");
   for (const json& one : *list) {
     SdcMapping mapping;
     mapping.sdc_id = id_in(one, "sdcId");
     if (mapping.sdc_id.empty()) return fail(Errc::uncertain, "mappedSdcInfo names no sdcId");
     mapping.limit_iops = number_in(one, "limitIops").value_or(0);
-    mapping.read_only = text_of(one, "accessMode") == "ReadOnly";
+    mapping.limit_mb = number_in(one, "limitBwInMbps").value_or(0);
+    const std::string access = text_of(one, "accessMode");
+    if (access == "ReadOnly") mapping.access = MappedAs::read_only;
+    if (access == "NoAccess") mapping.access = MappedAs::no_access;
     out.push_back(std::move(mapping));
   }
   return out;
@@ -103,6 +108,8 @@ Result<GatewayVolume> volume_of(const json& value) {
   volume.name = text_of(value, "name").substr(0, kTextBytesMax);
   volume.pool_id = id_in(value, "storagePoolId");
   volume.ancestor_id = id_in(value, "ancestorVolumeId");
+  if (volume.ancestor_id.find_first_not_of('0') == std::string::npos) volume.ancestor_id.clear();
+  volume.is_read_only = text_of(value, "accessModeLimit") == "ReadOnly";
   const std::optional<std::int64_t> size_kb = number_in(value, "sizeInKb");
   const std::optional<bool> to_all = boolean_in(value, "mappingToAllSdcsEnabled");
   if (!size_kb || (!to_all && field(value, "mappingToAllSdcsEnabled") != nullptr))
@@ -123,7 +130,8 @@ Result<std::vector<GatewayVolume>> volumes_of(const json& value) {
 
 Result<std::vector<GatewaySdc>> sdcs_of(const json& value) {
   return list_of<GatewaySdc>(value, "SDCs", [](const json& one) -> Result<GatewaySdc> {
-    GatewaySdc sdc{id_in(one, "id"), upper_case(text_of(one, "sdcGuid").substr(0, 100))};
+    GatewaySdc sdc{id_in(one, "id"), upper_case(text_of(one, "sdcGuid").substr(0, 100)),
+                   text_of(one, "mdmConnectionState").substr(0, 100)};
     if (sdc.id.empty()) return fail(Errc::uncertain, "an SDC without an id");
     return sdc;
   });
@@ -132,7 +140,7 @@ Result<std::vector<GatewaySdc>> sdcs_of(const json& value) {
 Result<std::vector<GatewayPool>> pools_of(const json& value) {
   return list_of<GatewayPool>(value, "storage pools", [](const json& one) -> Result<GatewayPool> {
     GatewayPool pool{id_in(one, "id"), text_of(one, "name").substr(0, kTextBytesMax),
-                     id_in(one, "protectionDomainId")};
+                     id_in(one, "protectionDomainId"), text_of(one, "genType") == "EC"};
     if (pool.id.empty()) return fail(Errc::uncertain, "a storage pool without an id");
     return pool;
   });
@@ -188,12 +196,12 @@ Result<Capacity> capacity_of(const json& statistics, std::string_view version) {
   return Capacity{std::max<std::int64_t>(mb[0] - mb[1], 0) / 2 / kStepMb * kStepMb, mb[2]};
 }
 
-Result<std::int64_t> writes_in(const json& statistics) {
+Result<WriteSample> writes_in(const json& statistics) {
   const json* writes = field(statistics, "userDataWriteBwc");
   const std::optional<std::int64_t> count =
       writes == nullptr ? std::nullopt : number_in(*writes, "numOccured");
   if (!count) return fail(Errc::uncertain, "the volume's statistics have no userDataWriteBwc.numOccured");
-  return *count;
+  return WriteSample{*count, number_in(*writes, "numSeconds")};
 }
 
 std::string upper_case(std::string_view text) {

@@ -14,10 +14,13 @@
 
 namespace extvold::providers::scaleio {
 
+enum class MappedAs { writable, read_only, no_access };
+
 struct SdcMapping {
   std::string sdc_id;
   std::int64_t limit_iops = 0;  // 0: none
-  bool read_only = false;
+  std::int64_t limit_mb = 0;    // per second; 0: none
+  MappedAs access = MappedAs::writable;
   bool operator==(const SdcMapping&) const = default;
 };
 
@@ -25,8 +28,9 @@ struct GatewayVolume {
   std::string id;
   std::string name;  // empty: it has none
   std::string pool_id;
-  std::string ancestor_id;  // of a snapshot
+  std::string ancestor_id;  // of a snapshot, as long as that is there
   std::int64_t size_mb = 0;
+  bool is_read_only = false;        // nobody can be given it writable: as 3.5 and later make a snapshot
   bool to_all_sdcs = false;         // every SDC reaches it
   bool to_scsi_initiators = false;  // somebody reaches it who is no SDC
   std::vector<SdcMapping> mappings;
@@ -35,7 +39,8 @@ struct GatewayVolume {
 
 struct GatewaySdc {
   std::string id;
-  std::string guid;  // in upper case; empty: it has none
+  std::string guid;   // in upper case; empty: it has none
+  std::string state;  // of its connection to the MDM, for people
   bool operator==(const GatewaySdc&) const = default;
 };
 
@@ -43,6 +48,7 @@ struct GatewayPool {
   std::string id;
   std::string name;
   std::string domain_id;
+  bool is_erasure_coded = false;  // of "generation 2": other sizes, other statistics
   bool operator==(const GatewayPool&) const = default;
 };
 
@@ -76,8 +82,12 @@ bool is_at_least(std::string_view version, int major);
 std::vector<std::string> capacity_properties(std::string_view version);
 Result<Capacity> capacity_of(const nlohmann::json& statistics, std::string_view version);
 
-// How many writes the newest sample of a volume's statistics counted.
-Result<std::int64_t> writes_in(const nlohmann::json& statistics);
+// The newest sample of a volume's statistics.
+struct WriteSample {
+  std::int64_t writes = 0;
+  std::optional<std::int64_t> seconds;  // how long it is
+};
+Result<WriteSample> writes_in(const nlohmann::json& statistics);
 
 std::string upper_case(std::string_view text);
 

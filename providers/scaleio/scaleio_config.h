@@ -20,8 +20,9 @@ EXTVOLD_ENUM(Provisioning, thin, thick)
 EXTVOLD_ENUM(Login, detect, gateway, manager)
 
 struct ScaleioPool {
-  std::string name;       // of a storage pool, as the gateway has it
-  std::int64_t iops = 0;  // declared: the storage declares none; counted by placement
+  std::string name;               // of a storage pool, as the gateway has it
+  std::int64_t iops = 0;          // declared: the storage declares none; counted by placement
+  std::int64_t bandwidth_mb = 0;  // per second, of each mapping of its volumes; 0: without a limit
   bool operator==(const ScaleioPool&) const = default;
 };
 

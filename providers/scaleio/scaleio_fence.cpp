@@ -6,11 +6,29 @@
 #include <utility>
 
 #include "model/check.h"
+#include "providers/foreign_text.h"
 #include "providers/results.h"
 #include "providers/scaleio/scaleio_plan.h"
 #include "providers/scaleio/scaleio_provider.h"
 
 namespace extvold::providers::scaleio {
+
+namespace {
+
+// How it stands with the MDM tells a person more than the proof asks for.
+std::string sdc_text(const GatewayLook& seen, const std::string& guid) {
+  for (const GatewaySdc& one : seen.sdcs) {
+    if (one.guid == guid && !one.state.empty())
+      return fmt::format("SDC {} (to the MDM: {})", guid, in_one_line(one.state, 40));
+  }
+  return "SDC " + guid;
+}
+
+std::string length_text(const WriteSample& sample) {
+  return sample.seconds ? fmt::format(" (of {} s)", *sample.seconds) : "";
+}
+
+}  // namespace
 
 struct ScaleioProvider::Fencing {
   FenceCall call;
@@ -102,28 +120,31 @@ void ScaleioProvider::check_fence(const FencingPtr& fencing, const GatewayLook& 
                               fencing->guid, was_held ? "" : ", so nobody can tell whose writes are whose");
     return finish_fence(fencing, {});
   }
-  check_writes(fencing, volume->id);
+  check_writes(fencing, volume->id, sdc_text(seen, fencing->guid));
 }
 
-void ScaleioProvider::check_writes(const FencingPtr& fencing, const std::string& volume_id) {
+void ScaleioProvider::check_writes(const FencingPtr& fencing, const std::string& volume_id,
+                                   const std::string& sdc) {
   GatewayRequest request{"GET", fmt::format("/api/instances/Volume::{}/relationships/Statistics", volume_id),
                          nullptr, Effect::reads, fencing->until};
-  client_.call(std::move(request), [this, fencing](const Result<nlohmann::json>& answer) {
-    const Result<std::int64_t> writes = answer ? writes_in(*answer) : tl::make_unexpected(answer.error());
+  client_.call(std::move(request), [this, fencing, sdc](const Result<nlohmann::json>& answer) {
+    const Result<WriteSample> sample = answer ? writes_in(*answer) : tl::make_unexpected(answer.error());
     FenceResult& result = fencing->result;
-    if (!writes && writes.error().code == Errc::throttled)
-      return finish_fence(fencing, tl::make_unexpected(writes.error()));
-    if (!writes) {
+    if (!sample && sample.error().code == Errc::throttled)
+      return finish_fence(fencing, tl::make_unexpected(sample.error()));
+    if (!sample) {
       result.seen =
-          "it is mapped to nobody, but whether anything writes cannot be read: " + writes.error().message;
-    } else if (*writes != 0) {
+          "it is mapped to nobody, but whether anything writes cannot be read: " + sample.error().message;
+    } else if (sample->writes != 0) {
       // The newest sample may reach back to before it was unmapped.
       result.seen =
-          fmt::format("it is mapped to nobody, but {} writes were counted in the newest sample", *writes);
+          fmt::format("it is mapped to nobody, but {} writes were counted in the newest sample{}; {}",
+                      sample->writes, length_text(*sample), sdc);
     } else {
       result.held = TriState::yes;
       result.seen =
-          fmt::format("SDC {} is not mapped, nor is anybody else, and nothing writes", fencing->guid);
+          fmt::format("{} is not mapped, nor is anybody else, and the newest sample{} counts no write", sdc,
+                      length_text(*sample));
     }
     finish_fence(fencing, {});
   });

@@ -14,6 +14,7 @@ constexpr std::int64_t kStepMb = 8192;
 constexpr std::int64_t kSizeMbMax = std::int64_t{1} << 30U;
 constexpr std::int64_t kIopsMin = 11;  // the MDM takes no smaller limit
 constexpr std::string_view kVolumePath = "/api/instances/Volume::";
+constexpr std::string_view kSetLimits = "setMappedSdcLimits";
 
 bool has_host(OperationKind kind) { return kind == OperationKind::attach || kind == OperationKind::detach; }
 
@@ -28,6 +29,18 @@ std::string holder_text(const GatewayLook& look, const ProviderInfo& info, const
   if (guid.empty()) return "SDC " + mapping.sdc_id;
   const std::string host = host_of(info, guid);
   return host == guid ? "the SDC of GUID " + guid : fmt::format("host {} (SDC {})", host, guid);
+}
+
+std::string_view access_text(MappedAs access) {
+  switch (access) {
+    case MappedAs::writable:
+      return "writable";
+    case MappedAs::read_only:
+      return "read-only";
+    case MappedAs::no_access:
+      return "without access";
+  }
+  EXTVOLD_UNREACHABLE();
 }
 
 // Everybody who reaches it, as the end of a sentence; empty: nobody.
@@ -46,17 +59,20 @@ Step grow_step(const GatewayVolume& seen, std::int64_t wanted_mb) {
 }
 
 Result<std::optional<Step>> next_create(const ScaleioConfig& config, const OperationCall& call,
-                                        const GatewayLook& look) {
+                                        const GatewayLook& look, bool source_is_gone) {
   const Volume& volume = call.volume;
   const std::int64_t wanted_mb = granted_mb(volume.size_mb);
   ASSIGN(const GatewayPool pool, look.pool_of(volume.pool.pool, config));
   if (const GatewayVolume* seen = look.volume()) {
-    if (seen->pool_id != pool.id || seen->ancestor_id != call.source_ref) {
+    const bool same_source = seen->ancestor_id == call.source_ref || source_is_gone;
+    if (seen->pool_id != pool.id || !same_source) {
       return fail(Errc::conflict, "{} exists in pool {}{}; asked for: pool {}{}", seen->name,
                   look.pool_name(seen->pool_id, config),
                   seen->ancestor_id.empty() ? "" : ", made of " + seen->ancestor_id, volume.pool.pool,
                   call.source_ref.empty() ? "" : ", made of " + call.source_ref);
     }
+    if (!call.source_ref.empty() && seen->is_read_only)
+      return Step{action(seen->id, "setVolumeAccessModeLimit"), {{"accessModeLimit", "ReadWrite"}}};
     if (seen->size_mb >= wanted_mb) return std::nullopt;
     if (call.source_ref.empty()) {
       return fail(Errc::conflict, "{} exists with {} MB, asked for: {} MB", seen->name, seen->size_mb,
@@ -80,8 +96,27 @@ Result<std::optional<Step>> next_create(const ScaleioConfig& config, const Opera
        {"volumeType", config.provisioning == Provisioning::thin ? "ThinProvisioned" : "ThickProvisioned"}}};
 }
 
-Result<std::optional<Step>> next_attach(const ProviderInfo& info, const OperationCall& call,
-                                        const GatewayLook& look) {
+// A limit belongs to the mapping and ends with it. Both are set together: nobody says what becomes of one
+// that is not named.
+struct Limits {
+  std::int64_t iops = 0;  // 0: none
+  std::int64_t mb = 0;    // per second; 0: none
+  bool operator==(const Limits&) const = default;
+};
+
+Limits wished_limits(const ScaleioConfig& config, const OperationCall& call, const GatewayLook& look,
+                     const GatewayVolume& volume) {
+  Limits out;
+  if (call.volume.iops > 0) out.iops = std::max(call.volume.iops, kIopsMin);
+  const std::string name = look.pool_name(volume.pool_id, config);
+  for (const ScaleioPool& pool : config.pools) {
+    if (pool.name == name) out.mb = pool.bandwidth_mb;
+  }
+  return out;
+}
+
+Result<std::optional<Step>> next_attach(const ScaleioConfig& config, const ProviderInfo& info,
+                                        const OperationCall& call, const GatewayLook& look) {
   const GatewayVolume* seen = look.volume();
   if (seen == nullptr) return fail(Errc::not_found, "the gateway shows no such volume");
   const std::string guid = guid_of_call(info, call);
@@ -93,20 +128,26 @@ Result<std::optional<Step>> next_attach(const ProviderInfo& info, const Operatio
   const bool others =
       seen->mappings.size() > (own == nullptr ? 0U : 1U) || seen->to_all_sdcs || seen->to_scsi_initiators;
   if (others) return fail(Errc::conflict, "it is mapped to {}", holders_text(look, info, *seen));
+  if (own == nullptr && seen->is_read_only && !call.read_only) {
+    return fail(Errc::conflict,
+                "the gateway gives it to nobody writable (accessModeLimit ReadOnly); set it to ReadWrite "
+                "there, or attach it read-only");
+  }
   if (own == nullptr) {
     nlohmann::json body = {{"sdcId", sdc_id}, {"allowMultipleMappings", "FALSE"}};
     if (call.read_only) body["accessMode"] = "ReadOnly";
     return Step{action(seen->id, "addMappedSdc"), std::move(body)};
   }
-  if (own->read_only != call.read_only) {
-    return fail(Errc::conflict, "it is mapped {} to {}; detach it first",
-                own->read_only ? "read-only" : "writable", holder_text(look, info, *own));
+  if (own->access != (call.read_only ? MappedAs::read_only : MappedAs::writable)) {
+    return fail(Errc::conflict, "it is mapped {} to {}; detach it first", access_text(own->access),
+                holder_text(look, info, *own));
   }
-  // A limit belongs to the mapping and ends with it.
-  const std::int64_t limit = std::max(call.volume.iops, kIopsMin);
-  if (call.volume.iops <= 0 || own->limit_iops == limit) return std::nullopt;
-  return Step{action(seen->id, "setMappedSdcLimits"),
-              {{"sdcId", sdc_id}, {"iopsLimit", std::to_string(limit)}}};
+  const Limits wished = wished_limits(config, call, look, *seen);
+  if (wished == Limits{own->limit_iops, own->limit_mb}) return std::nullopt;
+  return Step{action(seen->id, kSetLimits),
+              {{"sdcId", sdc_id},
+               {"iopsLimit", std::to_string(wished.iops)},
+               {"bandwidthLimitInKbps", std::to_string(wished.mb * 1024)}}};
 }
 
 }  // namespace
@@ -177,15 +218,18 @@ Step unmap_step(const std::string& volume_id, const std::string& sdc_id) {
   return {action(volume_id, "removeMappedSdc"), {{"sdcId", sdc_id}}};
 }
 
+bool is_limit_step(const Step& step) { return step.path.ends_with(kSetLimits); }
+
 Result<std::optional<Step>> next_step(const ScaleioConfig& config, const ProviderInfo& info,
-                                      const OperationCall& call, const GatewayLook& look) {
+                                      const OperationCall& call, const GatewayLook& look,
+                                      bool source_is_gone) {
   const GatewayVolume* seen = look.volume();
   if (seen != nullptr) TRY(check_ours(call.volume, *seen));
   switch (call.operation.kind) {
     case OperationKind::create:
-      return next_create(config, call, look);
+      return next_create(config, call, look, source_is_gone);
     case OperationKind::attach:
-      return next_attach(info, call, look);
+      return next_attach(config, info, call, look);
     case OperationKind::detach: {
       if (seen == nullptr) return std::nullopt;
       if (seen->to_all_sdcs)

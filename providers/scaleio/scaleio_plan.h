@@ -30,8 +30,13 @@ LookFor what_to_look_for(const Volume& volume);
 std::string guid_of_call(const ProviderInfo& info, const OperationCall& call);
 
 // Nothing: it is as wished. Errors: the world is in another state than the call assumes.
+// `source_is_gone`: that of a clone, which then tells nobody any more what it was made of.
 Result<std::optional<Step>> next_step(const ScaleioConfig& config, const ProviderInfo& info,
-                                      const OperationCall& call, const GatewayLook& look);
+                                      const OperationCall& call, const GatewayLook& look,
+                                      bool source_is_gone);
+
+// It sets limits of a mapping that is there.
+bool is_limit_step(const Step& step);
 
 Step unmap_step(const std::string& volume_id, const std::string& sdc_id);
 

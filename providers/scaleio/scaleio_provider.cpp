@@ -29,12 +29,14 @@ struct ScaleioProvider::Work {
   std::optional<Step> last;      // the newest step
   std::optional<Error> refusal;  // of it
   bool changed = false;          // a step was answered well
+  bool source_is_gone = false;
 };
 
 struct ScaleioProvider::Observing {
   ProviderObservation seen;
   std::function<void(ProviderObservation)> done;
   Instant until;
+  Status pools;  // of the configuration: the first that is not there as it says
 };
 
 bool is_gateway_url(std::string_view text) {
@@ -55,7 +57,8 @@ Status check_scaleio_config(const ScaleioConfig& config) {
   if (config.pools.empty()) return wrong("has no pools");
   std::set<std::string> names;
   for (const ScaleioPool& pool : config.pools) {
-    if (pool.name.empty() || pool.iops < 0) return wrong("pools: one has no name, or negative iops");
+    if (pool.name.empty() || pool.iops < 0 || pool.bandwidth_mb < 0)
+      return wrong("pools: one has no name, or negative iops or bandwidth");
     if (!names.insert(pool.name).second) return wrong("pools: one is there twice");
   }
   std::set<std::string> taken;
@@ -116,6 +119,7 @@ void ScaleioProvider::look_at_source(const WorkPtr& work) {
             if (!seen) return finish_failed(work, nothing_happened(seen.error()));
             const Volume& volume = work->call.volume;
             const GatewayVolume* source = seen->volume();
+            work->source_is_gone = source == nullptr;
             if (source == nullptr) return look(work);  // it may have been made before the source was removed
             if (source->size_mb > volume.size_mb) {
               return finish_failed(
@@ -143,7 +147,7 @@ void ScaleioProvider::decide(const WorkPtr& work, const Result<GatewayLook>& see
                                             work->refusal ? work->refusal->message : "it was said to be done",
                                             seen.error().message)});
   }
-  const Result<std::optional<Step>> next = next_step(config_, info_, work->call, *seen);
+  const Result<std::optional<Step>> next = next_step(config_, info_, work->call, *seen, work->source_is_gone);
   if (next && !*next) return finish_done(work, *seen);
   // What was done before stays done.
   const auto stopped = [&](Error error) {
@@ -151,6 +155,8 @@ void ScaleioProvider::decide(const WorkPtr& work, const Result<GatewayLook>& see
     finish_failed(work, error);
   };
   if (!next) return stopped(next.error());
+  // Mapped already, by a call of before that came late: its limits are still missing.
+  if (work->refusal && is_limit_step(**next) && !is_limit_step(*work->last)) work->refusal.reset();
   if (work->refusal) return stopped(*work->refusal);
   if (work->last == *next) {
     return finish_failed(work,
@@ -216,14 +222,15 @@ void ScaleioProvider::observe_capacity(const ObservingPtr& observing, const Gate
   json ids = json::array();
   for (const ScaleioPool& pool : config_.pools) {
     const Result<GatewayPool> found = look.pool_of(pool.name, config_);
-    if (!found) continue;  // a create there says so
+    if (!found && observing->pools) observing->pools = tl::make_unexpected(found.error());
+    if (!found) continue;
     Pool row;
     row.name = {info_.name, pool.name};
     row.iops = pool.iops;
     ids.push_back(found->id);
     wanted.emplace_back(found->id, std::move(row));
   }
-  if (wanted.empty()) return finish_observation(observing, {});
+  if (wanted.empty()) return finish_observation(observing, observing->pools);
   json body = {{"ids", std::move(ids)}, {"properties", capacity_properties(look.version)}};
   GatewayRequest request{"POST", "/api/types/StoragePool/instances/action/querySelectedStatistics",
                          std::move(body), Effect::reads, observing->until};
@@ -242,7 +249,7 @@ void ScaleioProvider::observe_capacity(const ObservingPtr& observing, const Gate
           pool.free_mb = capacity->free_mb;
           observing->seen.pools.push_back(std::move(pool));
         }
-        finish_observation(observing, {});
+        finish_observation(observing, observing->pools);
       });
 }
 

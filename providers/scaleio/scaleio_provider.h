@@ -1,4 +1,4 @@
-// ScaleioProvider: volumes of a ScaleIO or PowerFlex system (up to 3.x), through its gateway's REST API.
+// ScaleioProvider: volumes of a ScaleIO or PowerFlex system, through its gateway's REST API.
 //
 // Loop thread only. Keeps the gateway's session and no state that matters; what the ports name must outlive
 // it, and it must outlive its calls. Hosts are SDCs, known by their GUID in upper case. A volume is acted on
@@ -63,7 +63,7 @@ class ScaleioProvider final : public Provider {
 
   void take_away(const FencingPtr& fencing, const GatewayLook& seen);
   void check_fence(const FencingPtr& fencing, const GatewayLook& seen);
-  void check_writes(const FencingPtr& fencing, const std::string& volume_id);
+  void check_writes(const FencingPtr& fencing, const std::string& volume_id, const std::string& sdc);
   void finish_fence(const FencingPtr& fencing, const Status& status);
 
   void observe_capacity(const ObservingPtr& observing, const GatewayLook& look);

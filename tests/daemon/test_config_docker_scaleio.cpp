@@ -44,7 +44,8 @@ Read<DockerConfig> docker(std::string_view more) {
 
 constexpr std::string_view kScaleio =
     "type = \"scaleio\"\ngateway = \"https://10.0.0.1/\"\nuser = \"admin\"\npassword_file = \"/etc/p\"\n"
-    "pools = [{ name = \"hdd\", iops = 500 }]\nhosts = { db1 = \"b0e3bfb8-c20b\", \"db2.example\" = \"C1\" "
+    "pools = [{ name = \"hdd\", iops = 500, bandwidth = \"100MB\" }]\nhosts = { db1 = \"b0e3bfb8-c20b\", "
+    "\"db2.example\" = \"C1\" "
     "}\n";
 
 Read<ScaleioConfig> scaleio(std::string_view text) { return read<ScaleioConfig>(text, dm::read_scaleio); }
@@ -138,13 +139,14 @@ TEST_CASE("config scaleio: a small one, and one that says everything", "[daemon]
   wanted.gateway = "https://10.0.0.1";
   wanted.user = "admin";
   wanted.password_place = "/etc/p";
-  wanted.pools = {ScaleioPool{"hdd", 500}};
+  wanted.pools = {ScaleioPool{"hdd", 500, 100}};
   wanted.sdcs = {{"db1", "B0E3BFB8-C20B"}, {"db2.example", "C1"}};
   CHECK(small.config == wanted);
   CHECK(check_scaleio_config(small.config));
 
   const auto large = scaleio(std::string(kScaleio) + R"(ca = "/etc/ca.pem"
 insecure_skip_verify = true
+login = "manager"
 protection_domain = "pd1"
 provisioning = "thick"
 reach = "all"
@@ -156,6 +158,7 @@ calls_max = 2
   CHECK(has(large.warnings, "insecure_skip_verify: turns off"));
   wanted.tls.ca_file = "/etc/ca.pem";
   wanted.tls.verify = false;
+  wanted.login = extvold::providers::scaleio::Login::manager;
   wanted.protection_domain = "pd1";
   wanted.provisioning = Provisioning::thick;
   wanted.reach_all = true;
@@ -183,12 +186,16 @@ TEST_CASE("config scaleio: what is wrong is told with its key and a remedy, and 
   const auto plain = scaleio(std::string(kScaleio) + "password = \"hunter2\"\n").errors;
   CHECK(has(plain, "password: is no key"));
   CHECK(plain.at(0).find("hunter2") == std::string::npos);
-  CHECK(has(scaleio_but("{ name = \"hdd\", iops = 500 }", "").errors, "pools: names no pool"));
+  CHECK(has(scaleio_but("{ name = \"hdd\", iops = 500, bandwidth = \"100MB\" }", "").errors,
+            "pools: names no pool"));
   CHECK(has(scaleio_but("\"hdd\"", "\"a~b\"").errors, "is no name of a pool"));
-  CHECK(has(scaleio_but("iops = 500 }", "iops = 5 }, { name = \"hdd\" }").errors, "\"hdd\" is there twice"));
+  CHECK(has(scaleio_but("bandwidth = \"100MB\" }", "bandwidth = \"5MB\" }, { name = \"hdd\" }").errors,
+            "\"hdd\" is there twice"));
   CHECK(has(scaleio_but("\"C1\"", "\"B0e3bfb8-c20b\"").errors, "is another host's too"));
   CHECK(has(scaleio_but("hosts = { db1 = \"b0e3bfb8-c20b\", \"db2.example\" = \"C1\" }\n", "").warnings,
             "hosts: is missing"));
+  CHECK(has(scaleio_but("\"100MB\"", "\"fast\"").errors, "bandwidth"));
+  CHECK(has(scaleio(std::string(kScaleio) + "login = \"token\"\n").errors, "login: \"token\""));
   CHECK(has(scaleio(std::string(kScaleio) + "provisioning = \"fat\"\n").errors, "provisioning: \"fat\""));
   CHECK(has(scaleio(std::string(kScaleio) + "nonsense = 1\n").errors, "nonsense"));
 }

@@ -19,7 +19,7 @@ void read_values(const nlohmann::json& body) {
   }
   if (const auto volume = scaleio::volume_of(body)) {
     for (const scaleio::SdcMapping& one : volume->mappings)
-      EXTVOLD_CHECK(!one.sdc_id.empty() && one.limit_iops >= 0);
+      EXTVOLD_CHECK(!one.sdc_id.empty() && one.limit_iops >= 0 && one.limit_mb >= 0);
   }
   static_cast<void>(scaleio::sdcs_of(body));
   static_cast<void>(scaleio::pools_of(body));
@@ -32,7 +32,7 @@ void read_values(const nlohmann::json& body) {
     if (const auto capacity = scaleio::capacity_of(body, version))
       EXTVOLD_CHECK(capacity->total_mb >= 0 && capacity->free_mb >= 0);
   }
-  if (const auto writes = scaleio::writes_in(body)) EXTVOLD_CHECK(*writes >= 0);
+  if (const auto writes = scaleio::writes_in(body)) EXTVOLD_CHECK(writes->writes >= 0);
 }
 
 }  // namespace

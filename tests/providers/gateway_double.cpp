@@ -85,12 +85,15 @@ json GatewayDouble::show(const Volume& volume) const {
               {"vtreeId", "db168d6300000000"}};
   if (volume.to_scsi) out["mappedScsiInitiatorInfo"] = json::array({json{{"scsiInitiatorId", "5f01"}}});
   for (const DoubleMapping& one : volume.mappings) {
-    out["mappedSdcInfo"].push_back({{"limitBwInMbps", 0},
+    out["mappedSdcInfo"].push_back({{"limitBwInMbps", one.limit_mb},
                                     {"limitIops", one.limit_iops},
                                     {"sdcId", one.sdc_id},
                                     {"sdcIp", "192.168.50.11"},
                                     {"accessMode", one.access}});
   }
+  if (!tells_mappings) out.erase("mappedSdcInfo");
+  if (providers::scaleio::is_at_least(version, 3))
+    out["accessModeLimit"] = volume.read_only ? "ReadOnly" : "ReadWrite";
   return out;
 }
 
@@ -100,6 +103,7 @@ HttpResponse GatewayDouble::answer(const HttpRequest& request) {
   if (html) return html_response(200);
   HttpResponse response = answer_to(request, path);
   if (is_gateway_change(request) && response.status == 200) ++done;
+  if (errors_as_pages && response.status >= 400) return html_response(response.status);
   if (!page_after.empty() && path.ends_with(page_after)) return html_response(200);
   return response;
 }
@@ -161,13 +165,7 @@ HttpResponse GatewayDouble::get(const std::string& path) {
   if (path == "/api/types/ProtectionDomain/instances")
     return json_response(
         200, R"([{"id":"ed5448c100000000","name":"pdomain"},{"id":"ed5448c200000001","name":"other"}])");
-  if (path == "/api/types/StoragePool/instances") {
-    return json_response(
-        200,
-        R"([{"id":"92fd353300000000","name":"pool-hdd","protectionDomainId":"ed5448c100000000"},
-            {"id":"92fd353400000001","name":"pool-ssd","protectionDomainId":"ed5448c100000000"},
-            {"id":"92fd353500000002","name":"pool-hdd","protectionDomainId":"ed5448c200000001"}])");
-  }
+  if (path == "/api/types/StoragePool/instances") return pools();
   json out = json::array();
   if (path == "/api/types/Sdc/instances") {
     for (const Sdc& one : sdcs) {
@@ -228,6 +226,7 @@ HttpResponse GatewayDouble::snapshot(const json& body) {
   made.ancestor_id = copy.id;
   made.size_kb = copy.size_kb;
   made.pool_id = copy.pool_id;
+  made.read_only = snapshots_are_read_only;
   return json_response(200, json{{"volumeIdList", {made.id}}, {"snapshotGroupId", "5bd1"}}.dump());
 }
 
@@ -242,9 +241,12 @@ HttpResponse GatewayDouble::add_mapping(Volume& volume, const json& body) {
   for (const DoubleMapping& one : volume.mappings) {
     if (one.sdc_id == sdc_id) return error_response(81, "The volume is already mapped to this SDC");
   }
+  const std::string access = body.value("accessMode", "ReadWrite");
+  if (volume.read_only && access != "ReadOnly")
+    return error_response(0, "The access mode is above the volume's limit");
   if (!volume.mappings.empty() && many == "FALSE")
     return error_response(0, "This volume is already mapped and may not be mapped to additional SDCs.");
-  volume.mappings.push_back({sdc_id, 0, body.value("accessMode", "ReadWrite")});
+  volume.mappings.push_back({sdc_id, 0, access});
   return json_response(200, "{}");
 }
 
@@ -255,6 +257,12 @@ HttpResponse GatewayDouble::act(Volume& volume, const std::string& action, const
     if (!volume.mappings.empty() || volume.to_all || volume.to_scsi)
       return error_response(0, "Volume is mapped");
     volumes.erase(volumes.begin() + (&volume - volumes.data()));
+    return json_response(200, "{}");
+  }
+  if (action == "setVolumeAccessModeLimit") {
+    const std::string limit = body.value("accessModeLimit", "");
+    if (limit != "ReadWrite" && limit != "ReadOnly") return error_response(0, "accessModeLimit is missing");
+    volume.read_only = limit == "ReadOnly";
     return json_response(200, "{}");
   }
   if (action == "setVolumeSize") {
@@ -272,12 +280,32 @@ HttpResponse GatewayDouble::act(Volume& volume, const std::string& action, const
     if (unmaps) volume.mappings.erase(mapping);
     return json_response(200, "{}");
   }
-  if (action != "setMappedSdcLimits") return html_response(404);
-  const std::string limit = body.value("iopsLimit", "");
-  if (!is_number(limit) || (std::stoll(limit) != 0 && std::stoll(limit) < 11))
+  return action == "setMappedSdcLimits" ? set_limits(*mapping, body) : html_response(404);
+}
+
+HttpResponse GatewayDouble::set_limits(DoubleMapping& mapping, const json& body) {
+  const std::string iops = body.value("iopsLimit", "0");
+  const std::string kb = body.value("bandwidthLimitInKbps", "0");
+  if (body.size() < 2 || !is_number(iops) || !is_number(kb)) return error_response(0, "No limit is given");
+  if (std::stoll(iops) != 0 && std::stoll(iops) < 11)
     return error_response(0, "The IOPS limit is out of range");
-  mapping->limit_iops = std::stoll(limit);
+  if (std::stoll(kb) % 1024 != 0) return error_response(0, "The bandwidth limit is no multiple of 1024");
+  if (body.contains("iopsLimit")) mapping.limit_iops = std::stoll(iops);
+  if (body.contains("bandwidthLimitInKbps")) mapping.limit_mb = std::stoll(kb) / 1024;
   return json_response(200, "{}");
+}
+
+HttpResponse GatewayDouble::pools() const {
+  json out = json::array();
+  const auto add = [&](const char* id, const char* name, const char* domain) {
+    json one = {{"id", id}, {"name", name}, {"protectionDomainId", domain}};
+    if (pools_are_erasure_coded) one["genType"] = "EC";
+    out.push_back(std::move(one));
+  };
+  add("92fd353300000000", "pool-hdd", "ed5448c100000000");
+  add("92fd353400000001", "pool-ssd", "ed5448c100000000");
+  add("92fd353500000002", "pool-hdd", "ed5448c200000001");
+  return json_response(200, out.dump());
 }
 
 bool is_gateway_change(const HttpRequest& request) {

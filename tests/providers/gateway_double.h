@@ -18,6 +18,7 @@ struct DoubleMapping {
   std::string sdc_id;
   std::int64_t limit_iops = 0;
   std::string access = "ReadWrite";
+  std::int64_t limit_mb = 0;
 };
 
 struct GatewayDouble {
@@ -29,6 +30,7 @@ struct GatewayDouble {
     std::int64_t size_kb = 8388608;
     bool to_all = false;
     bool to_scsi = false;
+    bool read_only = false;   // accessModeLimit
     std::int64_t writes = 0;  // in the newest sample
     std::vector<DoubleMapping> mappings;
   };
@@ -58,8 +60,12 @@ struct GatewayDouble {
   bool html = false;                                    // as a gateway of 4.x answers
   bool unmaps = true;                                   // false: it says so and does not
   bool tells_writes = true;
-  std::string change_error;         // {"message": …} of every change
-  std::string change_error_action;  // of this one only
+  bool snapshots_are_read_only = false;  // as since 3.5
+  bool errors_as_pages = false;          // as some of 4.x are
+  bool tells_mappings = true;            // false: without the key
+  bool pools_are_erasure_coded = false;  // as "generation 2" of 5.x
+  std::string change_error;              // {"message": …} of every change
+  std::string change_error_action;       // of this one only
   int change_error_number = 0;
 
  private:
@@ -70,6 +76,8 @@ struct GatewayDouble {
   HttpResponse act(Volume& volume, const std::string& action, const nlohmann::json& body);
   HttpResponse add_mapping(Volume& volume, const nlohmann::json& body);
   HttpResponse snapshot(const nlohmann::json& body);
+  HttpResponse pools() const;
+  HttpResponse set_limits(DoubleMapping& mapping, const nlohmann::json& body);
   nlohmann::json show(const Volume& volume) const;
 
   std::uint64_t next_id_ = 0x2f93fa7700000000;

@@ -71,6 +71,8 @@ TEST_CASE("scaleio fence: it holds once nobody is mapped and the newest sample c
   const FenceResult held = world.fence(FenceAct::check);
   CHECK(held.held == TriState::yes);
   CHECK(held.seen.find(kGuidA1) != std::string::npos);
+  CHECK(held.seen.find("of 5 s") != std::string::npos);
+  CHECK(held.seen.find("to the MDM: Connected") != std::string::npos);
   CHECK(held.expires_at.ns == 0);
 }
 

@@ -1,68 +1,16 @@
-// The scaleio provider where the gateway is strict or odd: sessions that end, numbers as texts, limits that
-// end with a mapping, names that are cut, several who reach one volume.
+// The scaleio provider where the gateway is strict or odd: numbers as texts, names that are cut, clones,
+// pools; who has a volume is in test_scaleio_mappings.cpp.
 #include <catch2/catch.hpp>
 
 #include "providers/scaleio/scaleio_plan.h"
-#include "tests/providers/only_answer.h"
-#include "tests/providers/scaleio_world.h"
+#include "tests/providers/scaleio_calls.h"
 
 using namespace extvold;
 using namespace extvold::tests;
 
-namespace {
-
-Volume volume_of(const std::string& key, std::int64_t size_mb = 8192) {
-  Volume volume;
-  volume.id = {7};
-  volume.name = "pg";
-  volume.key = key;
-  volume.pool = {ProviderName("scaleio~row8"), "pool-hdd"};
-  volume.size_mb = size_mb;
-  return volume;
-}
-
-OperationCall call_of(OperationKind kind, const Volume& volume, const std::string& host = "") {
-  OperationCall call;
-  call.operation.id = OperationId("op-1");
-  call.operation.kind = kind;
-  call.operation.generation = {1, 2};
-  call.ledger_id = "ledger-1";
-  call.volume = volume;
-  call.host_name = host;
-  return call;
-}
-
-OperationResult execute(ScaleioWorld& world, const OperationCall& call) {
-  return only_answer<OperationResult>([&](auto done) { world.provider->execute(call, std::move(done)); },
-                                      [&] { world.http.drain(); });
-}
-
-ProviderObservation observe(ScaleioWorld& world, const std::string& key = "") {
-  return only_answer<ProviderObservation>([&](auto done) { world.provider->observe(key, std::move(done)); },
-                                          [&] { world.http.drain(); });
-}
-
-Volume created(ScaleioWorld& world, const std::string& key = "xv-one") {
-  Volume volume = volume_of(key);
-  const OperationResult made = execute(world, call_of(OperationKind::create, volume));
-  INFO(made.error.message);
-  REQUIRE(made.state == OperationState::done);
-  volume.provider_ref = made.provider_ref;
-  volume.size_mb = made.granted_size_mb;
-  return volume;
-}
-
-int count_sent(const ScaleioWorld& world, std::string_view ending) {
-  int count = 0;
-  for (const HttpRequest& one : world.http.sent) count += one.url.ends_with(ending) ? 1 : 0;
-  return count;
-}
-
-}  // namespace
-
 TEST_CASE("scaleio: what is granted is read back in steps of 8 GiB") {
   ScaleioWorld world;
-  const OperationResult made = execute(world, call_of(OperationKind::create, volume_of("xv-one", 8193)));
+  const OperationResult made = execute(world, call_of(OperationKind::create, scaleio_volume("xv-one", 8193)));
   REQUIRE(made.state == OperationState::done);
   CHECK(made.granted_size_mb == 16384);
   CHECK(world.provider->info().size_step_mb == 8192);
@@ -109,128 +57,9 @@ TEST_CASE("scaleio: a gateway that answers in HTML is not understood, and says s
   const ProviderObservation seen = observe(world, "xv-one");
   CHECK_FALSE(seen.complete);
   CHECK(seen.why_incomplete.find("text/html") != std::string::npos);
-  const OperationResult result = execute(world, call_of(OperationKind::create, volume_of("xv-one")));
+  const OperationResult result = execute(world, call_of(OperationKind::create, scaleio_volume("xv-one")));
   CHECK(result.state == OperationState::failed);
   CHECK(result.error.code == Errc::unavailable);
-}
-
-TEST_CASE("scaleio: each map is followed by its limit of IOPS") {
-  ScaleioWorld world;
-  Volume volume = created(world);
-  volume.iops = GENERATE(500, 3);
-  const std::int64_t limit = volume.iops == 3 ? 11 : 500;
-  const OperationResult first = execute(world, call_of(OperationKind::attach, volume, "a1"));
-  REQUIRE(first.state == OperationState::done);
-  CHECK(first.host_identity == kGuidA1);
-  CHECK(first.device == "/dev/disk/by-id/emc-vol-4267f11a3b9d8194-" + volume.provider_ref);
-  CHECK(world.gateway.by_name("xv-one")->mappings.at(0).limit_iops == limit);
-  // Somebody changed it.
-  world.gateway.by_name("xv-one")->mappings.at(0).limit_iops = 0;
-  CHECK(execute(world, call_of(OperationKind::attach, volume, "a1")).outcome == Outcome::changed);
-  CHECK(execute(world, call_of(OperationKind::attach, volume, "a1")).outcome == Outcome::unchanged);
-  CHECK(world.gateway.by_name("xv-one")->mappings.at(0).limit_iops == limit);
-  REQUIRE(execute(world, call_of(OperationKind::detach, volume, "a1")).state == OperationState::done);
-  REQUIRE(execute(world, call_of(OperationKind::attach, volume, "a2")).state == OperationState::done);
-  CHECK(world.gateway.by_name("xv-one")->mappings.at(0).limit_iops == limit);
-}
-
-TEST_CASE("scaleio: mapped, and then its limit refused: something happened") {
-  ScaleioWorld world;
-  Volume volume = created(world);
-  volume.iops = 500;
-  world.gateway.change_error = "You do not have permission to perform this operation.";
-  world.gateway.change_error_action = "setMappedSdcLimits";
-  const OperationResult result = execute(world, call_of(OperationKind::attach, volume, "a1"));
-  CHECK(result.state == OperationState::uncertain);
-  CHECK(result.error.message.find("permission") != std::string::npos);
-  CHECK(world.gateway.by_name("xv-one")->mappings.size() == 1);
-  world.gateway.change_error_action.clear();
-  const OperationResult again = execute(world, call_of(OperationKind::attach, volume, "a1"));
-  CHECK(again.state == OperationState::failed);  // this one changed nothing
-  CHECK(again.error.code == Errc::permission);
-}
-
-TEST_CASE("scaleio: an unmapping that was said to be done and is not is uncertain") {
-  ScaleioWorld world;
-  const Volume volume = created(world);
-  REQUIRE(execute(world, call_of(OperationKind::attach, volume, "a1")).state == OperationState::done);
-  world.gateway.unmaps = false;
-  CHECK(execute(world, call_of(OperationKind::detach, volume, "a1")).state == OperationState::uncertain);
-}
-
-TEST_CASE("scaleio: what reaches a volume some other way stands against an attach and a remove") {
-  ScaleioWorld world;
-  const Volume volume = created(world);
-  GatewayDouble::Volume& there = *world.gateway.by_name("xv-one");
-  std::string who;
-  SECTION("every SDC") {
-    there.to_all = true;
-    who = "every SDC";
-  }
-  SECTION("SCSI") {
-    there.to_scsi = true;
-    who = "SCSI initiators";
-  }
-  SECTION("an SDC that no host of ours is") {
-    world.gateway.sdcs.push_back({"3c7a7c8d00000002", "00000000-0000-0000-0000-000000000003"});
-    there.mappings = {{"3c7a7c8d00000002"}};
-    who = "00000000-0000-0000-0000-000000000003";
-  }
-  SECTION("an SDC that the gateway does not list") {
-    there.mappings = {{"3c7a7cff00000009"}};
-    who = "3c7a7cff00000009";
-  }
-  for (const OperationKind kind : {OperationKind::attach, OperationKind::remove}) {
-    const OperationResult result = execute(world, call_of(kind, volume, "a1"));
-    CHECK(result.state == OperationState::failed);
-    CHECK(result.error.code == Errc::conflict);
-    CHECK(result.error.message.find(who) != std::string::npos);
-  }
-  CHECK(observe(world, "xv-one").volumes.at(0).attachments.size() == 1);
-  // Whoever is one of all is not told that he has it no more.
-  const OperationResult detached = execute(world, call_of(OperationKind::detach, volume, "a1"));
-  CHECK((detached.state == OperationState::failed) == (who == "every SDC" || who == "3c7a7cff00000009"));
-}
-
-TEST_CASE("scaleio: a mapping whose SDC nobody can name is not taken for another host's") {
-  ScaleioWorld world;
-  const Volume volume = created(world);
-  world.gateway.by_name("xv-one")->mappings = {{"3c7a7cff00000009"}};
-  CHECK(observe(world, "xv-one").volumes.at(0).attachments.at(0).host_identity.empty());
-  const OperationResult result = execute(world, call_of(OperationKind::detach, volume, "a1"));
-  CHECK(result.state == OperationState::failed);
-  CHECK(result.error.code == Errc::unavailable);
-}
-
-TEST_CASE("scaleio: a host is known by its GUID, whatever its case, or not at all") {
-  ScaleioWorld world;
-  const Volume volume = created(world);
-  const OperationResult unknown = execute(world, call_of(OperationKind::attach, volume, "a9"));
-  CHECK(unknown.state == OperationState::failed);
-  CHECK(unknown.error.code == Errc::not_found);
-  CHECK(unknown.error.message.find("hosts of the configuration") != std::string::npos);
-  world.gateway.sdcs.pop_back();
-  const OperationResult gone = execute(world, call_of(OperationKind::attach, volume, "a2"));
-  CHECK(gone.error.code == Errc::not_found);
-  OperationCall recorded = call_of(OperationKind::attach, volume, "whoever");
-  recorded.host_identity = "b0e3bfb8-c20b-43bf-93c8-13339e85aa50";
-  CHECK(execute(world, recorded).host_identity == kGuidA1);
-  world.gateway.sdcs.at(0).approved = false;
-  REQUIRE(execute(world, call_of(OperationKind::detach, volume, "a1")).state == OperationState::done);
-  const OperationResult refused = execute(world, call_of(OperationKind::attach, volume, "a1"));
-  CHECK(refused.state == OperationState::failed);
-  CHECK(refused.error.message.find("not approved") != std::string::npos);
-}
-
-TEST_CASE("scaleio: read-only is mapped so, and never changed under its user") {
-  ScaleioWorld world;
-  const Volume volume = created(world);
-  OperationCall attach = call_of(OperationKind::attach, volume, "a1");
-  attach.read_only = true;
-  REQUIRE(execute(world, attach).state == OperationState::done);
-  CHECK(observe(world, "xv-one").volumes.at(0).attachments.at(0).read_only);
-  attach.read_only = false;
-  CHECK(execute(world, attach).error.code == Errc::conflict);
 }
 
 TEST_CASE("scaleio: an id whose volume has another name by now is not touched") {
@@ -251,7 +80,7 @@ TEST_CASE("scaleio: adopted volumes are acted on by their id, with or without a 
   const std::string id = there.id;
   REQUIRE(observe(world).volumes.at(0).key == id);
   REQUIRE(observe(world, id).volumes.size() == 1);
-  Volume volume = volume_of(id);
+  Volume volume = scaleio_volume(id);
   volume.origin = VolumeOrigin::adopted;
   volume.provider_ref = id;
   REQUIRE(execute(world, call_of(OperationKind::attach, volume, "a1")).state == OperationState::done);
@@ -266,7 +95,7 @@ TEST_CASE("scaleio: adopted volumes are acted on by their id, with or without a 
 TEST_CASE("scaleio: a clone is a snapshot in its source's pool, grown where it is to be larger") {
   ScaleioWorld world;
   const Volume source = created(world);
-  Volume clone = volume_of("xv-two", 16384);
+  Volume clone = scaleio_volume("xv-two", 16384);
   clone.origin = VolumeOrigin::cloned;
   OperationCall call = call_of(OperationKind::create, clone);
   call.source_ref = source.provider_ref;
@@ -279,14 +108,76 @@ TEST_CASE("scaleio: a clone is a snapshot in its source's pool, grown where it i
   call.volume.pool.pool = "pool-ssd";
   call.volume.key = "xv-three";
   CHECK(execute(world, call).error.code == Errc::invalid);
-  call.volume = volume_of("xv-four", 8192);
+  call.volume = scaleio_volume("xv-four", 8192);
   world.gateway.by_name("xv-one")->size_kb *= 2;
   CHECK(execute(world, call).error.code == Errc::invalid);
   call.source_ref = "2f93fa77000000ff";
   CHECK(execute(world, call).error.code == Errc::not_found);
   call.source_ref.clear();
-  call.volume = volume_of("xv-two", 16384);
+  call.volume = scaleio_volume("xv-two", 16384);
   CHECK(execute(world, call).error.code == Errc::conflict);  // that one is a clone
+}
+
+TEST_CASE("scaleio: a clone that was made read-only is made writable, another volume is refused in words") {
+  ScaleioWorld world;
+  const Volume source = created(world);
+  world.gateway.snapshots_are_read_only = true;
+  OperationCall call = call_of(OperationKind::create, scaleio_volume("xv-two", 16384));
+  call.volume.origin = VolumeOrigin::cloned;
+  call.source_ref = source.provider_ref;
+  REQUIRE(execute(world, call).state == OperationState::done);
+  CHECK_FALSE(world.gateway.by_name("xv-two")->read_only);
+  CHECK(world.gateway.by_name("xv-two")->size_kb == 16 << 20);
+  world.gateway.by_name("xv-one")->read_only = true;
+  const OperationResult refused = execute(world, call_of(OperationKind::attach, source, "a1"));
+  CHECK(refused.error.code == Errc::conflict);
+  CHECK(refused.error.message.find("accessModeLimit") != std::string::npos);
+  OperationCall reading = call_of(OperationKind::attach, source, "a1");
+  reading.read_only = true;
+  CHECK(execute(world, reading).state == OperationState::done);
+}
+
+TEST_CASE("scaleio: a clone whose source is gone tells no source any more and is still the clone") {
+  ScaleioWorld world;
+  const Volume source = created(world);
+  OperationCall call = call_of(OperationKind::create, scaleio_volume("xv-two"));
+  call.volume.origin = VolumeOrigin::cloned;
+  call.source_ref = source.provider_ref;
+  REQUIRE(execute(world, call).state == OperationState::done);
+  world.gateway.by_name("xv-two")->ancestor_id = "0000000000000000";
+  CHECK(execute(world, call).error.code == Errc::conflict);  // the source is there, and it is not of it
+  std::erase_if(world.gateway.volumes, [](const auto& one) { return one.name == "xv-one"; });
+  CHECK(execute(world, call).outcome == Outcome::unchanged);
+}
+
+TEST_CASE("scaleio: errors that come as pages are no answers") {
+  ScaleioWorld world;
+  const Volume volume = created(world);
+  world.gateway.errors_as_pages = true;
+  CHECK_FALSE(observe(world, "xv-none").complete);
+  world.gateway.change_error = "The volume is already mapped to this SDC";
+  CHECK(execute(world, call_of(OperationKind::attach, volume, "a1")).state == OperationState::uncertain);
+}
+
+TEST_CASE("scaleio: a configured pool that is not there as it says is missed by each look") {
+  ScaleioWorld world;
+  std::string named;
+  SECTION("not there") {
+    world.config.pools.push_back({"pool-x", 0});
+    world.restart();
+    named = "pool-x";
+  }
+  SECTION("erasure coded") {
+    world.gateway.pools_are_erasure_coded = true;
+    named = "pool-hdd";
+    const OperationResult made = execute(world, call_of(OperationKind::create, scaleio_volume("xv-one")));
+    CHECK(made.error.code == Errc::invalid);
+    CHECK(made.error.message.find("erasure coded") != std::string::npos);
+  }
+  const ProviderObservation seen = observe(world);
+  CHECK_FALSE(seen.complete);
+  CHECK(seen.why_incomplete.find(named) != std::string::npos);
+  CHECK(seen.pools.size() == (named == "pool-x" ? 2 : 0));
 }
 
 TEST_CASE("scaleio: an error that is not known to mean that nothing happened is uncertain") {
@@ -294,7 +185,7 @@ TEST_CASE("scaleio: an error that is not known to mean that nothing happened is 
   const auto try_create = [&](int number, const std::string& message) {
     world.gateway.change_error = message;
     world.gateway.change_error_number = number;
-    return execute(world, call_of(OperationKind::create, volume_of("xv-one")));
+    return execute(world, call_of(OperationKind::create, scaleio_volume("xv-one")));
   };
   CHECK(try_create(0, "A timeout occurred").state == OperationState::uncertain);
   CHECK(try_create(0, "Something that nobody has seen yet").state == OperationState::uncertain);
@@ -324,7 +215,7 @@ TEST_CASE("scaleio: pools are counted as their API version tells, in the configu
   CHECK(observe(world).volumes.at(0).pool == "pool-hdd@ed5448c200000001");
   world.config.protection_domain.clear();
   world.restart();
-  CHECK(execute(world, call_of(OperationKind::create, volume_of("xv-one"))).error.code == Errc::invalid);
+  CHECK(execute(world, call_of(OperationKind::create, scaleio_volume("xv-one"))).error.code == Errc::invalid);
 }
 
 TEST_CASE("scaleio: names of ours fit into what the MDM keeps of a name") {

@@ -1,59 +1,12 @@
 // The session of the scaleio provider: logins, tokens that end, the version that is named in requests.
 #include <catch2/catch.hpp>
 
-#include "tests/providers/only_answer.h"
-#include "tests/providers/scaleio_world.h"
+#include "tests/providers/scaleio_calls.h"
 
 using namespace extvold;
 using namespace extvold::tests;
 
 namespace {
-
-Volume volume_one() {
-  Volume volume;
-  volume.id = {7};
-  volume.name = "pg";
-  volume.key = "xv-one";
-  volume.pool = {ProviderName("scaleio~row8"), "pool-hdd"};
-  volume.size_mb = 8192;
-  return volume;
-}
-
-OperationCall call_of(OperationKind kind, const Volume& volume, const std::string& host = "") {
-  OperationCall call;
-  call.operation.id = OperationId("op-1");
-  call.operation.kind = kind;
-  call.operation.generation = {1, 2};
-  call.ledger_id = "ledger-1";
-  call.volume = volume;
-  call.host_name = host;
-  return call;
-}
-
-OperationResult execute(ScaleioWorld& world, const OperationCall& call) {
-  return only_answer<OperationResult>([&](auto done) { world.provider->execute(call, std::move(done)); },
-                                      [&] { world.http.drain(); });
-}
-
-ProviderObservation observe(ScaleioWorld& world) {
-  return only_answer<ProviderObservation>([&](auto done) { world.provider->observe("", std::move(done)); },
-                                          [&] { world.http.drain(); });
-}
-
-Volume created(ScaleioWorld& world) {
-  Volume volume = volume_one();
-  const OperationResult made = execute(world, call_of(OperationKind::create, volume));
-  INFO(made.error.message);
-  REQUIRE(made.state == OperationState::done);
-  volume.provider_ref = made.provider_ref;
-  return volume;
-}
-
-int count_sent(const ScaleioWorld& world, std::string_view ending) {
-  int count = 0;
-  for (const HttpRequest& one : world.http.sent) count += one.url.ends_with(ending) ? 1 : 0;
-  return count;
-}
 
 ScaleioWorld& as_powerflex(ScaleioWorld& world, LoginKind kind) {
   world.gateway.version = "4.5";
@@ -231,7 +184,7 @@ TEST_CASE("scaleio: a rejected password is sent once, shown nowhere, and tried a
     CHECK(seen.why_incomplete.find("YWRt") == std::string::npos);
   }
   CHECK(count_sent(world, "/login") == (kind == LoginKind::manager_404 ? 2 : 1));
-  const OperationResult result = execute(world, call_of(OperationKind::create, volume_one()));
+  const OperationResult result = execute(world, call_of(OperationKind::create, scaleio_volume()));
   CHECK(result.state == OperationState::failed);
   CHECK(result.error.code == Errc::permission);
   // A new password counts at once.
@@ -250,14 +203,14 @@ TEST_CASE("scaleio: a login that fails otherwise says that nothing happened, and
   ScaleioWorld world;
   as_powerflex(world, LoginKind::manager_404);
   world.gateway.logins.login_status = 500;
-  const OperationResult result = execute(world, call_of(OperationKind::create, volume_one()));
+  const OperationResult result = execute(world, call_of(OperationKind::create, scaleio_volume()));
   CHECK(result.state == OperationState::failed);
   CHECK(result.error.code == Errc::unavailable);
   world.gateway.logins.login_status = 0;
   for (const auto fault : {HttpDouble::Fault::cut_short, HttpDouble::Fault::garbage}) {
     world.restart();
     world.http.arm(HttpDouble::Stage::look, fault);
-    const OperationResult cut = execute(world, call_of(OperationKind::create, volume_one()));
+    const OperationResult cut = execute(world, call_of(OperationKind::create, scaleio_volume()));
     CHECK(cut.error.code == Errc::unavailable);
     CHECK(cut.error.message.find("access-") == std::string::npos);
   }
@@ -285,12 +238,12 @@ TEST_CASE("scaleio: a page in answer to a change leaves open what became of it")
 
 TEST_CASE("scaleio: who waits for a login with less time does not take it from the others") {
   ScaleioWorld world;
-  OperationCall hurried = call_of(OperationKind::create, volume_one());
+  OperationCall hurried = call_of(OperationKind::create, scaleio_volume());
   hurried.deadline = seconds(2);
   OperationState short_of_time = OperationState::done;
   OperationState patient = OperationState::uncertain;
   world.provider->execute(hurried, [&](const OperationResult& result) { short_of_time = result.state; });
-  world.provider->execute(call_of(OperationKind::create, volume_one()),
+  world.provider->execute(call_of(OperationKind::create, scaleio_volume()),
                           [&](const OperationResult& result) { patient = result.state; });
   world.gateway.before = [&](const std::string& path) {
     if (path == "/api/login" && world.gateway.logins.logins == 0) world.passed = seconds(3);

@@ -3,6 +3,7 @@
 
 #include "providers/scaleio/basic_auth.h"
 #include "providers/scaleio/gateway_body.h"
+#include "providers/scaleio/gateway_tokens.h"
 #include "providers/scaleio/gateway_values.h"
 
 using namespace extvold;
@@ -36,15 +37,14 @@ TEST_CASE("scaleio values: a volume as a real gateway of 1.31 shows it") {
       json::parse(R"({"ancestorVolumeId":null,"consistencyGroupId":null,"creationTime":1427961975,
       "id":"2f93fa7700000000","isObfuscated":false,"mappedScsiInitiatorInfo":null,"mappedSdcInfo":[
       {"limitBwInMbps":0,"limitIops":0,"sdcId":"3c7a7c8b00000000","sdcIp":"192.168.50.11"},
-      {"limitBwInMbps":0,"limitIops":7,"sdcId":"3c7a7c8d00000002","sdcIp":"192.168.50.13"}],
+      {"limitBwInMbps":3,"limitIops":7,"sdcId":"3c7a7c8d00000002","sdcIp":"192.168.50.13"}],
       "mappingToAllSdcsEnabled":false,"name":"vol1","sizeInKb":8388608,"storagePoolId":"92fd353300000000",
       "useRmcache":true,"volumeType":"ThickProvisioned","vtreeId":"db168d6300000000"})");
   const GatewayVolume volume = volume_of(value).value();
   CHECK(volume.name == "vol1");
   CHECK(volume.size_mb == 8192);
   CHECK_FALSE(volume.to_scsi_initiators);
-  CHECK(volume.mappings ==
-        std::vector<SdcMapping>{{"3c7a7c8b00000000", 0, false}, {"3c7a7c8d00000002", 7, false}});
+  CHECK(volume.mappings == std::vector<SdcMapping>{{"3c7a7c8b00000000", 0, 0}, {"3c7a7c8d00000002", 7, 3}});
 }
 
 TEST_CASE("scaleio values: null lists, texts for numbers, and what makes no sense") {
@@ -70,6 +70,9 @@ TEST_CASE("scaleio values: null lists, texts for numbers, and what makes no sens
   CHECK(wrong("sizeInKb", 18446744073709551615ULL));
   CHECK(wrong("mappingToAllSdcsEnabled", "perhaps"));
   CHECK(wrong("mappedSdcInfo", "none"));
+  json without = value;
+  without.erase("mappedSdcInfo");
+  CHECK_FALSE(volume_of(without));
   CHECK(wrong("mappedSdcInfo", json::array({json{{"sdcIp", "192.168.50.11"}}})));
   CHECK_FALSE(volumes_of(json::object()));
   CHECK_FALSE(volumes_of(nullptr));
@@ -96,10 +99,70 @@ TEST_CASE("scaleio values: answers by status, content type and number") {
   for (const int number : {78, 79}) CHECK(code_of_error(number, "x") == Errc::not_found);
   for (const int number : {81, 4037, 84, 4039}) CHECK(code_of_error(number, "x") == Errc::conflict);
   CHECK(code_of_error(182, "x") == Errc::exhausted);
+  CHECK(code_of_error(226, "x") == Errc::invalid);
+  CHECK(code_of_error(142, "x") == Errc::not_found);
+  CHECK(code_of_error(0, "Not found") == Errc::not_found);
+  CHECK(code_of_error(0, "The helper was not found") == Errc::uncertain);
+  CHECK(read(400, "application/json", R"({"message":"Request message is not valid: x","errorCode":0})")
+            .error()
+            .code == Errc::invalid);
   CHECK(code_of_error(0, "id must be a hexadecimal number") == Errc::not_found);
   CHECK(code_of_error(0, "A timeout occurred") == Errc::uncertain);
+  CHECK(read(500, "application/json", R"({"message":"x","errorCode":"79"})").error().code == Errc::not_found);
+  // Of a path, by the server around the gateway.
+  CHECK(
+      read(404, "application/json", R"({"status":404,"error":"Not Found","message":"Not Found","path":"/x"})")
+          .error()
+          .code == Errc::invalid);
+  CHECK(read(200, "text/plain", R"("3.6")").value() == "3.6");
+  CHECK(read(200, "application/json", "\n <html>").error().message.find("a page") != std::string::npos);
   const Error error = read(500, "application/json", R"({"message":"a\nb","errorCode":79})").error();
   CHECK(error.message == "GET /x: status 500, error 79: a b");
+}
+
+TEST_CASE("scaleio values: an error whose number is told in its one detail only") {
+  const auto code = [](const char* details) {
+    return read(500, "application/json",
+                fmt::format(R"({{"message":"x","httpStatusCode":500,"errorCode":0,"details":{}}})", details))
+        .error();
+  };
+  const Error full = code(R"([{"error":"y","rc":182,"errorMessage":"too many snapshots"}])");
+  CHECK(full.code == Errc::exhausted);
+  CHECK(full.message.find("182: too many snapshots") != std::string::npos);
+  CHECK(code(R"([{"rc":"182"}])").code == Errc::exhausted);
+  CHECK(code(R"([{"rc":5,"errorMessage":"Could not find the volume"}])").code == Errc::not_found);
+  CHECK(code(R"([{"rc":5,"errorMessage":"A timeout occurred"}])").code == Errc::uncertain);
+  CHECK(code(R"([{"rc":182},{"rc":0}])").code == Errc::uncertain);  // of which nobody knows what was done
+  for (const char* odd : {"null", "[]", "{}", "[7]", "\"x\""}) CHECK(code(odd).code == Errc::uncertain);
+}
+
+TEST_CASE("scaleio values: errors of the manager, and what shows no secret") {
+  const Error told =
+      read(401, "application/json",
+           R"({"http_status_code":401,"messages":[{"code":"A","severity":"E","message":"no"}]})")
+          .error();
+  CHECK(told.message == "GET /x: status 401: no");
+  const HttpResponse cut = response_of(200, "application/json", "{\"access_token\":\"abc");
+  CHECK(gateway_body(cut, "POST /x", true).error().message.find("abc") == std::string::npos);
+}
+
+TEST_CASE("scaleio values: tokens of the manager, with seconds as numbers and as texts") {
+  const json whole = {{"access_token", "a.b.c"},
+                      {"expires_in", "300"},
+                      {"refresh_expires_in", 1800},
+                      {"refresh_token", std::string(16000, 'r')}};
+  const ManagerTokens tokens = manager_tokens(whole).value();
+  CHECK(tokens.access == "a.b.c");
+  CHECK(tokens.access_for == seconds(300));
+  CHECK(tokens.refresh_for == seconds(1800));
+  CHECK(manager_tokens(json{{"access_token", "a"}, {"refresh_token", nullptr}}).value().refresh.empty());
+  for (const json& odd : {json(-1), json(1e300), json("x"), json(nullptr), json::array()})
+    CHECK(manager_tokens(json{{"access_token", "a"}, {"expires_in", odd}}).value().access_for.ns == 0);
+  for (const json& wrong : {json(nullptr), json(""), json("a b"), json(7), json(std::string(17000, 'x'))})
+    CHECK_FALSE(manager_tokens(json{{"access_token", wrong}}));
+  CHECK_FALSE(manager_tokens(json::array()));
+  CHECK(manager_login("admin", "\xc3\xa4\"").value()["password"] == "\xc3\xa4\"");
+  CHECK_FALSE(manager_login("admin", "\xff"));
 }
 
 TEST_CASE("scaleio values: of a version the API knows two numbers") {
