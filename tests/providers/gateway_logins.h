@@ -21,8 +21,8 @@ enum class LoginKind { gateway, gateway_bearer, both, manager_page, manager_404 
 struct GatewayLogins {
   // Nothing: whoever asks is logged in, and it is no login.
   std::optional<HttpResponse> answer(const HttpRequest& request, const std::string& path);
-  // The manager forgets all tokens, or those that renew.
-  void forget() { token.clear(), access.clear(), renews.clear(); }
+  // All tokens that were given.
+  void forget() { token = access = renews = ""; }
 
   LoginKind kind = LoginKind::gateway;
   std::string password = "secret:1";
