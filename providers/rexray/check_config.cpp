@@ -62,6 +62,12 @@ Status check_rest(const RexrayConfig& config) {
   if (!is_plain_identity(config.service) || !is_plain_identity(config.driver))
     return fail(Errc::invalid, "provider {}: service and driver must be names as `rexray adapter types` has",
                 config.name.value);
+  if (config.driver == "rbd")
+    return fail(
+        Errc::invalid,
+        "provider {}: the rbd driver maps an image on the server's own host, for whichever host it was "
+        "asked; use type = \"rbd\"",
+        config.name.value);
   if (!config.look_identity.empty() && !is_plain_identity(config.look_identity))
     return fail(Errc::invalid, "provider {}: look_identity is no instance id", config.name.value);
   for (const auto& [key, value] : config.instance_fields) {

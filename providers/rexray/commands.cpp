@@ -10,9 +10,9 @@
 namespace extvold::providers::rexray {
 namespace {
 
-// "0.11.4", "0.1.150605", "0.12.0+3"; the first two numbers.
-std::optional<std::array<int, 2>> major_minor(std::string_view text) {
-  std::array<int, 2> out{};
+// "0.11.4", "0.1.150605", "0.12.0+3".
+std::optional<std::array<int, 3>> three_numbers(std::string_view text) {
+  std::array<int, 3> out{};
   const char* at = text.data();
   const char* const end = text.data() + text.size();
   for (std::size_t i = 0; i < out.size(); ++i) {
@@ -21,7 +21,7 @@ std::optional<std::array<int, 2>> major_minor(std::string_view text) {
     if (read.ec != std::errc() || out[i] < 0) return std::nullopt;
     at = read.ptr;
   }
-  if (at != end && *at != '.' && *at != '-' && *at != '+') return std::nullopt;
+  if (at != end && *at != '-' && *at != '+') return std::nullopt;
   return out;
 }
 
@@ -61,13 +61,16 @@ Result<CliVersion> parse_version(std::string_view text) {
   std::string_view found = labelled(text, "SemVer:");
   const bool has_semver = !found.empty();
   if (!has_semver) found = labelled(text, "Rexray Version:");
-  const std::optional<std::array<int, 2>> numbers = major_minor(found);
+  const std::optional<std::array<int, 3>> numbers = three_numbers(found);
   if (!numbers)
     return fail(Errc::invalid, "`rexray version` tells no version ({}); say which dialect it speaks",
                 in_one_line(text, 120));
   CliVersion version;
   version.shown = in_one_line(found, 40);
-  const auto [major, minor] = *numbers;
+  const auto [major, minor, patch] = *numbers;
+  if (major == 0 && minor == 6 && patch == 0)
+    return fail(Errc::invalid, "rexray {} lists volumes without their attachments: use 0.6.1 or later",
+                version.shown);
   if (major == 0 && minor == 1 && !has_semver) version.dialect = 1;
   if (major == 0 && (minor == 2 || minor == 3) && has_semver) version.dialect = 2;
   if (major == 0 && (minor == 4 || minor == 5) && has_semver) version.dialect = 3;

@@ -8,7 +8,7 @@ namespace extvold::providers::rexray {
 namespace {
 
 // In this order: what may have happened comes first, whatever else the text says.
-constexpr std::array<std::pair<std::string_view, Errc>, 25> kTexts = {{
+constexpr std::array<std::pair<std::string_view, Errc>, 26> kTexts = {{
     {"no device name returned", Errc::uncertain},
     {"no local attachment found", Errc::uncertain},
     {"volume did not attach", Errc::uncertain},
@@ -27,6 +27,7 @@ constexpr std::array<std::pair<std::string_view, Errc>, 25> kTexts = {{
     {"Volume not attached", Errc::conflict},
     {"volume already attached to instance", Errc::conflict},
     {"missing instance ID", Errc::invalid},
+    {"missing next device", Errc::invalid},
     {"validate req schema", Errc::invalid},
     {"volume size too small", Errc::invalid},
     {"unsupported file system", Errc::invalid},

@@ -62,11 +62,19 @@ Error refusal(const JsonAnswer& answer, const std::string& resource, const std::
   }
 }
 
+// The EBS driver's word for a list without volumes.
+bool is_empty_list(const JsonAnswer& answer) {
+  return answer.status == 500 && text_of(answer.body, "message") == "no volume returned";
+}
+
 Error look_refusal(const JsonAnswer& answer, const std::string& service) {
   if (answer.status == 408 || answer.status == 202)
     return {Errc::unavailable, "the server takes longer than its exeTimeout to tell what there is"};
   if (answer.status == 200) return {Errc::unavailable, "an answer that makes no sense: " + answer.shown};
-  return look_error(refusal(answer, {}, service));
+  Error error = look_error(refusal(answer, {}, service));
+  if (answer.status == 400 && error.message.find("missing instance ID") != std::string::npos)
+    error.message += "; its driver answers nobody: name an instance with look_identity";
+  return error;
 }
 
 // {"id":0,"queueTime":…,"state":"running"}. None: it is no task.
@@ -141,6 +149,7 @@ void Libstorage::list(Duration deadline, std::function<void(Result<StorageList>)
   question.host = config_.look_identity;
   ask(question, deadline, [this, done = std::move(done)](const Result<JsonAnswer>& answer) {
     if (!answer) return done(tl::make_unexpected(look_error(answer.error())));
+    if (is_empty_list(*answer)) return done(StorageList{});
     Result<StorageList> list =
         answer->status == 200
             ? read_volume_map(answer->body)
@@ -173,7 +182,9 @@ void Libstorage::find(std::string id, Duration deadline,
           });
         }
         if (answer->status != 200) return done(tl::make_unexpected(look_refusal(*answer, config_.service)));
-        Result<StorageVolume> volume = read_volume(answer->body);
+        Result<StorageVolume> volume = read_volume(answer->body, StateField::needed);
+        if (!volume && answer->body.is_object())
+          return done(fail(Errc::unavailable, "it cannot be read: {}", volume.error().message));
         if (!volume || volume->id != id)
           return done(tl::make_unexpected(look_refusal(*answer, config_.service)));
         done(Found(*std::move(volume)));

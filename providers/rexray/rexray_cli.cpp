@@ -26,12 +26,19 @@ std::string said(const ProcessResult& ended) {
                      shown.empty() ? "without a word" : shown);
 }
 
-// It ends with 0 also after a command or a flag that it does not know.
+bool has_usage(std::string_view text) {
+  return text.starts_with("Usage:") || text.find("\nUsage:") != text.npos;
+}
+
+// It ends with 0 also after a command or a flag that it does not know, and prints its help. It does so too
+// where it cannot start, with another status. In a list, "Usage:" is somebody's name for a volume.
 bool is_usage(const ProcessResult& ended) {
-  for (const std::string* text : {&ended.standard_error, &ended.standard_output}) {
-    if (text->find("Usage:") != std::string::npos || text->starts_with("Error: unknown")) return true;
-  }
-  return false;
+  if (ended.exit_status != 0) return false;
+  const std::string_view complaint = ended.standard_error;
+  if (complaint.starts_with("Error: unknown") || has_usage(complaint)) return true;
+  const std::string_view printed = trimmed(ended.standard_output);
+  const bool is_list = printed.starts_with('[') || printed.starts_with('{') || printed.starts_with('-');
+  return !is_list && has_usage(printed);
 }
 
 Error usage_error(const ProcessResult& ended) {
@@ -82,12 +89,12 @@ Result<StorageList> read_cli_list(const CliVersion& version, std::string_view te
   }
   if (!version.json) {
     ASSIGN(const nlohmann::json list, read_yaml_list(text));
-    return read_volume_list(list);
+    return read_volume_list(list, StateField::unknown);
   }
   const nlohmann::json value = nlohmann::json::parse(text, nullptr, false);
   if (value.is_discarded())
     return fail(Errc::internal, "what rexray printed is not JSON: {}", in_one_line(text));
-  return read_volume_list(value);
+  return read_volume_list(value, version.dialect == 4 ? StateField::needed : StateField::unknown);
 }
 
 RexrayCli::RexrayCli(const RexrayConfig& config, RexrayPorts ports)

@@ -21,7 +21,8 @@ struct StorageAttachment {
   bool operator==(const StorageAttachment&) const = default;
 };
 
-// attachmentState is not among it: it is relative to whoever asks.
+// attachmentState is not among it: it is relative to whoever asks. What it says of attachments that are not
+// listed is among `attachments` (volume_answers.h).
 struct StorageVolume {
   std::string id;
   std::string name;

@@ -96,6 +96,20 @@ Status read_attachments(const Json& object, StorageVolume& volume) {
   return {};
 }
 
+// 2: attached to the asker, 3: to nobody, 4: to another. Anything else says nothing of attachments that are
+// not listed: 0, which Go leaves out, that they were not looked for, 1 that the driver does not know. Some
+// drivers say 4 and name nobody.
+Status read_state(const Json& object, StorageVolume& volume) {
+  const Json* value = find(object, "attachmentState");
+  std::uint64_t state = 0;
+  if (value != nullptr && value->is_number_unsigned()) state = value->get<std::uint64_t>();
+  if (state == 3) return {};
+  if (state != 2 && state != 4)
+    return fail(Errc::internal, "REX-Ray does not say whether it is attached (attachmentState {})", state);
+  if (volume.attachments.empty()) volume.attachments.emplace_back();
+  return {};
+}
+
 void add(StorageList& list, Result<StorageVolume> volume) {
   if (volume) {
     list.volumes.push_back(*std::move(volume));
@@ -115,7 +129,7 @@ void check_ids(StorageList& list) {
 
 }  // namespace
 
-Result<StorageVolume> read_volume(const Json& value) {
+Result<StorageVolume> read_volume(const Json& value, StateField state) {
   if (!value.is_object()) return fail(Errc::internal, "it is not an object");
   TRY(check_keys(value));
   StorageVolume volume;
@@ -142,15 +156,18 @@ Result<StorageVolume> read_volume(const Json& value) {
   volume.availability_zone = *std::move(zone);
   volume.size_gb = *size;
   if (const Status read = read_attachments(value, volume); !read) return of_it(read.error());
+  if (state == StateField::needed) {
+    if (const Status read = read_state(value, volume); !read) return of_it(read.error());
+  }
   return volume;
 }
 
-Result<StorageList> read_volume_list(const Json& value) {
+Result<StorageList> read_volume_list(const Json& value, StateField state) {
   if (!value.is_array() && !value.is_null())
     return fail(Errc::internal, "the answer is not a list of volumes");
   StorageList list;
   if (value.is_null()) return list;
-  for (const Json& one : value) add(list, read_volume(one));
+  for (const Json& one : value) add(list, read_volume(one, state));
   check_ids(list);
   return list;
 }
@@ -159,7 +176,7 @@ Result<StorageList> read_volume_map(const Json& value) {
   if (!value.is_object()) return fail(Errc::internal, "the answer is not an object of volumes");
   StorageList list;
   for (const auto& item : value.items()) {
-    Result<StorageVolume> volume = read_volume(item.value());
+    Result<StorageVolume> volume = read_volume(item.value(), StateField::needed);
     if (volume && volume->id != item.key())
       volume = fail(Errc::internal, "{}: stands below the id \"{}\"", in_one_line(volume->id, 80),
                     in_one_line(item.key(), 80));

@@ -15,13 +15,19 @@
 
 namespace extvold::providers::rexray {
 
-Result<StorageVolume> read_volume(const nlohmann::json& value);
+// Whether a volume that lists no attachment has none is told by attachmentState alone, which libStorage has
+// since 0.3.3 (REX-Ray 0.6.1) and only where attachments were asked for. What came before has no such field.
+enum class StateField { needed, unknown };
+
+// needed: a volume of which attachmentState does not say whether it is attached is an error; one that is, and
+// names nobody, has one attachment without a host.
+Result<StorageVolume> read_volume(const nlohmann::json& value, StateField state);
 
 // A JSON list of volumes; `null` is an empty one. An element that cannot be read makes it unreadable, not
 // shorter without a word. Errors: `value` is no list.
-Result<StorageList> read_volume_list(const nlohmann::json& value);
+Result<StorageList> read_volume_list(const nlohmann::json& value, StateField state);
 
-// An object keyed by id.
+// An object keyed by id, as the API answers where attachments were asked for.
 Result<StorageList> read_volume_map(const nlohmann::json& value);
 
 }  // namespace extvold::providers::rexray

@@ -1,4 +1,5 @@
 // [providers.NAME] with type = "rexray".
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "tests/daemon/config_support.h"
@@ -96,12 +97,24 @@ TEST_CASE("config: what is wrong with a rexray provider is said", "[daemon][conf
   check(without(kRest, "url"), "providers.row8.url: is missing");
   check(without(kRest, "pools"), "providers.row8.pools: is missing");
   check(without(kRest, "token_file") + "token_file = \"abc\"\n", "what it says is not repeated here");
+  check(without(kRest, "driver") + "driver = \"rbd\"\n", "type = \"rbd\"");
   check(kRest + "cli_host = \"x\"\n", "cli_host");
   check(kCli + "url = \"http://x\"\n", "url");
   check(kRest + "mode = \"telnet\"\n", "mode");
   check(without(kRest, "hosts =") + "hosts = { db1 = \"i 1\" }\n", "db1");
   check(without(kRest, "url") + "url = \"http://10.0.0.1\"\n", "https only");
   check(without(kRest, "reach") + "reach = \"some\"\n", "reach");
+}
+
+TEST_CASE("config: a rexray provider of the ebs driver wants the names of devices", "[daemon][config]") {
+  const auto warned = [](const std::string& text) {
+    const std::vector<std::string> warnings = texts(parse(base_with(text)).warnings);
+    return std::any_of(warnings.begin(), warnings.end(), [](const std::string& one) {
+      return one.find("providers.row8.device_names: is missing") != std::string::npos;
+    });
+  };
+  CHECK_FALSE(warned(kRest));
+  CHECK(warned(without(kRest, "device_names")));
 }
 
 }  // namespace extvold::daemon::tests

@@ -66,7 +66,19 @@ void end(bool changes, int status) {
   std::exit(0);
 }
 
-bool is_newest() { return dialect == "4"; }
+bool is_newest() { return dialect[0] == '4'; }
+
+// It cannot start, as without its libStorage server: the error to stderr, its help to stdout.
+[[noreturn]] void oops() {
+  std::fputs("Oops, an error occured!\n\n  dial tcp 127.0.0.1:7979: connection refused\n\n", stderr);
+  std::fputs("REX-Ray:\n  A guest-based storage introspection tool\n\nUsage: \n  rexray [flags]\n", stdout);
+  std::exit(1);
+}
+
+// As go-yaml writes a text that would mean something else as it stands.
+std::string yaml(const std::string& text) {
+  return text.find(": ") == std::string::npos ? text : "'" + text + "'";
+}
 
 // libStorage's shape (dialects 3 and 4), as the host named `state["host"]` is told it.
 Json shown(const Json& volume, bool attachments, bool own_only) {
@@ -100,7 +112,7 @@ void print_older(const std::vector<const Json*>& volumes, bool json) {
     const std::string name = (*volume)["name"];
     const std::string size = std::to_string(std::int64_t{(*volume)["size"]});
     Json attachments;
-    out += "- name: " + name + "\n  volumeid: " + id + "\n  availabilityzone: us-east-1d\n  status: " +
+    out += "- name: " + yaml(name) + "\n  volumeid: " + id + "\n  availabilityzone: us-east-1d\n  status: " +
            ((*volume)["attachments"].empty() ? "available" : "in-use") +
            "\n  volumetype: standard\n  iops: 0\n  size: \"" + size +
            "\"\n  networkname: \"\"\n  attachments:";
@@ -272,7 +284,8 @@ void run_newest(const std::string& verb, const Words& words) {
     for (const Json& volume : state["volumes"]) {
       const bool wanted = words.plain.empty() || begins(volume["id"], words.plain[0]) ||
                           begins(volume["name"], words.plain[0]);
-      if (wanted) rows.push_back(shown(volume, true, false));
+      // 0.6.0 did not ask for attachments.
+      if (wanted) rows.push_back(shown(volume, dialect != "4old", false));
     }
     out =
         rows.empty() && !words.plain.empty() ? "null" : rows.dump(flag(words, "format") == "jsonp" ? 2 : -1);
@@ -323,7 +336,8 @@ void run_newest(const std::string& verb, const Words& words) {
   }
   const std::string rexray = dialect == "2y"  ? "0.2.0"
                              : dialect == "2" ? "0.3.3"
-                             : is_newest()    ? "0.12.0"
+                             : dialect == "4" ? "0.12.0"
+                             : is_newest()    ? "0.6.0"
                                               : "0.4.2";
   const std::string own =
       "Binary: /usr/bin/rexray\nSemVer: " + rexray + "\nOsArch: Linux-x86_64\nBranch: master\n";
@@ -366,6 +380,7 @@ void run(std::vector<std::string> words) {
     save();
   }
   if (fault == "hang") ::execl("/bin/sleep", "sleep", "600", nullptr);
+  if (fault == "oops") oops();
   if (fault == "refused") fatal("volume size too small");
   if (is_newest())
     return run_newest(verb, split(words, {"format", "size", "iops", "volumeType", "availabilityZone", "force",

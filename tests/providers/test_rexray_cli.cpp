@@ -90,11 +90,13 @@ TEST_CASE("rexray cli: the version says which dialect it is, and an unknown one 
   CHECK(dialect("Binary: /usr/bin/rexray\nSemVer: 0.2.0\nOsArch: Linux-x86_64\n") == 2);
   CHECK(dialect("REX-Ray\n-------\nSemVer: 0.5.1\n\nlibStorage\n----------\nSemVer: 0.3.8\n") == 3);
   CHECK(dialect("REX-Ray\n-------\nSemVer: 0.12.0+3\n\nlibStorage\n----------\nSemVer: 0.1.0\n") == 4);
+  CHECK(dialect("REX-Ray\n-------\nSemVer: 0.6.1\n") == 4);
   CHECK_FALSE(rexray::parse_version("SemVer: 0.2.1\n")->json);
   CHECK(rexray::parse_version("SemVer: 0.3.0-rc1\n")->json);
   for (const char* const text :
        {"", "SemVer:\n", "SemVer: 0.13.0\n", "SemVer: 1.0.0\n", "SemVer: x\n", "SemVer: 0.6x\n",
-        "SemVer: 0\n", "Rexray Version: 0.6.0\n", "Usage: rexray [flags]\n", "SemVer: 99999999999.1\n"}) {
+        "SemVer: 0\n", "SemVer: 0.6.0\n", "SemVer: 0.6.0-rc3\n", "SemVer: 0.7\n", "Rexray Version: 0.6.1\n",
+        "Usage: rexray [flags]\n", "SemVer: 99999999999.1\n"}) {
     INFO(text);
     CHECK_FALSE(rexray::parse_version(text));
   }
@@ -212,6 +214,69 @@ TEST_CASE("rexray cli: that dialect 3 shows its own attachments only has to be k
   const ProviderObservation seen = observe(subject);
   CHECK_FALSE(seen.complete);
   CHECK(seen.why_incomplete.find("dialect = 3") != std::string::npos);
+}
+
+TEST_CASE("rexray cli: 0.6.0 lists no attachments, so its volumes are not free") {
+  RexrayCliSubject subject("4old");
+  ProviderObservation seen = observe(subject);
+  CHECK_FALSE(seen.complete);
+  CHECK(seen.why_incomplete.find("use 0.6.1 or later") != std::string::npos);
+  // Whoever configures the dialect has not asked which version it is.
+  subject.config.dialect = 4;
+  subject.config.cli_host = "a1";
+  subject.restart();
+  CHECK(observe(subject).complete);  // it is empty
+  subject.make_foreign();
+  seen = observe(subject);
+  CHECK_FALSE(seen.complete);
+  CHECK(seen.why_incomplete.find("does not say whether it is attached") != std::string::npos);
+}
+
+TEST_CASE("rexray cli: what 0.6 and later print of a held volume without saying who has it") {
+  const rexray::CliVersion newest = rexray::version_of_dialect(4);
+  const auto read = [&](const std::string& state) {
+    return rexray::read_cli_list(newest, R"([{"name":"pg0","size":1,"id":"v","type":"")" + state + "}]");
+  };
+  const Result<rexray::StorageList> held = read(R"(,"attachmentState":4)");
+  REQUIRE(held);
+  CHECK(held->unreadable.empty());
+  CHECK(held->volumes.front().attachments == std::vector<rexray::StorageAttachment>{{"", ""}});
+  CHECK(read(R"(,"attachmentState":3)")->volumes.front().attachments.empty());
+  CHECK_FALSE(read(R"(,"attachmentState":1)")->unreadable.empty());
+  CHECK_FALSE(read("")->unreadable.empty());
+}
+
+TEST_CASE("rexray cli: one that cannot start is unavailable, and no other dialect") {
+  RexrayCli4Subject subject;
+  subject.config.cli_host = "a1";
+  subject.restart();
+  const Volume volume = created(subject, "xv-one");
+  set(subject, "stage", "look");
+  set(subject, "fault", "oops");
+  const ProviderObservation seen = observe(subject);
+  CHECK_FALSE(seen.complete);
+  CHECK(seen.why_incomplete.find("Oops, an error occured!") != std::string::npos);
+  CHECK(seen.why_incomplete.find("dialect") == std::string::npos);
+  check_not_done_as(execute(subject, call_of(OperationKind::remove, volume)), Errc::unavailable, "Oops");
+  fault(subject, "oops");
+  check_not_done_as(execute(subject, call_of(OperationKind::attach, volume, "a1")), Errc::unavailable,
+                    "Oops");
+}
+
+TEMPLATE_TEST_CASE("rexray cli: a volume may be called as a help begins", "", RexrayCli1Subject,
+                   RexrayCli2YamlSubject, RexrayCli2Subject, RexrayCli3Subject, RexrayCli4Subject) {
+  TestType subject;
+  subject.config.cli_host = "a1";
+  subject.restart();
+  nlohmann::json state = subject.state();
+  state["volumes"].push_back(
+      {{"id", "other"}, {"name", "Usage: x"}, {"size", 1}, {"attachments", nlohmann::json::array()}});
+  subject.set_state(state);
+  const ProviderObservation seen = observe(subject);
+  INFO(seen.why_incomplete);
+  REQUIRE(seen.complete);
+  CHECK(seen.volumes.front().key == "Usage: x");
+  attached(subject, created(subject, "xv-one"), "a1");
 }
 
 TEST_CASE("rexray cli: while a program of an earlier call lives no other one is started for its volume") {

@@ -56,6 +56,8 @@ TEST_CASE("rexray config: what is wrong with it is said") {
   check_refused(
       rest(), [](RexrayConfig& c) { c.driver = "vfs=a1"; }, "driver");
   check_refused(
+      rest(), [](RexrayConfig& c) { c.driver = "rbd"; }, "type = \"rbd\"");
+  check_refused(
       rest(), [](RexrayConfig& c) { c.look_identity = "a,b"; }, "look_identity");
   check_refused(
       rest(), [](RexrayConfig& c) { c.instance_fields["region"] = "x&y"; }, "instance_fields");

@@ -189,7 +189,8 @@ TEST_CASE("rexray: what was recorded of the API is read as it is meant") {
   CHECK(held->volumes.front().attachments == std::vector<rexray::StorageAttachment>{{"a1", ""}});
   // Attached to a2 twice.
   const Exchange inspected = exchange_of(kFolder + "libstorage/10-inspect.txt");
-  const Result<rexray::StorageVolume> both = rexray::read_volume(nlohmann::json::parse(inspected.body));
+  const Result<rexray::StorageVolume> both =
+      rexray::read_volume(nlohmann::json::parse(inspected.body), rexray::StateField::needed);
   REQUIRE(both);
   CHECK(both->attachments == std::vector<rexray::StorageAttachment>{{"a1", ""}, {"a2", ""}});
 }

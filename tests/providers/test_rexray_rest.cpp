@@ -1,6 +1,8 @@
 // The rexray provider at a libStorage server: what the API is known to do to those who trust it.
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <fstream>
+#include <iterator>
 
 #include "tests/providers/conformance/calls.h"
 #include "tests/providers/conformance/subject_rexray_rest.h"
@@ -125,7 +127,8 @@ TEST_CASE("rexray rest: what a task ends with counts for no more than an answer"
   const OperationCall attach = call_of(OperationKind::attach, volume, "a1");
   const auto attach_with = [&](const std::string& task, int status = 200) {
     subject.server().next_changes.push_back(scripted(408, running));
-    subject.server().next_looks.push_back(scripted(200, R"({"id":"vfs-000","name":"xv-one","size":1})"));
+    subject.server().next_looks.push_back(
+        scripted(200, R"({"attachmentState":3,"id":"vfs-000","name":"xv-one","size":1})"));
     subject.server().next_looks.push_back(scripted(status, task));
     return execute(subject, attach);
   };
@@ -201,7 +204,8 @@ TEST_CASE("rexray rest: where an inspect answers 500 the list tells whether it i
   const OperationResult held = attached(subject, volume, "a1");
   check_done(execute(subject, detach_call(volume, "a1", held)), Outcome::changed);
   // Removed, and the driver's word for that is 500.
-  subject.server().next_looks.push_back(scripted(200, R"({"id":"vfs-000","name":"xv-one","size":1})"));
+  subject.server().next_looks.push_back(
+      scripted(200, R"({"attachmentState":3,"id":"vfs-000","name":"xv-one","size":1})"));
   subject.server().next_looks.push_back(scripted(500, message("InvalidVolume.NotFound")));
   check_done(execute(subject, call_of(OperationKind::remove, volume)), Outcome::changed);
 }
@@ -245,9 +249,13 @@ TEST_CASE("rexray rest: what cannot be read makes a look incomplete, not shorter
        {R"("x")", R"({"name":"n"})", R"({"id":"other","name":"n"})", R"({"id":"bad","name":7})",
         R"({"id":"bad","size":-1})", R"({"id":"bad","attachments":{}})", R"({"id":"bad","attachments":[7]})",
         R"({"id":"bad","attachments":[{"volumeID":"vfs-7","instanceID":{"id":"a1"}}]})",
-        R"({"id":"bad","attachments":[],"Attachments":[{"instanceID":{"id":"a1"}}]})"}) {
+        R"({"id":"bad","attachments":[],"Attachments":[{"instanceID":{"id":"a1"}}]})",
+        R"({"id":"bad","name":"n"})", R"({"id":"bad","name":"n","attachmentState":null})",
+        R"({"id":"bad","name":"n","attachmentState":0})", R"({"id":"bad","name":"n","attachmentState":1})",
+        R"({"id":"bad","name":"n","attachmentState":5})", R"({"id":"bad","name":"n","attachmentState":"3"})",
+        R"({"id":"bad","name":"n","attachments":[]})"}) {
     INFO(bad);
-    const std::string good = R"({"good":{"id":"good","name":"good","size":1},"bad":)";
+    const std::string good = R"({"good":{"attachmentState":3,"id":"good","name":"good","size":1},"bad":)";
     subject.server().next_looks.push_back(scripted(200, good + bad + "}"));
     const ProviderObservation seen = observe(subject);
     CHECK_FALSE(seen.complete);
@@ -260,6 +268,71 @@ TEST_CASE("rexray rest: what cannot be read makes a look incomplete, not shorter
   }
   subject.server().next_looks.push_back(scripted(408, R"({"id":7,"queueTime":1,"state":"running"})"));
   CHECK_FALSE(observe(subject).complete);
+}
+
+TEST_CASE("rexray rest: who has a volume may not be told, but that it is held is") {
+  RexrayRestSubject subject;
+  const Volume volume = created(subject, "xv-one");
+  // As the rbd driver says of what another host has mapped, and as an asker's own that is listed nowhere.
+  for (const char* const state : {"4", "2"}) {
+    const std::string one =
+        std::string(R"({"id":"vfs-000","name":"xv-one","size":1,"attachmentState":)") + state + "}";
+    subject.server().next_looks.push_back(scripted(200, R"({"vfs-000":)" + one + "}"));
+    const ProviderObservation seen = observe(subject);
+    REQUIRE(seen.complete);
+    REQUIRE(seen.volumes.front().attachments.size() == 1);
+    CHECK(seen.volumes.front().attachments.front().host_identity.empty());
+    for (const OperationKind kind : {OperationKind::attach, OperationKind::detach, OperationKind::remove}) {
+      subject.server().next_looks.push_back(scripted(200, one));
+      check_failed(execute(subject, call_of(kind, volume, "a1")), Errc::conflict, "not name");
+    }
+  }
+  // Not told at all: nothing is done with it.
+  for (const char* const state : {"", R"(,"attachmentState":1)"}) {
+    const std::string one = std::string(R"({"id":"vfs-000","name":"xv-one","size":1)") + state + "}";
+    for (const OperationKind kind : {OperationKind::attach, OperationKind::detach, OperationKind::remove}) {
+      subject.server().next_looks.push_back(scripted(200, one));
+      check_failed(execute(subject, call_of(kind, volume, "a1")), Errc::unavailable, "attachmentState");
+    }
+  }
+  CHECK(subject.copies_of(volume) == 1);
+}
+
+TEST_CASE("rexray rest: a list without attachments, as it was recorded, is no list of free volumes") {
+  RexrayRestSubject subject;
+  std::ifstream file(std::string(EXTVOLD_SOURCE_DIR) +
+                     "/tests/data/rexray/rexray-two-hosts/rest-volumes-attachments-0.txt");
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const nlohmann::json body = nlohmann::json::parse(text.substr(text.find('{')));
+  subject.server().next_looks.push_back(scripted(200, body["vfs"].dump()));
+  const ProviderObservation seen = observe(subject);
+  CHECK_FALSE(seen.complete);
+  CHECK(seen.volumes.empty());
+  CHECK(seen.why_incomplete.find("vfs-000: REX-Ray does not say whether it is attached") !=
+        std::string::npos);
+}
+
+TEST_CASE("rexray rest: what the EBS driver says of an empty list and of a missing device name") {
+  RexrayRestSubject subject;
+  subject.server().next_looks.push_back(scripted(500, message("no volume returned")));
+  const ProviderObservation none = observe(subject);
+  CHECK(none.complete);
+  CHECK(none.volumes.empty());
+  subject.server().next_looks.push_back(scripted(500, message("no volume returned")));
+  const Volume volume = created(subject, "xv-one");
+  subject.server().next_looks.push_back(scripted(500, message("error getting volume: no volume returned")));
+  CHECK_FALSE(observe(subject).complete);
+  subject.server().next_changes.push_back(scripted(500, message("missing next device")));
+  check_failed(execute(subject, call_of(OperationKind::attach, volume, "a1")), Errc::invalid,
+               "missing next device");
+}
+
+TEST_CASE("rexray rest: a driver that answers nobody is asked for an instance") {
+  RexrayRestSubject subject;
+  subject.server().next_looks.push_back(scripted(400, message("missing instance ID")));
+  const ProviderObservation seen = observe(subject);
+  CHECK_FALSE(seen.complete);
+  CHECK(seen.why_incomplete.find("look_identity") != std::string::npos);
 }
 
 TEST_CASE("rexray rest: a token is sent, and is in no message") {
@@ -334,9 +407,10 @@ TEST_CASE("rexray rest: a volume's type and zone say whose pool it is") {
   subject.config.pools[0] = {"fast", "io1", "", 4000, 1 << 20, true};
   subject.config.pools[1] = {"cheap", "standard", "us-east-1a", 0, 0, false};
   subject.restart();
-  subject.server().next_looks.push_back(scripted(200, R"({"v1":{"id":"v1","name":"a","type":"io1"},
-                        "v2":{"id":"v2","name":"b","type":"standard","availabilityZone":"us-east-1a"},
-                        "v3":{"id":"v3","name":"c","type":"standard","availabilityZone":"us-east-1b"}})"));
+  subject.server().next_looks.push_back(scripted(200, R"({
+      "v1":{"attachmentState":3,"id":"v1","name":"a","type":"io1"},
+      "v2":{"attachmentState":3,"id":"v2","name":"b","type":"standard","availabilityZone":"us-east-1a"},
+      "v3":{"attachmentState":3,"id":"v3","name":"c","type":"standard","availabilityZone":"us-east-1b"}})"));
   const ProviderObservation seen = observe(subject);
   REQUIRE(seen.volumes.size() == 3);
   CHECK(seen.volumes[0].pool == "fast");
