@@ -79,12 +79,6 @@ void read_docker(const std::string& name, ConfigTable section, Config& config) {
   docker.reach_all = read_reach_all(section);
   docker.host = section.text("host").value_or("");
   docker.shows_mounts = section.boolean("shows_mounts").value_or(false);
-  if (!docker.host.empty() && !docker.shows_mounts) {
-    section.error(
-        "host", "is there without shows_mounts = true",
-        "an attach is read back by the Mountpoint that the plugin shows: set it if the plugin shows one "
-        "only while a volume is mounted, else remove host");
-  }
   read_sizes(section, docker);
   if (const auto deadline = section.duration("look_deadline", seconds(1), minutes(10)))
     docker.look_deadline = *deadline;

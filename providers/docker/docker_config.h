@@ -27,10 +27,10 @@ struct DockerConfig {
   std::string pool = "default";
   bool reach_all = false;
   // The one host that the plugin runs on, and where it therefore mounts. Empty: it runs on several, or nobody
-  // says; then nothing can be attached through it.
+  // says; then nothing can be attached through it, and nothing made by one of scope `local`.
   std::string host;
   // The plugin answers with a Mountpoint only while a volume is mounted. Others always answer with one, which
-  // says nothing.
+  // says nothing: an attach through them could not be read back, so there is none.
   bool shows_mounts = false;
   // The option of Create that takes the size, and how it is written: a whole number of `size_unit`, with
   // `size_suffix` after it. Empty: the plugin makes them of one size.

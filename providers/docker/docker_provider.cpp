@@ -43,11 +43,6 @@ Status check_docker_config(const DockerConfig& config) {
   for (const std::string& folder : config.specs_folders) {
     if (!folder.starts_with('/')) return wrong("specs_folders: must be absolute paths");
   }
-  if (!config.host.empty() && !config.shows_mounts) {
-    return wrong(
-        "host: an attach is read back by the Mountpoint that the plugin shows; set shows_mounts = true if it "
-        "shows one only while the volume is mounted, else leave host out");
-  }
   if (config.options.contains(config.size_option)) return wrong("size_option: is among the options too");
   if (config.size_option.empty() && !config.size_suffix.empty())
     return wrong("size_suffix: is there without size_option");
@@ -60,7 +55,7 @@ DockerProvider::DockerProvider(DockerConfig config, DockerPorts ports)
   info_.capabilities.create = true;
   info_.capabilities.keeps_tags = false;
   info_.capabilities.formatting = Formatting::node_side;
-  info_.capabilities.attach_to_named_host = !config_.host.empty();
+  info_.capabilities.attach_to_named_host = !config_.host.empty() && config_.shows_mounts;
   info_.pools = {config_.pool};
   info_.reach_all = config_.reach_all;
   info_.settle_time = config_.settle_time;
@@ -121,13 +116,22 @@ void DockerProvider::look_before(const WorkPtr& work) {
     if (!seen) return finish_failed(work, nothing_happened(seen.error()));
     if (const Status fits = check_seen(config_, info_, work->call, *seen); !fits)
       return finish_failed(work, fits.error());
-    if (is_so(config_, work->call.operation.kind, *seen)) return finish_done(work, Outcome::unchanged, *seen);
+    const OperationKind kind = work->call.operation.kind;
+    if (is_so(config_, kind, *seen)) return finish_done(work, Outcome::unchanged, *seen);
+    if (kind == OperationKind::detach && let_go_.contains(work->name)) {
+      return finish_failed(
+          work,
+          {Errc::conflict, fmt::format("extvold has undone its own Mount of it, and plugin {} shows it "
+                                       "mounted yet: somebody else uses it there, or a Mount came twice",
+                                       config_.plugin)});
+    }
     change(work);
   });
 }
 
 void DockerProvider::change(const WorkPtr& work) {
   const PluginCall plugin_call = call_for(config_, work->call, work->name);
+  let_go_.erase(work->name);
   client_.call(work->plugin, plugin_call.method, plugin_call.body, Effect::changes,
                [this, work](const Result<nlohmann::json>& answer) {
                  if (!answer) {
@@ -135,6 +139,8 @@ void DockerProvider::change(const WorkPtr& work) {
                    if (is_refusal(error) && may_go_on(error)) error.code = Errc::uncertain;
                    if (!is_refusal(error)) return finish_failed(work, error);
                    work->refusal = std::move(error);
+                 } else if (work->call.operation.kind == OperationKind::detach) {
+                   let_go_.insert(work->name);
                  }
                  look_after(work);
                });

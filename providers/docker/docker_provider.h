@@ -1,17 +1,19 @@
 // DockerProvider: volumes of any Docker volume plugin, over the plugin's own protocol.
 //
-// Loop thread only. No state here but the configuration; `ports` must outlive it, and it must outlive its
-// calls. A volume is known by its name alone, which is also its provider_ref: extvold's are named by their
-// key, and nothing else that is there is touched, save adopted volumes. The protocol has no place for a tag,
-// so a ledger_id is never shown: a key is derived from its ledger's id.
+// Loop thread only. Nothing is kept here that matters after a restart; `ports` must outlive it, and it must
+// outlive its calls. A volume is known by its name alone, which is also its provider_ref: extvold's are named
+// by their key, and nothing else that is there is touched, save adopted volumes. The protocol has no place
+// for a tag, so a ledger_id is never shown: a key is derived from its ledger's id.
 //
 // What it promises, and why:
 // - create: yes. The size is an option of Create whose name and unit only the plugin's manual tells; it is
 //   read back only where the configuration names a field of the volume's Status.
 // - attach_to_named_host: only where the configuration names the one host that the plugin runs on, and the
 //   plugin shows what it has mounted: a Mount happens where the plugin is, and the protocol names no host.
-//   Mount then has an id of the volume, the same each time, so that a call that comes late or twice is undone
-//   by one Unmount.
+//   Mount then has an id of the volume, the same each time, for plugins that know their users by it. The
+//   usual ones count the calls for a name (REX-Ray, sshfs): of a Mount that came twice, or late, one Unmount
+//   leaves something, which nobody can tell from what others use. So each detach is one Unmount, not repeated
+//   once the plugin has said that it is done (docs/decisions/0054).
 // - list_attachments: no. A plugin tells at most what it has mounted itself; where its storage is reachable
 //   from other hosts, their plugins may have it mounted too.
 // - detach_enforced: no. Unmount tells the plugin that one user less is there.
@@ -25,6 +27,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "providers/docker/docker_config.h"
@@ -66,6 +69,8 @@ class DockerProvider final : public Provider {
   DockerPorts ports_;
   PluginClient client_;
   ProviderInfo info_;
+  // Volumes of which the plugin has said that our Unmount is done, until the next change of theirs.
+  std::set<std::string> let_go_;
 };
 
 }  // namespace extvold::providers::docker

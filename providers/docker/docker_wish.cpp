@@ -14,7 +14,7 @@ constexpr std::int64_t kMiB = std::int64_t{1} << 20U;
 
 bool needs_host(OperationKind kind) { return kind == OperationKind::attach || kind == OperationKind::detach; }
 
-// The same each time, so that one Unmount undoes a Mount that came twice, or late.
+// The same each time: a plugin that knows its users by it has one of ours, however often its Mount came.
 std::string mount_id(const OperationCall& call, const std::string& name) {
   return derived_name("extvold-", call.ledger_id + "/" + name);
 }
@@ -24,7 +24,8 @@ Status check_host(const DockerConfig& config, const ProviderInfo& info, const Op
   if (!info.capabilities.attach_to_named_host) {
     return fail(Errc::invalid,
                 "volume {}: a Docker volume plugin mounts on the host it runs on and names none; extvold "
-                "attaches through it only with host and shows_mounts in the configuration of {}",
+                "attaches through it only with host and shows_mounts in the configuration of {}, where the "
+                "plugin shows a Mountpoint only of what is mounted",
                 name, info.name.value);
   }
   if (call.read_only)
@@ -68,6 +69,11 @@ Status check_wish(const DockerConfig& config, const ProviderInfo& info, const Op
   if (call.operation.kind == OperationKind::resize)
     return fail(Errc::invalid, "volume {}: the protocol of Docker volume plugins has no resize", name);
   if (call.operation.kind != OperationKind::create) return {};
+  if (call.volume.iops > 0) {
+    return fail(Errc::invalid,
+                "volume {}: the protocol of Docker volume plugins cannot limit IOPS; order it without --iops",
+                name);
+  }
   if (!call.source_ref.empty()) {
     return fail(Errc::invalid, "volume {}: the protocol of Docker volume plugins makes no clones", name);
   }
@@ -125,7 +131,11 @@ Status check_seen(const DockerConfig& config, const ProviderInfo& info, const Op
     return fail(Errc::conflict, "volume {}: {} has it mounted at {}; a plugin would remove it all the same",
                 volume.name, holder, in_one_line(seen->mountpoint, 200));
   }
-  if (call.operation.kind != OperationKind::attach) return {};
+  if (call.operation.kind == OperationKind::detach) {
+    if (!mounted || identity_of_call(info, call) == config.host) return {};
+    return fail(Errc::invalid, "volume {}: plugin {} mounts on host {} only; of {} it knows nothing",
+                volume.name, config.plugin, config.host, call.host_name);
+  }
   if (!seen)
     return fail(Errc::not_found, "volume {}: plugin {} has none of this name", volume.name, config.plugin);
   if (identity_of_call(info, call) == config.host) return {};

@@ -25,9 +25,18 @@ bool has_any(std::string_view text, const std::array<std::string_view, N>& words
                      [&](std::string_view word) { return lower.find(word) != std::string::npos; });
 }
 
+bool speaks_of_a_line(std::string_view text) {
+  return has_any(text, std::array<std::string_view, 8>{"timeout", "timed out", "time out", "deadline",
+                                                       "cancel", "eof", "connection", "broken pipe"});
+}
+
+// A plugin's storage that cannot be reached was not found either.
 bool says_not_found(std::string_view text) {
-  return has_any(text, std::array<std::string_view, 5>{"not found", "no such", "does not exist",
-                                                       "doesn't exist", "notfound"});
+  return !speaks_of_a_line(text) &&
+         has_any(text, std::array<std::string_view, 12>{"not found", "notfound", "no such", "does not exist",
+                                                        "doesn't exist", "no volume", "unknown volume",
+                                                        "cannot find", "can't find", "could not find",
+                                                        "couldn't find", "unable to find"});
 }
 
 // A whole number, or its decimal text. 0: neither.
@@ -100,11 +109,7 @@ Result<json> answer_body(const JsonAnswer& answer, std::string_view method) {
   return answer.body;
 }
 
-bool may_go_on(const Error& error) {
-  return has_any(error.message,
-                 std::array<std::string_view, 8>{"timeout", "timed out", "time out", "deadline", "cancel",
-                                                 "eof", "connection", "broken pipe"});
-}
+bool may_go_on(const Error& error) { return speaks_of_a_line(error.message); }
 
 bool is_volume_driver(const json& activated) {
   if (!activated.is_object()) return false;

@@ -113,13 +113,15 @@ void PluginClient::get(const OpenPlugin& plugin, const std::string& name, std::o
   call(plugin, "Get", name_of(name), Effect::reads, got);
 }
 
-// Some show a mount there alone.
+// Some show a mount there alone. Get has shown the volume: what Path does not find is a mount. (A REX-Ray
+// looks for the mount by the volume's name, and says "resource not found" once it was unmounted.)
 void PluginClient::path(const OpenPlugin& plugin, PluginVolume volume, LookDone done) {
   const json body = name_of(volume.name);
   call(plugin, "Path", body, Effect::reads,
        [volume = std::move(volume), done = std::move(done)](const Result<json>& answer) mutable {
-         if (!answer) return done(tl::make_unexpected(answer.error()));
-         volume.mountpoint = text_of(*answer, "Mountpoint");
+         if (!answer && answer.error().code != Errc::not_found)
+           return done(tl::make_unexpected(answer.error()));
+         if (answer) volume.mountpoint = text_of(*answer, "Mountpoint");
          done(std::move(volume));
        });
 }

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +19,7 @@ namespace extvold::providers::docker {
 namespace {
 
 constexpr std::size_t kFileBytesMax = 64U << 10U;
+constexpr std::size_t kSocketBytesMax = sizeof(sockaddr_un::sun_path) - 1;
 
 bool is_there(const std::string& path, bool socket) {
   struct stat st {};
@@ -37,7 +39,7 @@ Result<std::string> read_small_file(const std::string& path) {
   return text;
 }
 
-// HOST[:PORT] and nothing else: what is behind it is ours to say.
+// HOST[:PORT] and nothing else: no name, no password.
 bool is_authority(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
@@ -53,18 +55,20 @@ Result<PluginPlace> place_of(std::string_view address, bool with_tls) {
   std::string_view rest = address.substr(colon + 3);
   PluginPlace place;
   if (scheme == "unix") {
-    if (!rest.starts_with('/') || rest.size() > 100)  // sun_path has room for 107
+    if (!rest.starts_with('/') || rest.size() > kSocketBytesMax)
       return fail(Errc::invalid, "\"{}\" names no socket", in_one_line(address, 200));
     place.unix_socket = rest;
     place.url = "http://localhost";
     return place;
   }
-  if (rest.ends_with('/')) rest.remove_suffix(1);
+  // Docker's own example has a path, of which Docker takes no notice.
+  rest = rest.substr(0, rest.find_first_of("/?#"));
   if ((scheme != "tcp" && scheme != "http" && scheme != "https") || !is_authority(rest)) {
     return fail(Errc::invalid, "\"{}\": write unix:///PATH, tcp://HOST:PORT or https://HOST:PORT",
                 in_one_line(address, 200));
   }
-  const bool https = with_tls || scheme == "https";
+  // http is what it says, also beside a TLSConfig; find_plugin() asks whether that may be.
+  const bool https = scheme == "https" || (scheme == "tcp" && with_tls);
   place.url = (https ? "https://" : "http://") + std::string(rest);
   return place;
 }
@@ -117,10 +121,11 @@ Result<PluginPlace> find_plugin(const DockerConfig& config) {
         ASSIGN(PluginPlace place, read_place(path));
         if (place.url.starts_with("http://") && place.unix_socket.empty() && !is_loopback(place) &&
             !config.plain_tcp) {
-          return fail(Errc::permission,
-                      "{}: {} is reached without TLS, so anybody there can be root on its host; give it a "
-                      "TLSConfig in a .json file, or set plain_tcp = true",
-                      path, place.url);
+          return fail(
+              Errc::permission,
+              "{}: {} is reached without TLS, so anybody there can be root on its host; write https:// "
+              "and a TLSConfig in a .json file, or set plain_tcp = true",
+              path, place.url);
         }
         return place;
       }

@@ -22,7 +22,8 @@ struct PluginPlace {
 Result<PluginPlace> parse_spec(std::string_view text);
 
 // What a .json file holds: {"Name", "Addr", "TLSConfig": {"InsecureSkipVerify", "CAFile", "CertFile",
-// "KeyFile"}}.
+// "KeyFile"}}. TLS is spoken to https:// and, with a TLSConfig, to tcp://. A path in a URL is ignored, as
+// Docker does.
 Result<PluginPlace> parse_plugin_json(std::string_view text);
 
 // The first of SOCKETS/NAME.sock, SOCKETS/NAME/NAME.sock, then in each folder of specifications NAME.spec,

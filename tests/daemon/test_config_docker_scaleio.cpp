@@ -121,13 +121,19 @@ TEST_CASE("config docker: what is wrong is told with its key and a remedy", "[da
   CHECK(has(docker("plugin = \"../x\"\nsize_option = \"size\"\n").errors, "plugin: \"../x\" is no name"));
   CHECK(has(docker("plugin = \"x\"\nsize_suffix = \"G\"\n").errors, "size_suffix: is there"));
   CHECK(has(docker("plugin = \"x\"\n").warnings, "size_option: is missing"));
-  CHECK(has(with("host = \"a1\"\n"), "host: is there without shows_mounts"));
   CHECK(has(with("reach = \"some\"\n"), "reach: \"some\" is not known"));
   CHECK(has(with("pool = \"a b\"\n"), "pool: \"a b\" is no name of a pool"));
   CHECK(has(with("size_unit = \"TB\"\n"), "size_unit: \"TB\""));
   CHECK(has(with("options = { size = \"3\" }\n"), "options.size: is the size_option too"));
   CHECK(has(with("specs_folders = [\"etc\"]\n"), "specs_folders: \"etc\" is no absolute path"));
   CHECK(has(with("nonsense = 1\n"), "nonsense"));
+}
+
+TEST_CASE("config docker: host alone says where the plugin makes volumes", "[daemon][config]") {
+  const auto local = docker("plugin = \"sshfs\"\nsize_option = \"size\"\nhost = \"a1\"\n");
+  CHECK(local.errors.empty());
+  CHECK(local.config.host == "a1");
+  CHECK_FALSE(local.config.shows_mounts);
 }
 
 TEST_CASE("config scaleio: a small one, and one that says everything", "[daemon][config]") {

@@ -37,15 +37,15 @@ HttpResponse error_response(bool old_errors, const std::string& text) {
   return json_response(old_errors ? 200 : 500, json{{"Err", text}}.dump());
 }
 
-std::string mountpoint(const DoubleVolume& volume) {
-  return volume.users.empty() ? "" : "/var/lib/rexray/volumes/" + volume.name + "/data";
+std::string mountpoint(const DoubleVolume& volume, bool always = false) {
+  return volume.users.empty() && !always ? "" : "/var/lib/rexray/volumes/" + volume.name + "/data";
 }
 
 // Field by field in the order of the recordings.
-std::string volume_text(const DoubleVolume& volume, bool shows_mounts) {
+std::string volume_text(const DoubleVolume& volume, const std::string& mountpoint) {
   std::string fields = volume.options.empty() ? "null" : json(volume.options).dump();
   const auto size = volume.options.find("size");
-  return R"({"Name":")" + volume.name + R"(","Mountpoint":")" + (shows_mounts ? mountpoint(volume) : "") +
+  return R"({"Name":")" + volume.name + R"(","Mountpoint":")" + mountpoint +
          R"(","Status":{"availabilityZone":"","fields":)" + fields + R"(,"iops":0,"name":")" + volume.name +
          R"(","server":"vfs","service":"vfs","size":)" +
          std::to_string(size == volume.options.end() ? 16 : std::stoi(size->second)) + R"(,"type":""}})";
@@ -66,13 +66,16 @@ HttpResponse DockerPluginDouble::answer(const HttpRequest& request) {
   const std::string method = method_of(request);
   const json body = json::parse(request.body, nullptr, false);
   if (!body.is_object()) return text_response(400, "invalid character 'o' in literal null (expecting 'u')");
+  if (method == "Capabilities" && !knows_capabilities) return text_response(404, "404 page not found");
   if (method == "Capabilities") return json_response(200, R"({"Capabilities":{"Scope":")" + scope + R"("}})");
-  const bool in_get = shows_mounts && !shows_mount_in_path_only;
+  const auto shown = [&](const DoubleVolume& one) {
+    return shows_mounts && !shows_mount_in_path_only ? mountpoint(one, always_shows_mountpoint) : "";
+  };
   if (method == "List") {
     std::string list;
     for (const DoubleVolume& one : volumes) {
       if (std::count(left_out_of_list.begin(), left_out_of_list.end(), one.name) != 0) continue;
-      list += (list.empty() ? "" : ",") + volume_text(one, in_get);
+      list += (list.empty() ? "" : ",") + volume_text(one, shown(one));
     }
     return json_response(200, R"({"Volumes":[)" + list + "]}");
   }
@@ -81,11 +84,16 @@ HttpResponse DockerPluginDouble::answer(const HttpRequest& request) {
   const DoubleVolume* volume = find(name);
   if (method == "Get" && !get_error.empty()) return error_response(old_errors, get_error);
   if (method == "Get" || method == "Path") {
-    if (volume == nullptr)
+    if (volume == nullptr && !missing_text.empty()) return error_response(old_errors, missing_text + name);
+    const bool lost = loses_path && method == "Path" && volume != nullptr && volume->was_unmounted;
+    if (volume == nullptr || lost)
       return error_response(old_errors,
                             "docker-legacy: " + method + ": " + name + ": failed: resource not found");
-    if (method == "Get") return json_response(200, R"({"Volume":)" + volume_text(*volume, in_get) + "}");
-    return json_response(200, R"({"Mountpoint":")" + (shows_mounts ? mountpoint(*volume) : "") + R"("})");
+    if (method == "Get")
+      return json_response(200, R"({"Volume":)" + volume_text(*volume, shown(*volume)) + "}");
+    return json_response(
+        200,
+        R"({"Mountpoint":")" + (shows_mounts ? mountpoint(*volume, always_shows_mountpoint) : "") + R"("})");
   }
   if (!change_error.empty() && !does_it_first) return error_response(old_errors, change_error);
   HttpResponse response = change(method, name, request.body);
@@ -121,10 +129,15 @@ HttpResponse DockerPluginDouble::change(const std::string& method, const std::st
   auto& users = volume->users;
   const auto user = std::find(users.begin(), users.end(), id);
   if (method == "Mount") {
-    if (user == users.end()) users.push_back(id);
+    if (user == users.end() || counts_calls) users.push_back(id);
+    volume->was_unmounted = false;
     return json_response(200, R"({"Mountpoint":")" + mountpoint(*volume) + R"("})");
   }
-  if (user != users.end()) users.erase(user);
+  if (user != users.end())
+    users.erase(user);
+  else if (counts_calls && !users.empty())
+    users.pop_back();
+  volume->was_unmounted = users.empty();
   return json_response(200, "{}");
 }
 

@@ -1,6 +1,7 @@
 // DockerPluginDouble: a Docker volume plugin as a state machine. It answers byte for byte as the recordings
 // of a real one do (tests/data/docker-plugin, a REX-Ray with the vfs driver), and is as strict and as lax as
-// it: a volume that is mounted can be removed, a name may be there twice, Create of what exists is silent.
+// it: a volume that is mounted can be removed, a name may be there twice, Create of what exists is silent,
+// Mount and Unmount are counted for a name, whatever their ID says. The switches make other plugins of it.
 #pragma once
 
 #include <map>
@@ -15,7 +16,8 @@ namespace extvold::tests {
 struct DoubleVolume {
   std::string name;
   std::map<std::string, std::string> options;
-  std::vector<std::string> users;  // ids of Mount, each as often as it came
+  std::vector<std::string> users;  // ids of Mount
+  bool was_unmounted = false;
 };
 
 struct DockerPluginDouble {
@@ -23,6 +25,11 @@ struct DockerPluginDouble {
   bool old_errors = false;  // 200 with Err, as plugins did before the Go kit
   bool shows_mounts = true;
   bool shows_mount_in_path_only = false;
+  bool always_shows_mountpoint = false;  // as sshfs and local-persist do, mounted or not
+  bool loses_path = false;   // after an Unmount, Path does not find what Get shows, as of a REX-Ray
+  bool counts_calls = true;  // else by ID: a Mount that comes twice is one user
+  bool knows_capabilities = true;
+  std::string missing_text;  // what Get says of a missing name, before that name
   std::string scope = "global";
   std::string implements = "VolumeDriver";
   std::string get_error;     // what Get says of everything

@@ -81,6 +81,14 @@ TEST_CASE("docker: answers of other plugins, old and new") {
   CHECK(answer(200, R"({"Err":null})"));
   CHECK(answer(200, ""));
   CHECK(answer(200, R"({"Err":"no such volume"})").error().code == Errc::not_found);
+  for (const char* text : {"No volume found with the name \\u001b[36mpg0\\u001b[0m", "Could not find pg0",
+                           "couldn't find volume pg0", "cannot find pg0", "unknown volume pg0",
+                           "volume pg0 not found", "volume pg0 does not exist"}) {
+    INFO(text);
+    CHECK(answer(500, std::string(R"({"Err":")") + text + "\"}").error().code == Errc::not_found);
+  }
+  // Of the storage, not of the volume.
+  CHECK(answer(500, R"({"Err":"cannot find pg0: connection refused"})").error().code == Errc::conflict);
   CHECK(answer(200, R"({"Err":"out of space"})").error().code == Errc::conflict);
   CHECK(answer(500, R"({"Err":"out of space"})").error().code == Errc::conflict);
   CHECK(answer(500, R"({"Err":""})").error().code == Errc::uncertain);
