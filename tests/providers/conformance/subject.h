@@ -56,6 +56,8 @@ class Subject {
   virtual std::int64_t size_mb() const = 0;
   virtual std::vector<std::string> hosts() const { return {"a1", "a2"}; }
   virtual bool attaching_needs_root() const { return false; }
+  // To the first of hosts(), on which its program or plugin runs; refused in words for the others.
+  virtual bool attaches_to_one_host() const { return false; }
   // How long a call that hangs is waited for: as short as the subject can bear.
   virtual Duration short_deadline() const = 0;
 

@@ -9,7 +9,7 @@
 
 namespace extvold::tests::conformance {
 
-class DockerSubject final : public Subject {
+class DockerSubject : public Subject {
  public:
   providers::Provider& provider() override { return *world_.provider; }
   void restart() override { world_.restart(); }
@@ -28,8 +28,22 @@ class DockerSubject final : public Subject {
   std::string state_of_foreign(const std::string& key) override;
   bool make_twin(const Volume& volume) override;
 
+ protected:
+  DockerWorld& world() { return world_; }
+
  private:
   DockerWorld world_;
+};
+
+// A plugin that runs on host a1, and shows what it has mounted there.
+class DockerHostSubject final : public DockerSubject {
+ public:
+  DockerHostSubject() {
+    world().config.host = "a1";
+    world().config.shows_mounts = true;
+    world().restart();
+  }
+  bool attaches_to_one_host() const override { return true; }
 };
 
 }  // namespace extvold::tests::conformance

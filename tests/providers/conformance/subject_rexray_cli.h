@@ -16,7 +16,7 @@ namespace extvold::tests::conformance {
 
 class RexrayCliSubject : public Subject {
  public:
-  // "1", "2y" (0.2.0, which has YAML only), "2", "3" and "4".
+  // "1", "2y" (0.2.0, which has YAML only), "2", "3", "4" and "4old" (0.6.0).
   explicit RexrayCliSubject(const std::string& dialect);
   ~RexrayCliSubject() override;
   RexrayCliSubject(const RexrayCliSubject&) = delete;
@@ -57,20 +57,30 @@ class RexrayCliSubject : public Subject {
   std::unique_ptr<providers::rexray::RexrayProvider> provider_;
 };
 
-struct RexrayCli1Subject final : RexrayCliSubject {
+struct RexrayCli1Subject : RexrayCliSubject {
   RexrayCli1Subject() : RexrayCliSubject("1") {}
 };
-struct RexrayCli2YamlSubject final : RexrayCliSubject {
+struct RexrayCli2YamlSubject : RexrayCliSubject {
   RexrayCli2YamlSubject() : RexrayCliSubject("2y") {}
 };
-struct RexrayCli2Subject final : RexrayCliSubject {
+struct RexrayCli2Subject : RexrayCliSubject {
   RexrayCli2Subject() : RexrayCliSubject("2") {}
 };
-struct RexrayCli3Subject final : RexrayCliSubject {
+struct RexrayCli3Subject : RexrayCliSubject {
   RexrayCli3Subject() : RexrayCliSubject("3") {}
 };
-struct RexrayCli4Subject final : RexrayCliSubject {
+struct RexrayCli4Subject : RexrayCliSubject {
   RexrayCli4Subject() : RexrayCliSubject("4") {}
+};
+
+// The same, on host a1, to which it attaches.
+template <typename Dialect>
+struct RexrayCliHostSubject final : Dialect {
+  RexrayCliHostSubject() {
+    this->config.cli_host = "a1";
+    this->restart();
+  }
+  bool attaches_to_one_host() const override { return true; }
 };
 
 }  // namespace extvold::tests::conformance

@@ -5,6 +5,7 @@
 #include "tests/providers/rbd/subject_rbd.h"
 
 #define EXTVOLD_SUBJECTS extvold::tests::conformance::RbdSubject
+#define EXTVOLD_ATTACHING_SUBJECTS EXTVOLD_SUBJECTS
 #else
 #include "tests/providers/conformance/subject_csi.h"
 #include "tests/providers/conformance/subject_docker.h"
@@ -20,4 +21,13 @@
       extvold::tests::conformance::RexrayCli1Subject, extvold::tests::conformance::RexrayCli2YamlSubject, \
       extvold::tests::conformance::RexrayCli2Subject, extvold::tests::conformance::RexrayCli3Subject,     \
       extvold::tests::conformance::RexrayCli4Subject
+
+// Of those that attach only to the host on which something of theirs runs, also one for which it does.
+#define EXTVOLD_ATTACHING_SUBJECTS                                                                           \
+  EXTVOLD_SUBJECTS, extvold::tests::conformance::DockerHostSubject,                                          \
+      extvold::tests::conformance::RexrayCliHostSubject<extvold::tests::conformance::RexrayCli1Subject>,     \
+      extvold::tests::conformance::RexrayCliHostSubject<extvold::tests::conformance::RexrayCli2YamlSubject>, \
+      extvold::tests::conformance::RexrayCliHostSubject<extvold::tests::conformance::RexrayCli2Subject>,     \
+      extvold::tests::conformance::RexrayCliHostSubject<extvold::tests::conformance::RexrayCli3Subject>,     \
+      extvold::tests::conformance::RexrayCliHostSubject<extvold::tests::conformance::RexrayCli4Subject>
 #endif
