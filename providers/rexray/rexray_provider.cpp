@@ -178,50 +178,6 @@ std::string RexrayProvider::holders(const StorageVolume& volume) const {
   return out;
 }
 
-Result<std::string> RexrayProvider::host_of_call(const OperationCall& call) const {
-  if (config_.mode == Mode::cli && call.host_name != config_.cli_host) {
-    if (config_.cli_host.empty())
-      return fail(Errc::invalid,
-                  "the program rexray attaches to its own host only, and no cli_host says which that is; "
-                  "attach it on {} by hand, or use mode = \"rest\"",
-                  call.host_name);
-    return fail(Errc::invalid, "the program rexray attaches to its own host {} only, not to {}",
-                config_.cli_host, call.host_name);
-  }
-  std::string identity = identity_of_call(info_, call);
-  if (identity.empty())
-    return fail(Errc::not_found, "nobody told as whom REX-Ray knows host {}: write it into `hosts` of {}",
-                call.host_name, config_.name.value);
-  if (!is_plain_identity(identity))
-    return fail(Errc::invalid, "\"{}\" is no instance id; write the one of {} into `hosts` of {}",
-                in_one_line(identity, 80), call.host_name, config_.name.value);
-  return identity;
-}
-
-Status RexrayProvider::check_call(const OperationCall& call) const {
-  const Volume& volume = call.volume;
-  const bool adopted = volume.origin == VolumeOrigin::adopted;
-  if (call.operation.kind == OperationKind::format) {
-    if (info_.format_host.empty())
-      return fail(Errc::invalid, "nothing here can format: REX-Ray itself overwrites what it does not know");
-    if (volume.filesystem == Filesystem::none) return fail(Errc::invalid, "it has no filesystem to make");
-    if (volume.origin != VolumeOrigin::created)
-      return fail(Errc::conflict, "{} volumes are never formatted", to_text(volume.origin));
-  }
-  if (call.operation.kind == OperationKind::resize)
-    return fail(Errc::invalid, "REX-Ray cannot make a volume larger: neither its API nor its program can");
-  if (call.operation.kind == OperationKind::create && !call.source_ref.empty())
-    return fail(Errc::invalid,
-                "REX-Ray cannot make a volume from another one: the program ignores the source and makes an "
-                "empty volume, the API does so for some drivers only");
-  if (!adopted && !is_own_key(volume.key))
-    return fail(Errc::conflict, "\"{}\" is no name that extvold gives: what has it is not ours",
-                in_one_line(volume.key, 80));
-  if (adopted && (call.operation.kind == OperationKind::create || volume.provider_ref.empty()))
-    return fail(Errc::invalid, "an adopted volume goes by its id at the provider");
-  return {};
-}
-
 void RexrayProvider::execute(OperationCall call, std::function<void(OperationResult)> done) {
   auto job = std::make_shared<Job>();
   job->end_at = ports_.clock() + call.deadline;
@@ -268,19 +224,15 @@ void RexrayProvider::create(const JobPtr& job) {
 
 void RexrayProvider::make(const JobPtr& job) {
   const Volume& volume = job->call.volume;
-  const auto pool = std::find_if(config_.pools.begin(), config_.pools.end(),
-                                 [&](const RexrayPool& one) { return one.name == volume.pool.pool; });
-  if (pool == config_.pools.end())
-    return end(job, {Errc::invalid, fmt::format("{} has no pool {}", config_.name.value, volume.pool.pool)});
-  if (volume.size_mb <= 0) return end(job, {Errc::invalid, "a volume has at least 1 MB"});
+  const RexrayPool& pool = *pool_named(volume.pool.pool);  // check_create() has seen it
   if (left(*job) <= Duration{})
     return end(job, {Errc::unavailable, "the time was up before it could be made"});
   NewVolume wish;
   wish.name = volume.key;
   wish.size_gb = rounded_up(volume.size_mb, kMbPerGb) / kMbPerGb;
-  wish.iops = pool->send_iops ? volume.iops : 0;
-  wish.type = pool->volume_type;
-  wish.availability_zone = pool->availability_zone;
+  wish.iops = volume.iops;
+  wish.type = pool.volume_type;
+  wish.availability_zone = pool.availability_zone;
   storage_->create(std::move(wish), left(*job),
                    [this, job](const Status& said) { read_back_create(job, said); });
 }

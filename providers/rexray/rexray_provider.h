@@ -63,6 +63,8 @@ class RexrayProvider final : public Provider {
 
   // What can be refused without a look.
   Status check_call(const OperationCall& call) const;
+  Status check_create(const OperationCall& call) const;
+  const RexrayPool* pool_named(const std::string& name) const;
   Result<std::string> host_of_call(const OperationCall& call) const;
 
   void create(const JobPtr& job);

@@ -1,5 +1,6 @@
 #include "providers/rexray/yaml_list.h"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <string>
@@ -18,8 +19,11 @@ struct Line {
   std::size_t indent = 0;  // of the key: `- ` in front of it counts as two blanks
   bool begins_item = false;
   std::string_view key;
-  std::string_view value;  // as it is written
+  std::string value;  // as it is written
 };
+
+// go-yaml breaks a text that is longer at one of its blanks.
+constexpr std::size_t kWidth = 80;
 
 tl::unexpected<Error> bad_line(std::size_t number, std::string_view why) {
   return fail(Errc::internal, "line {} of the YAML: {}", number, why);
@@ -54,6 +58,14 @@ Result<Line> split_line(std::string_view text, std::size_t number) {
   return line;
 }
 
+std::size_t indent_of(std::string_view text) { return std::min(text.find_first_not_of(' '), text.size()); }
+
+// The rest of the value of `line`, of which `above` is the last line so far.
+bool continues(const Line& line, std::string_view above, std::string_view text) {
+  return above.size() > kWidth && !line.value.empty() && indent_of(text) == line.indent + 2 &&
+         text.size() > line.indent + 2;
+}
+
 // The escapes that go-yaml writes.
 std::optional<std::string> read_double_quoted(std::string_view inner) {
   std::string out;
@@ -64,8 +76,8 @@ std::optional<std::string> read_double_quoted(std::string_view inner) {
       continue;
     }
     if (++i == inner.size()) return std::nullopt;
-    constexpr std::string_view kFrom = "\"\\/nrtbfae0";
-    constexpr std::string_view kTo("\"\\/\n\r\t\b\f\a\x1b\0", 11);
+    constexpr std::string_view kFrom = "\"\\/ nrtbfae0";
+    constexpr std::string_view kTo("\"\\/ \n\r\t\b\f\a\x1b\0", 12);
     if (const std::size_t at = kFrom.find(inner[i]); at != std::string_view::npos) {
       out += kTo[at];
       continue;
@@ -157,17 +169,23 @@ Result<Json> read_yaml_list(std::string_view text) {
   if (!text.empty() && text.back() != '\n')
     return fail(Errc::internal, "the YAML ends in the middle of a line");
   Reader reader;
-  std::size_t number = 0;
-  while (!text.empty()) {
+  std::optional<Line> open;  // what may go on in the next line
+  std::string_view above;
+  for (std::size_t number = 1; !text.empty(); ++number) {
     const std::size_t end = text.find('\n');
     const std::string_view shown = text.substr(0, end);
     text.remove_prefix(end + 1);
-    ++number;
     // 0.2 and later add a line feed to what already ends with one.
     if (shown.empty() && text.empty()) break;
-    ASSIGN(const Line line, split_line(shown, number));
-    TRY(reader.take(line));
+    if (open && continues(*open, above, shown)) {
+      open->value += " " + std::string(shown.substr(open->indent + 2));
+    } else {
+      if (open) TRY(reader.take(*open));
+      ASSIGN(open, split_line(shown, number));
+    }
+    above = shown;
   }
+  if (open) TRY(reader.take(*open));
   return std::move(reader).result();
 }
 

@@ -8,6 +8,8 @@
 //     - volumeid: vol-425e94af
 //       instanceid: i-1234
 //
+// A text of more than 80 columns goes on in the next line, two columns further in than its key.
+//
 // A whole YAML reader would bring in a language (anchors, tags, several documents, five ways to write a text)
 // of which this program writes nothing; what is not of this shape is refused with its line.
 #pragma once

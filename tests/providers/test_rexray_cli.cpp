@@ -57,7 +57,6 @@ TEST_CASE("rexray cli: the words of the original plan are those of dialect 1") {
   CHECK(rexray::detach_words(oldest, "vol-425e94af") == Words{"detach-volume", "--volumeid=vol-425e94af"});
   CHECK(rexray::remove_words(oldest, "vol-425e94af") == Words{"remove-volume", "--volumeid=vol-425e94af"});
   CHECK(rexray::list_words(oldest) == Words{"get-volume"});
-  CHECK(rexray::config_word(oldest, "/etc/r.yml") == "--Config=/etc/r.yml");
 }
 
 TEST_CASE("rexray cli: each later dialect has words of its own") {
@@ -279,6 +278,17 @@ TEMPLATE_TEST_CASE("rexray cli: a volume may be called as a help begins", "", Re
   attached(subject, created(subject, "xv-one"), "a1");
 }
 
+TEST_CASE("rexray cli: IOPS that nobody is told of are refused in words") {
+  RexrayCli4Subject subject;
+  Volume volume = volume_of(subject, "xv-one");
+  volume.iops = 100;
+  check_not_done_as(execute(subject, call_of(OperationKind::create, volume)), Errc::invalid, "--iops");
+  CHECK(subject.copies_of(volume) == 0);
+  subject.config.pools.front().send_iops = true;
+  subject.restart();
+  check_done(execute(subject, call_of(OperationKind::create, volume)), Outcome::changed);
+}
+
 TEST_CASE("rexray cli: while a program of an earlier call lives no other one is started for its volume") {
   RexrayCli4Subject subject;
   const Volume volume = created(subject, "xv-one");
@@ -311,6 +321,24 @@ TEST_CASE("rexray cli: of YAML what 0.1 prints is read, and nothing else") {
     INFO(bad);
     CHECK_FALSE(rexray::read_yaml_list(bad));
   }
+  // A line of more than 80 columns goes on in the next, within quotes too.
+  const std::string words =
+      "a name of somebody's that has many words in it and is therefore broken at some blank";
+  const auto long_name = [&](const std::string& quote, std::size_t at) {
+    std::string written = words;
+    if (quote == "'") written.replace(written.find('\''), 1, "''");
+    written.replace(written.find(' ', at), 1, "\n    ");
+    return "- name: " + quote + written + quote +
+           "\n  volumeid: vol-1\n  attachments:\n  - volumeid: vol-1\n";
+  };
+  for (const char* const quote : {"", "'", "\""}) {
+    INFO(quote);
+    const Result<nlohmann::json> read = rexray::read_yaml_list(long_name(quote, 75));
+    REQUIRE(read);
+    CHECK((*read)[0]["name"] == words);
+    CHECK((*read)[0]["attachments"].size() == 1);
+  }
+  CHECK_FALSE(rexray::read_yaml_list(long_name("", 40)));  // nothing breaks it there
   // Cut off between two lines: the volume has no attachments field, so it is none.
   const rexray::CliVersion oldest = rexray::version_of_dialect(1);
   const Result<rexray::StorageList> cut = rexray::read_cli_list(oldest, "- name: a\n  volumeid: vol-1\n");
