@@ -95,6 +95,7 @@ void read_cli(ConfigTable& section, RexrayConfig& rexray, const Config& config) 
   rexray.program = "/usr/bin/rexray";
   read_path(section, "program", rexray.program);
   read_path(section, "config_file", rexray.config_file);
+  read_path(section, "environment_file", rexray.environment_file);
   read_text(section, "cli_host", rexray.cli_host);
   if (const auto dialect = section.integer("dialect", 1, 4)) rexray.dialect = static_cast<int>(*dialect);
   // Beside the ledger, as for power: a folder that is ours, and there before the first call.

@@ -91,6 +91,14 @@ Status check_cli(const RexrayConfig& config) {
   if (!config.config_file.empty() && !is_absolute(config.config_file))
     return fail(Errc::invalid, "provider {}: config_file = \"{}\": must be an absolute path",
                 config.name.value, config.config_file);
+  if (!config.environment_file.empty() && !is_absolute(config.environment_file))
+    return fail(Errc::invalid, "provider {}: environment_file = \"{}\": must be an absolute path",
+                config.name.value, config.environment_file);
+  if (!config.config_file.empty() && config.dialect == 1)
+    return fail(Errc::invalid,
+                "provider {}: config_file: the commands of rexray 0.1 read none; what it needs goes into "
+                "environment_file",
+                config.name.value);
   if (config.dialect < 0 || config.dialect > 4)
     return fail(Errc::invalid, "provider {}: dialect must be 1, 2, 3 or 4", config.name.value);
   return {};

@@ -131,9 +131,7 @@ Words remove_words(const CliVersion& version, const std::string& id) {
   return by_id(version, "remove-volume", version.dialect == 4 ? "rm" : "remove", id);
 }
 
-std::string config_word(const CliVersion& version, const std::string& file) {
-  return (version.dialect == 1 ? "--Config=" : "--config=") + file;
-}
+std::string config_word(const std::string& file) { return "--config=" + file; }
 
 std::string service_word(const std::string& service) { return "--service=" + service; }
 

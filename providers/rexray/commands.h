@@ -3,11 +3,13 @@
 //   1  0.1          rexray new-volume --size=10 --volumename=NAME      YAML
 //   2  0.2 to 0.3   rexray volume new --size=10 --volumename=NAME      YAML; from 0.3.0 JSON if asked for
 //   3  0.4 to 0.5   as 2, at a libStorage server; JSON
-//   4  from 0.6     rexray volume create NAME --size=10                JSON; flags are camelCase
+//   4  from 0.6.1   rexray volume create NAME --size=10                JSON; flags are camelCase
 //
 // Read in the sources of the tags. Of 0.2.0 the command that removes has the alias `create`: so a volume is
 // made by `volume new` there, and removed by `volume remove`, which every version of 2 and 3 has. `volume
-// get` of 3 leaves all attachments out; `volume map` shows those of the asking host.
+// get` of 3 leaves all attachments out; `volume map` shows those of the asking host. 1 is set up by its
+// environment alone: the option --Config is read by its root command only. Of its words format-device is the
+// one that is not used here (docs/decisions/0055).
 #pragma once
 
 #include <string>
@@ -42,8 +44,7 @@ Words create_words(const CliVersion& version, const NewVolume& volume);
 Words attach_words(const CliVersion& version, const std::string& id);
 Words detach_words(const CliVersion& version, const std::string& id);
 Words remove_words(const CliVersion& version, const std::string& id);
-// `--config=FILE`, as the dialect spells it.
-std::string config_word(const CliVersion& version, const std::string& file);
+std::string config_word(const std::string& file);      // from dialect 2 on
 std::string service_word(const std::string& service);  // dialect 4
 
 }  // namespace extvold::providers::rexray

@@ -7,6 +7,7 @@
 #include "model/ascii.h"
 #include "providers/foreign_text.h"
 #include "providers/json_answer.h"
+#include "providers/rexray/environment_file.h"
 #include "providers/rexray/error_class.h"
 #include "providers/rexray/volume_answers.h"
 #include "providers/rexray/yaml_list.h"
@@ -100,39 +101,54 @@ Result<StorageList> read_cli_list(const CliVersion& version, std::string_view te
 RexrayCli::RexrayCli(const RexrayConfig& config, RexrayPorts ports)
     : config_(config), ports_(std::move(ports)) {}
 
-ProcessRequest RexrayCli::process_request(const CliVersion& version, Words words, Duration deadline) const {
+Result<ProcessRequest> RexrayCli::bare_request(Words words, Duration deadline) const {
   ProcessRequest process;
   process.argv = {config_.program};
   process.argv.insert(process.argv.end(), std::make_move_iterator(words.begin()),
                       std::make_move_iterator(words.end()));
-  if (!config_.config_file.empty()) process.argv.push_back(config_word(version, config_.config_file));
-  if (version.dialect == 4 && !config_.service.empty()) process.argv.push_back(service_word(config_.service));
   process.env = config_.environment;
+  if (!config_.environment_file.empty()) {
+    ASSIGN(std::vector<std::string> more, read_environment_file(config_.environment_file));
+    process.env = merged_environment(std::move(process.env), std::move(more));
+  }
   process.deadline = std::max(deadline, kShortest);
   return process;
 }
 
+Result<ProcessRequest> RexrayCli::process_request(const CliVersion& version, Words words,
+                                                  Duration deadline) const {
+  if (!config_.config_file.empty()) words.push_back(config_word(config_.config_file));
+  if (version.dialect == 4 && !config_.service.empty()) words.push_back(service_word(config_.service));
+  return bare_request(std::move(words), deadline);
+}
+
+Result<CliVersion> RexrayCli::read_version(const ProcessResult& ended) const {
+  if (ended.exit_status != 0 || ended.truncated)
+    return fail(Errc::unavailable, "no version: {}", said(ended));
+  ASSIGN(const CliVersion version, parse_version(ended.standard_output));
+  if (version.dialect == 3)
+    return fail(Errc::invalid,
+                "rexray {} lists no attachments but this host's: configure dialect = 3, so that what "
+                "follows from it is known from the start",
+                version.shown);
+  if (version.dialect == 1 && !config_.config_file.empty())
+    return fail(Errc::invalid, "rexray {} reads no config_file: what it needs goes into environment_file",
+                version.shown);
+  return version;
+}
+
 void RexrayCli::with_version(Duration deadline, std::function<void(const Result<CliVersion>&)> done) {
   if (config_.dialect != 0) version_ = version_of_dialect(config_.dialect);
-  if (version_) {
-    ports_.after({}, [version = *version_, done = std::move(done)] { done(version); });
+  Result<CliVersion> known = version_.value_or(CliVersion{});
+  Result<ProcessRequest> process = bare_request(version_words(), deadline);
+  if (!process) known = tl::make_unexpected(process.error());
+  if (version_ || !process) {
+    ports_.after({}, [known = std::move(known), done = std::move(done)] { done(known); });
     return;
   }
-  ProcessRequest process;
-  process.argv = {config_.program};
-  for (const std::string& word : version_words()) process.argv.push_back(word);
-  process.env = config_.environment;
-  process.deadline = std::max(deadline, kShortest);
-  ports_.runner.run(std::move(process), [this, done = std::move(done)](const Result<ProcessResult>& ended) {
+  ports_.runner.run(*std::move(process), [this, done = std::move(done)](const Result<ProcessResult>& ended) {
     if (!ended) return done(tl::make_unexpected(look_error(ended.error())));
-    if (ended->exit_status != 0 || ended->truncated)
-      return done(fail(Errc::unavailable, "no version: {}", said(*ended)));
-    Result<CliVersion> version = parse_version(ended->standard_output);
-    if (version && version->dialect == 3)
-      version = fail(Errc::invalid,
-                     "rexray {} lists no attachments but this host's: configure dialect = 3, so that what "
-                     "follows from it is known from the start",
-                     version->shown);
+    const Result<CliVersion> version = read_version(*ended);
     if (version) version_ = *version;
     done(version);
   });
@@ -145,9 +161,10 @@ void RexrayCli::look(WordsOf words, Duration deadline, std::function<void(Result
     if (!version) return done(tl::make_unexpected(version.error()));
     const Duration left = end_at - ports_.clock();
     if (left <= Duration{}) return done(fail(Errc::unavailable, "the time was up before it could be asked"));
-    ProcessRequest process = process_request(*version, words(*version), left);
-    process.output_bytes_max = kListBytesMax;
-    ports_.runner.run(std::move(process),
+    Result<ProcessRequest> process = process_request(*version, words(*version), left);
+    if (!process) return done(tl::make_unexpected(process.error()));
+    process->output_bytes_max = kListBytesMax;
+    ports_.runner.run(*std::move(process),
                       [this, version = *version, done = std::move(done)](const Result<ProcessResult>& ended) {
                         const Result<std::string> output = whole_output(ended);
                         if (output) return done(read_cli_list(version, *output));
@@ -204,12 +221,13 @@ void RexrayCli::change(WordsOf words, std::string lock, Duration deadline, std::
     const Duration left = end_at - ports_.clock();
     if (left <= Duration{})
       return done(fail(Errc::unavailable, "the time was up before it could be changed"));
-    ProcessRequest process = process_request(*version, words(*version), left);
-    process.lock_file = fmt::format("{}/{}-{}.lock", config_.lock_folder, path_segment(config_.name.value),
-                                    path_segment(lock));
-    ports_.runner.run(std::move(process), [this, done = std::move(done)](const Result<ProcessResult>& ended) {
-      done(end_change(ended));
-    });
+    Result<ProcessRequest> process = process_request(*version, words(*version), left);
+    if (!process) return done(tl::make_unexpected(process.error()));
+    process->lock_file = fmt::format("{}/{}-{}.lock", config_.lock_folder, path_segment(config_.name.value),
+                                     path_segment(lock));
+    ports_.runner.run(
+        *std::move(process),
+        [this, done = std::move(done)](const Result<ProcessResult>& ended) { done(end_change(ended)); });
   });
 }
 

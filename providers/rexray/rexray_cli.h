@@ -48,7 +48,10 @@ class RexrayCli final : public Storage {
  private:
   using WordsOf = std::function<Words(const CliVersion&)>;
 
-  ProcessRequest process_request(const CliVersion& version, Words words, Duration deadline) const;
+  // One start of the program, without `--config` and the like. Errors: those of environment_file.
+  Result<ProcessRequest> bare_request(Words words, Duration deadline) const;
+  Result<ProcessRequest> process_request(const CliVersion& version, Words words, Duration deadline) const;
+  Result<CliVersion> read_version(const ProcessResult& ended) const;
   // Asks the program once which version it is.
   void with_version(Duration deadline, std::function<void(const Result<CliVersion>&)> done);
   void look(WordsOf words, Duration deadline, std::function<void(Result<StorageList>)> done);

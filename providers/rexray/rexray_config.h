@@ -59,7 +59,9 @@ struct RexrayConfig {
   // mode cli
   std::string program;      // absolute path of `rexray`
   int dialect = 0;          // 1 to 4 (commands.h); 0: as `rexray version` says
-  std::string config_file;  // of rexray, absolute; empty: its own default
+  std::string config_file;  // of rexray, absolute; empty: its own default. 0.1 has none
+  // Absolute, mode 600, read at each call (environment_file.h); empty: none.
+  std::string environment_file;
   std::string cli_host;     // the name of the host on which it runs; empty: nothing is attached
   std::string lock_folder;  // absolute; must exist
   std::string helper;       // absolute path of this program, which formats; empty: nothing is formatted

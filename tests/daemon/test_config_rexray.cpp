@@ -31,6 +31,7 @@ const std::string kCli = R"(
 type = "rexray"
 mode = "cli"
 cli_host = "m1.example"
+environment_file = "/etc/rexray.env"
 dialect = 3
 service = "vfs"
 pools = [{ name = "disks" }]
@@ -84,6 +85,7 @@ TEST_CASE("config: a rexray provider by its program", "[daemon][config]") {
   CHECK(config.program == "/usr/bin/rexray");
   CHECK(config.cli_host == "m1.example");
   CHECK(config.dialect == 3);
+  CHECK(config.environment_file == "/etc/rexray.env");
   CHECK(config.lock_folder.starts_with('/'));
   CHECK_FALSE(config.detach_enforced);
 }
@@ -98,6 +100,7 @@ TEST_CASE("config: what is wrong with a rexray provider is said", "[daemon][conf
   check(without(kRest, "pools"), "providers.row8.pools: is missing");
   check(without(kRest, "token_file") + "token_file = \"abc\"\n", "what it says is not repeated here");
   check(without(kRest, "driver") + "driver = \"rbd\"\n", "type = \"rbd\"");
+  check(kRest + "environment_file = \"/etc/rexray.env\"\n", "environment_file");
   check(kRest + "cli_host = \"x\"\n", "cli_host");
   check(kCli + "url = \"http://x\"\n", "url");
   check(kRest + "mode = \"telnet\"\n", "mode");

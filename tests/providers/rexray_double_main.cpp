@@ -153,7 +153,8 @@ Words split(const std::vector<std::string>& words, const std::vector<std::string
     const std::size_t equals = words[i].find('=');
     const std::string name = words[i].substr(2, equals == std::string::npos ? equals : equals - 2);
     if (std::find(known.begin(), known.end(), name) == known.end()) usage("flag: --" + name);
-    const bool is_switch = name == "force" || name == "idempotent" || name == "dryRun";
+    const bool is_switch =
+        name == "force" || name == "idempotent" || name == "dryRun" || name == "overwritefs";
     if (equals != std::string::npos)
       got.flags[name] = words[i].substr(equals + 1);
     else
@@ -206,6 +207,15 @@ void detach_here(Json& volume) {
   }
   if (left.size() == volume["attachments"].size() && !is_newest()) fatal("Volume not attached");
   volume["attachments"] = left;
+}
+
+// `format-device` of 0.1: whatever is on the device, but for the filesystems that it knows. Nothing of
+// extvold may ever start it.
+[[noreturn]] void format_device(const Words& words) {
+  if (flag(words, "devicename").empty()) fatal("missing --devicename");
+  state["formatted"].push_back(flag(words, "devicename"));
+  end(true, 0);
+  std::abort();
 }
 
 // ---- Dialects 1 to 3. `verb`: get, map, new, attach, detach, remove.
@@ -348,13 +358,25 @@ void run_newest(const std::string& verb, const Words& words) {
   std::exit(0);
 }
 
+// 0.1 is set up by its environment: a test that wants that says which KEY=VALUE has to be there.
+void check_environment() {
+  if (!state.contains("wants")) return;
+  const std::string wanted = state["wants"];
+  const std::size_t equals = wanted.find('=');
+  const char* const value = std::getenv(wanted.substr(0, equals).c_str());
+  if (value == nullptr || value != wanted.substr(equals + 1)) fatal("no storage driver");
+}
+
 void run(std::vector<std::string> words) {
   dialect = state["dialect"];
   if (!words.empty() && words[0] == "version") print_version();
   std::string verb;
-  const std::vector<std::string> older = {"volumeid",         "volumename", "size",   "iops",  "volumetype",
-                                          "availabilityzone", "instanceid", "config", "Config"};
+  const std::vector<std::string> older = {"volumeid",   "volumename",       "size",      "iops",
+                                          "volumetype", "availabilityzone", "instanceid"};
   if (dialect == "1") {
+    check_environment();
+    if (!words.empty() && words[0] == "format-device")
+      format_device(split({words.begin() + 1, words.end()}, {"devicename", "fstype", "overwritefs"}));
     const std::map<std::string, std::string> verbs = {{"get-volume", "get"},
                                                       {"new-volume", "new"},
                                                       {"attach-volume", "attach"},
@@ -387,6 +409,7 @@ void run(std::vector<std::string> words) {
                                           "idempotent", "dryRun", "config", "service"}));
   std::vector<std::string> known = older;
   if (dialect == "2" || dialect == "3") {
+    known.emplace_back("config");
     known.emplace_back("format");
     known.emplace_back("force");
   }

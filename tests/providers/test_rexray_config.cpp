@@ -98,4 +98,13 @@ TEST_CASE("rexray config: what is wrong with it is said") {
       cli(), [](RexrayConfig& c) { c.config_file = "r.yml"; }, "config_file");
   check_refused(
       cli(), [](RexrayConfig& c) { c.dialect = 5; }, "dialect");
+  check_refused(
+      cli(), [](RexrayConfig& c) { c.environment_file = "env"; }, "environment_file");
+  check_refused(
+      cli(),
+      [](RexrayConfig& c) {
+        c.dialect = 1;
+        c.config_file = "/etc/rexray/config.yml";
+      },
+      "environment_file");
 }

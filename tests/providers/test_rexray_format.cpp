@@ -73,6 +73,7 @@ TEST_CASE("rexray format: a new volume gets its filesystem once, and what is not
 
   conformance::check_done(conformance::execute(subject, format), Outcome::changed);
   conformance::check_done(conformance::execute(subject, format), Outcome::unchanged);
+  CHECK_FALSE(subject.state().contains("formatted"));  // by REX-Ray's own command
 
   REQUIRE(run_program({"/usr/sbin/wipefs", "-q", "-a", loop.path}) == 0);
   REQUIRE(run_program({"/usr/sbin/mkfs.ext4", "-q", loop.path}) == 0);  // somebody's
@@ -103,6 +104,31 @@ TEST_CASE("rexray format: without a helper, or far from the program, nothing is 
   CHECK(result.state == OperationState::failed);
   CHECK(result.error.code == Errc::invalid);
   CHECK_FALSE(result.format_refused);
+}
+
+TEST_CASE("rexray format: the double knows the command of 0.1 that extvold never starts") {
+  RexrayCli1Subject subject;
+  const auto status = [&](std::vector<std::string> words) {
+    extvold::ProcessRequest process;
+    process.argv = {subject.config.program};
+    process.argv.insert(process.argv.end(), words.begin(), words.end());
+    process.env = subject.config.environment;
+    extvold::ProcessResult got;
+    subject.runner.run(process, [&](const Result<extvold::ProcessResult>& ended) {
+      REQUIRE(ended);
+      got = *ended;
+    });
+    subject.runner.drain();
+    return std::to_string(got.exit_status) + got.standard_error.substr(0, 14);
+  };
+  CHECK(status({"format-device", "--devicename=/dev/xvdb", "--fstype=ext4", "--overwritefs"}) == "0");
+  CHECK(subject.state()["formatted"] == nlohmann::json({"/dev/xvdb"}));
+  CHECK(status({"format-device"}).starts_with("1"));
+  CHECK(status({"format-device", "--deviceName=/dev/xvdb"}) == "0Error: unknown");
+  CHECK(subject.state()["formatted"].size() == 1);
+  const extvold::tests::conformance::RexrayCli4Subject newest;
+  subject.config.environment = newest.config.environment;
+  CHECK(status({"format-device", "--devicename=/dev/xvdb"}) == "0Error: unknown");
 }
 
 TEST_CASE("rexray format: an order and an answer are read as they were written, and nothing else is") {
