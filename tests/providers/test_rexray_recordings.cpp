@@ -164,7 +164,21 @@ TEST_CASE("rexray: the double of the program answers as it was recorded, call by
     subject.set_state(state);
     check_recorded(subject, cli + name + ".txt");
   }
+  // One word, two volumes.
+  put_three(subject, nobody);
+  state = subject.state();
+  std::swap(state["volumes"][0], state["volumes"][1]);
+  subject.set_state(state);
+  check_recorded(subject, cli + "attach-name.txt");
+  state["volumes"] = {{{"id", "vfs-003"}, {"name", "pg1"}, {"size", 1}, {"attachments", nobody}}};
+  subject.set_state(state);
+  for (const char* name : {"attach-by-id", "ls-attached-by-id", "detach-by-id", "rm-while-mounted"})
+    check_recorded(subject, cli + name + ".txt");
+  state["volumes"] = {{{"id", "vfs-000"}, {"name", "pgdata"}, {"size", 1}, {"attachments", nobody}}};
+  subject.set_state(state);
+  check_recorded(subject, cli + "ls-after-unmount.txt");
   put_three(subject, {"vm"});
+  check_recorded(subject, cli + "dryrun-attach.txt");
   for (const char* name : {"ls-attached", "attach-again", "attach-again-idem", "attach-force", "rm-attached",
                            "rm-missing", "rm-ok"})
     check_recorded(subject, cli + name + ".txt");
@@ -212,4 +226,19 @@ TEST_CASE("rexray: what was recorded of the program is read as it is meant") {
   REQUIRE(none);
   CHECK(none->volumes.empty());
   CHECK_FALSE(rexray::read_cli_list(newest, printed("cli/rm-missing.txt")));
+  CHECK_FALSE(rexray::read_cli_list(newest, printed("cli/unmount.txt")));
+  // A volume that is mounted has further fields, there and in its attachment.
+  for (const char* const file : {"cli/mount.txt", "cli/mount-again.txt", "cli/mount-by-id.txt"}) {
+    INFO(file);
+    const Result<rexray::StorageList> mounted = rexray::read_cli_list(newest, printed(file));
+    REQUIRE(mounted);
+    CHECK(mounted->unreadable.empty());
+    for (const rexray::StorageVolume& one : mounted->volumes)
+      CHECK(one.attachments == std::vector<rexray::StorageAttachment>{{"vm", "/dev/xvda"}});
+  }
+  for (const char* const file : {"cli/ls-path.txt", "cli/ls-after-rm-while-mounted.txt"}) {
+    const Result<rexray::StorageList> empty = rexray::read_cli_list(newest, printed(file));
+    REQUIRE(empty);
+    CHECK(empty->volumes.empty());
+  }
 }
