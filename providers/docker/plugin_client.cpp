@@ -114,7 +114,7 @@ void PluginClient::get(const OpenPlugin& plugin, const std::string& name, std::o
 }
 
 // Some show a mount there alone. Get has shown the volume: what Path does not find is a mount. (A REX-Ray
-// looks for the mount by the volume's name, and says "resource not found" once it was unmounted.)
+// looks for what is attached to its own host, and says "resource not found" of the rest.)
 void PluginClient::path(const OpenPlugin& plugin, PluginVolume volume, LookDone done) {
   const json body = name_of(volume.name);
   call(plugin, "Path", body, Effect::reads,

@@ -24,9 +24,11 @@ struct DockerPluginDouble {
   std::vector<DoubleVolume> volumes;
   bool old_errors = false;  // 200 with Err, as plugins did before the Go kit
   bool shows_mounts = true;
-  bool shows_mount_in_path_only = false;
+  bool shows_mount_in_path_only = true;  // a REX-Ray asks for no attachments in Get and List
   bool always_shows_mountpoint = false;  // as sshfs and local-persist do, mounted or not
-  bool loses_path = false;   // after an Unmount, Path does not find what Get shows, as of a REX-Ray
+  // After an Unmount, Path does not find what Get shows: a REX-Ray looks then for what is attached to its
+  // host.
+  bool loses_path = true;
   bool counts_calls = true;  // else by ID: a Mount that comes twice is one user
   bool knows_capabilities = true;
   std::string missing_text;  // what Get says of a missing name, before that name

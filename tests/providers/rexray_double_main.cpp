@@ -68,10 +68,15 @@ void end(bool changes, int status) {
 
 bool is_newest() { return dialect[0] == '4'; }
 
-// It cannot start, as without its libStorage server: the error to stderr, its help to stdout.
+// It cannot start, as without its libStorage server (cli/cli.go: preRun): the error to stderr, its help to
+// stdout.
 [[noreturn]] void oops() {
-  std::fputs("Oops, an error occured!\n\n  dial tcp 127.0.0.1:7979: connection refused\n\n", stderr);
-  std::fputs("REX-Ray:\n  A guest-based storage introspection tool\n\nUsage: \n  rexray [flags]\n", stdout);
+  std::fputs(
+      "Oops, an error occured!\n\n  dial tcp 127.0.0.1:7979: connection refused\nTo correct the error please "
+      "review:\n\n  - Debug output by using the flag \"-l debug\"\n  - The REX-ray website at "
+      "https://github.com/rexray/rexray\n  - The online help below\n",
+      stderr);
+  std::fputs("\nList volumes\n\nUsage: \n  rexray volume ls [flags]\n", stdout);
   std::exit(1);
 }
 
@@ -212,7 +217,7 @@ void detach_here(Json& volume) {
 // `format-device` of 0.1: whatever is on the device, but for the filesystems that it knows. Nothing of
 // extvold may ever start it.
 [[noreturn]] void format_device(const Words& words) {
-  if (flag(words, "devicename").empty()) fatal("missing --devicename");
+  if (flag(words, "devicename").empty()) fatal("Missing --devicename");
   state["formatted"].push_back(flag(words, "devicename"));
   end(true, 0);
   std::abort();
@@ -408,6 +413,7 @@ void run(std::vector<std::string> words) {
     return run_newest(verb, split(words, {"format", "size", "iops", "volumeType", "availabilityZone", "force",
                                           "idempotent", "dryRun", "config", "service"}));
   std::vector<std::string> known = older;
+  if (dialect == "1") known.emplace_back("Config");  // taken, and read by nobody
   if (dialect == "2" || dialect == "3") {
     known.emplace_back("config");
     known.emplace_back("format");

@@ -77,6 +77,7 @@ TEST_CASE("docker: on the plugin's one host a volume is mounted once and let go 
   DockerWorld world;
   runs_on_a1(world);
   world.plugin.shows_mount_in_path_only = GENERATE(false, true);
+  world.plugin.loses_path = world.plugin.shows_mount_in_path_only;
   world.plugin.old_errors = GENERATE(false, true);
   const Volume volume = volume_of("xv-one");
   REQUIRE(execute(world, call_of(OperationKind::create, volume)).state == OperationState::done);
@@ -145,7 +146,6 @@ TEST_CASE("docker: a Mount that comes twice and late is undone by one Unmount wh
 TEST_CASE("docker: after an Unmount, what Path does not find is a mount and no volume") {
   DockerWorld world;
   runs_on_a1(world);
-  world.plugin.loses_path = true;
   world.plugin.old_errors = GENERATE(false, true);
   const Volume volume = volume_of("xv-one");
   REQUIRE(execute(world, call_of(OperationKind::create, volume)).state == OperationState::done);
@@ -176,6 +176,7 @@ TEST_CASE("docker: a plugin of scope local that always shows a Mountpoint makes 
   DockerWorld world;
   world.plugin.scope = "local";
   world.plugin.always_shows_mountpoint = true;
+  world.plugin.shows_mount_in_path_only = false;
   world.config.host = "a1";
   SECTION("sshfs") {}
   SECTION("local-persist, which is older and has its own words") {
