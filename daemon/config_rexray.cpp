@@ -83,10 +83,11 @@ void read_rest(ConfigTable& section, RexrayConfig& rexray) {
       rexray.instance_fields.emplace(key, *std::move(value));
   }
   if (auto names = section.texts("device_names")) rexray.device_names = *std::move(names);
-  if (rexray.driver == "ebs" && rexray.device_names.empty()) {
+  const bool is_ebs = rexray.driver == "ebs" || rexray.driver == "ec2";  // its older name
+  if (is_ebs && rexray.device_names.empty()) {
     section.warning(
         "device_names", "is missing",
-        "the ebs driver attaches nothing without the name of a device: write those that a host has "
+        "the driver of EBS attaches nothing without the name of a device: write those that a host has "
         "to give, as [\"/dev/xvdf\", \"/dev/xvdg\"]");
   }
 }

@@ -117,7 +117,10 @@ TEST_CASE("config: a rexray provider of the ebs driver wants the names of device
     });
   };
   CHECK_FALSE(warned(kRest));
-  CHECK(warned(without(kRest, "device_names")));
+  const std::string nameless = without(kRest, "device_names");
+  CHECK(warned(nameless));
+  CHECK(warned(without(nameless, "driver") + "driver = \"ec2\"\n"));
+  CHECK_FALSE(warned(without(nameless, "driver") + "driver = \"scaleio\"\n"));
 }
 
 }  // namespace extvold::daemon::tests

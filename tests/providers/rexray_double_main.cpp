@@ -99,7 +99,7 @@ Json shown(const Json& volume, bool attachments, bool own_only) {
                                     {"status", "attached"},
                                     {"volumeID", volume["id"]}});
     }
-    row["attachmentState"] = attached;
+    if (is_newest()) row["attachmentState"] = attached;  // 0.4 and 0.5 have no such field
   }
   row["name"] = volume["name"];
   row["size"] = volume["size"];
