@@ -156,7 +156,7 @@ Result<StorageVolume> read_volume(const Json& value, StateField state) {
   volume.availability_zone = *std::move(zone);
   volume.size_gb = *size;
   if (const Status read = read_attachments(value, volume); !read) return of_it(read.error());
-  if (state == StateField::needed) {
+  if (state == StateField::needed || find(value, "attachmentState") != nullptr) {
     if (const Status read = read_state(value, volume); !read) return of_it(read.error());
   }
   return volume;

@@ -16,11 +16,12 @@
 namespace extvold::providers::rexray {
 
 // Whether a volume that lists no attachment has none is told by attachmentState alone, which libStorage has
-// since 0.3.3 (REX-Ray 0.6.1) and only where attachments were asked for. What came before has no such field.
+// since 0.3.3 (REX-Ray 0.6.1) and only where attachments were asked for. What came before has no such field;
+// if it is there all the same (another program was installed since we asked), it counts.
 enum class StateField { needed, unknown };
 
-// needed: a volume of which attachmentState does not say whether it is attached is an error; one that is, and
-// names nobody, has one attachment without a host.
+// Where it counts, a volume of which attachmentState does not say whether it is attached is an error; one
+// that is, and names nobody, has one attachment without a host.
 Result<StorageVolume> read_volume(const nlohmann::json& value, StateField state);
 
 // A JSON list of volumes; `null` is an empty one. An element that cannot be read makes it unreadable, not

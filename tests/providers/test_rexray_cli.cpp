@@ -243,6 +243,11 @@ TEST_CASE("rexray cli: what 0.6 and later print of a held volume without saying 
   CHECK(read(R"(,"attachmentState":3)")->volumes.front().attachments.empty());
   CHECK_FALSE(read(R"(,"attachmentState":1)")->unreadable.empty());
   CHECK_FALSE(read("")->unreadable.empty());
+  // Installed since 0.3 was asked for its version; it knows `volume get` as well.
+  const Result<rexray::StorageList> newer = rexray::read_cli_list(
+      rexray::version_of_dialect(2), R"([{"name":"pg0","size":1,"id":"v","type":"","attachmentState":1}])");
+  REQUIRE(newer);
+  CHECK_FALSE(newer->unreadable.empty());
 }
 
 TEST_CASE("rexray cli: one that cannot start is unavailable, and no other dialect") {
