@@ -31,6 +31,7 @@ struct Look {
   void operator()(const providers::rbd::RbdConfig& rbd) const { note_file(section, rbd.keyring, out); }
   void operator()(const providers::rexray::RexrayConfig& rexray) const {
     if (!rexray.token_place.empty()) note_secret(section, rexray.token_place, out);
+    note_file(section, rexray.environment_file, out);
   }
   void operator()(const providers::scaleio::ScaleioConfig& scaleio) const {
     note_secret(section, scaleio.password_place, out);

@@ -68,7 +68,8 @@ RexrayProvider::RexrayProvider(RexrayConfig config, RexrayPorts ports)
                                     .attach_to_named_host = rest || !config_.cli_host.empty(),
                                     .list_attachments = rest || config_.dialect != 3,
                                     .detach_enforced = config_.detach_enforced,
-                                    .keeps_tags = false};
+                                    .keeps_tags = false,
+                                    .formatting = rest ? Formatting::nobody : Formatting::format_host};
   for (const RexrayPool& pool : config_.pools) info_.pools.push_back(pool.name);
   info_.reach_all = config_.reach_all;
   if (!rest && !config_.helper.empty()) info_.format_host = config_.cli_host;

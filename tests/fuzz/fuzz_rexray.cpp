@@ -1,12 +1,13 @@
 // What the rexray provider reads that others wrote: the lists of a server and of the program, in both shapes
-// and in YAML, what the program says of its version, and what the helper answers. The first byte picks the
-// reader. What is read must hold what its users rely upon.
+// and in YAML, what the program says of its version, what the helper answers, and a file of its environment.
+// The first byte picks the reader. What is read must hold what its users rely upon.
 #include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
 #include "model/check.h"
+#include "providers/rexray/environment_file.h"
 #include "providers/rexray/format_helper.h"
 #include "providers/rexray/rexray_cli.h"
 #include "providers/rexray/volume_answers.h"
@@ -35,6 +36,13 @@ void read_yaml(std::string_view text) {
   for (const nlohmann::json& one : *list) EXTVOLD_CHECK(one.is_object() && !one.empty());
 }
 
+void check_environment(std::string_view text) {
+  const Result<std::vector<std::string>> environment = rexray::parse_environment(text);
+  if (!environment) return;
+  for (const std::string& one : *environment)
+    EXTVOLD_CHECK(one.find('=') != std::string::npos && one[0] != '=');
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -56,6 +64,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 4: {
       const Result<rexray::CliVersion> version = rexray::parse_version(text);
       if (version) EXTVOLD_CHECK(version->dialect >= 1 && version->dialect <= 4);
+      check_environment(text);
       break;
     }
     case 5: {
