@@ -1,6 +1,8 @@
 #include "providers/rbd/ceph_output.h"
 
+#include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <chrono>
 #include <nlohmann/json.hpp>
@@ -210,6 +212,19 @@ Result<std::string> parse_omap_value(std::string_view text) {
       return bad(kWhat, "it is cut off");
   }
   return value;
+}
+
+Result<std::string> parse_listed_id(std::string_view text) {
+  constexpr std::size_t kLengthBytes = 4;
+  ASSIGN(const std::string value, parse_omap_value(text));
+  if (value.size() <= kLengthBytes) return bad("rados getomapval", "no id of an image");
+  std::size_t length = 0;
+  for (std::size_t i = 0; i < kLengthBytes; ++i)
+    length |= std::size_t{static_cast<unsigned char>(value[i])} << (8 * i);
+  const std::string id = value.substr(kLengthBytes);
+  const bool plain = std::all_of(id.begin(), id.end(), [](unsigned char c) { return std::isalnum(c) != 0; });
+  if (length != id.size() || !plain) return bad("rados getomapval", "no id of an image");
+  return id;
 }
 
 Result<std::vector<PoolUse>> parse_df(std::string_view text) {

@@ -57,6 +57,8 @@ Result<std::vector<Snapshot>> parse_snapshots(std::string_view text);
 
 // rados getomapval: "value (16 bytes) :" and a dump in hexadecimal.
 Result<std::string> parse_omap_value(std::string_view text);
+// The same of rbd_directory: the id of an image, behind its length in four bytes.
+Result<std::string> parse_listed_id(std::string_view text);
 
 // ceph df. All zeros while no manager runs.
 struct PoolUse {

@@ -11,6 +11,12 @@ bool says_no_such_key(const Result<ToolAnswer>& ended) {
   return ended && ended->exit_status == 1 && ended->output.rfind("No such key:", 0) == 0;
 }
 
+// That object is not there. A pool that is not there, or a program, is said in other words.
+bool says_no_such_object(const Result<ToolAnswer>& ended, std::string_view what) {
+  return ended && ended->connected && ended->exit_status == 1 &&
+         ended->said.find(what) != std::string::npos && ended->said.find(": (2) ") != std::string::npos;
+}
+
 }  // namespace
 
 std::string ledger_of(const std::optional<Tag>& tag, std::string_view image_id) {
@@ -92,6 +98,45 @@ void ImageLooks::watchers(const ImageRef& ref, Instant deadline_at,
                Result<std::vector<ClientAddress>> clients = parse_watchers(*output);
                if (!clients) return done(wrap(clients.error(), spec));
                done(std::optional(*std::move(clients)));
+             });
+}
+
+void ImageLooks::unopened(const std::string& pool, const std::string& name, Instant deadline_at,
+                          LookDone<Unopened> done) {
+  listed_id(pool, name, deadline_at,
+            [this, pool, deadline_at, done = std::move(done)](const Result<std::optional<std::string>>& id) {
+              if (!id) return done(tl::make_unexpected(id.error()));
+              if (!*id) return done(Unopened::renamed_or_removed);
+              has_header(pool, **id, deadline_at, [done](const Result<bool>& has) {
+                if (!has) return done(tl::make_unexpected(has.error()));
+                done(*has ? Unopened::has_header : Unopened::no_header);
+              });
+            });
+}
+
+void ImageLooks::listed_id(const std::string& pool, const std::string& name, Instant deadline_at,
+                           LookDone<std::optional<std::string>> done) {
+  const std::string spec = spec_of({pool, name, ""});
+  tools_.run({Program::rados, {"--pool", pool, "getomapval", "rbd_directory", "name_" + name}, deadline_at},
+             [spec, done = std::move(done)](const Result<ToolAnswer>& ended) {
+               if (says_no_such_key(ended)) return done(std::optional<std::string>());
+               const Result<std::string> output = looked(ended, "rados getomapval rbd_directory for " + spec);
+               if (!output) return done(tl::make_unexpected(output.error()));
+               const Result<std::string> id = parse_listed_id(*output);
+               if (!id) return done(wrap(id.error(), spec));
+               done(std::optional(*id));
+             });
+}
+
+void ImageLooks::has_header(const std::string& pool, const std::string& id, Instant deadline_at,
+                            LookDone<bool> done) {
+  const std::string header = "rbd_header." + id;
+  tools_.run({Program::rados, {"--pool", pool, "stat", header}, deadline_at},
+             [header, done = std::move(done)](const Result<ToolAnswer>& ended) {
+               if (says_no_such_object(ended, "error stat-ing")) return done(false);
+               const Result<std::string> output = looked(ended, "rados stat " + header);
+               if (!output) return done(tl::make_unexpected(output.error()));
+               done(true);
              });
 }
 

@@ -31,6 +31,11 @@ struct KnownImage {
 bool is_made_by(const KnownImage& image, std::string_view ledger_id);
 std::string ledger_of(const std::optional<Tag>& tag, std::string_view image_id);
 
+// Why an image that a list named could not be opened. renamed_or_removed: no list names it any more.
+// no_header: the list names it, and its header is not there: its making or its removal is under way or was
+// broken off. has_header: something else is wrong with it.
+enum class Unopened { renamed_or_removed, no_header, has_header };
+
 template <typename T>
 using LookDone = std::function<void(Result<T>)>;
 
@@ -49,11 +54,18 @@ class ImageLooks {
   // None: as for image().
   void watchers(const ImageRef& ref, Instant deadline_at,
                 LookDone<std::optional<std::vector<ClientAddress>>> done);
+  // Of a name that rbd says is not there.
+  void unopened(const std::string& pool, const std::string& name, Instant deadline_at,
+                LookDone<Unopened> done);
+  // As which id the pool's list has that name; none: it has not.
+  void listed_id(const std::string& pool, const std::string& name, Instant deadline_at,
+                 LookDone<std::optional<std::string>> done);
   void snapshots(const ImageRef& ref, Instant deadline_at, LookDone<std::vector<Snapshot>> done);
   void pools(Instant deadline_at, LookDone<std::vector<PoolUse>> done);
   void blocklist(Instant deadline_at, LookDone<Blocklist> done);
 
  private:
+  void has_header(const std::string& pool, const std::string& id, Instant deadline_at, LookDone<bool> done);
   template <typename T, typename Parse>
   void look(Program program, std::vector<std::string> words, std::string what, Instant deadline_at,
             Parse parse, LookDone<T> done);

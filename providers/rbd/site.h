@@ -29,9 +29,21 @@ void create_image(const Site& site, OperationCall call, CallDone done);
 void remove_image(const Site& site, OperationCall call, CallDone done);
 void resize_image(const Site& site, OperationCall call, CallDone done);
 void change_host_fence(const Site& site, FenceCall call, std::function<void(FenceResult)> done);
+void check_host_fence(const Site& site, FenceCall call, std::function<void(FenceResult)> done);
 // Everything, or with a key that image alone. `seen` has its provider, key and sent_at already.
 void observe_images(const Site& site, ProviderObservation seen,
                     std::function<void(ProviderObservation)> done);
+
+// Who has an image of the pools open for writing.
+struct OpenImages {
+  struct Client {
+    std::string image;  // "pool/image"
+    AddressRange address;
+  };
+  std::vector<Client> clients;
+  std::string why_incomplete;  // empty: every image was looked at
+};
+void look_who_has_open(const Site& site, Instant deadline_at, std::function<void(const OpenImages&)> done);
 
 // As whom the operator's table knows that address; else the address itself.
 std::string identity_of_client(const ProviderInfo& info, const AddressRange& address);

@@ -1,6 +1,7 @@
 #include "providers/rbd/storage_address.h"
 
 #include <arpa/inet.h>
+#include <fmt/format.h>
 #include <sys/socket.h>
 
 #include <charconv>
@@ -49,7 +50,8 @@ std::optional<AddressRange> with_prefix(std::optional<AddressRange> range, std::
 
 struct AddressAndRest {
   std::optional<AddressRange> address;
-  std::string_view rest;  // after "ADDRESS:0/"
+  std::uint16_t port = 0;
+  std::string_view rest;  // after "ADDRESS:PORT/"
 };
 
 // "10.0.0.7:0/REST" or "[fd00::7]:0/REST".
@@ -58,13 +60,15 @@ AddressAndRest address_before_slash(std::string_view text) {
   if (slash == std::string_view::npos || slash == 0) return {};
   const std::string_view front = text.substr(0, slash);
   const std::size_t colon = front.rfind(':');
-  if (colon == std::string_view::npos || !whole_number<std::uint16_t>(front.substr(colon + 1))) return {};
+  if (colon == std::string_view::npos) return {};
+  const auto port = whole_number<std::uint16_t>(front.substr(colon + 1));
+  if (!port) return {};
   std::string_view host = front.substr(0, colon);
   const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
   if (bracketed) host = host.substr(1, host.size() - 2);
   const std::optional<AddressRange> address = one_address(host);
   if (!address || address->v6 != bracketed) return {};
-  return {address, text.substr(slash + 1)};
+  return {address, *port, text.substr(slash + 1)};
 }
 
 }  // namespace
@@ -83,6 +87,12 @@ std::string to_text(const AddressRange& range) {
   return out;
 }
 
+std::string range_text(const AddressRange& range) {
+  return range.is_one() ? fmt::format("{}/{}", to_text(range), range.prefix) : to_text(range);
+}
+
+bool is_whole_address(const ClientAddress& client) { return client.port == 0 && client.nonce == 0; }
+
 bool contains(const AddressRange& outer, const AddressRange& inner) {
   if (outer.v6 != inner.v6 || outer.prefix > inner.prefix) return false;
   for (int bit = 0; bit < outer.prefix; ++bit) {
@@ -98,7 +108,7 @@ std::optional<ClientAddress> client_address_from_text(std::string_view text) {
   if (!parts.address) return std::nullopt;
   const auto nonce = whole_number<std::uint64_t>(parts.rest);
   if (!nonce) return std::nullopt;
-  return ClientAddress{*parts.address, *nonce};
+  return ClientAddress{*parts.address, parts.port, *nonce};
 }
 
 std::optional<AddressRange> blocked_range_from_text(std::string_view text) {

@@ -214,16 +214,22 @@ void CephCluster::make_host(int number) {
   for (const int end : ends) ::close(end);
   hosts_.push_back(pid);
   const std::string id = std::to_string(number);
-  const std::string gateway = "10.99." + id + ".1";
+  const std::string network = "10.99." + id + ".";
   const std::string link = "host" + id;
   must({"/usr/sbin/ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns",
         std::to_string(pid)});
-  must({"/usr/sbin/ip", "address", "add", gateway + "/24", "dev", link});
+  // No address of this machine is in a host's network: nobody fences himself.
   must({"/usr/sbin/ip", "link", "set", link, "up"});
+  must({"/usr/sbin/ip", "route", "add", network + "0/24", "dev", link});
   must(on_host(number, {"/usr/sbin/ip", "link", "set", "lo", "up"}));
-  must(on_host(number, {"/usr/sbin/ip", "address", "add", "10.99." + id + ".2/24", "dev", "eth0"}));
+  must(on_host(number, {"/usr/sbin/ip", "address", "add", network + "2/24", "dev", "eth0"}));
   must(on_host(number, {"/usr/sbin/ip", "link", "set", "eth0", "up"}));
-  must(on_host(number, {"/usr/sbin/ip", "route", "add", "default", "via", gateway}));
+  must(on_host(number, {"/usr/sbin/ip", "route", "add", "default", "dev", "eth0"}));
+  must(on_host(number, {"/usr/sbin/ip", "address", "add", network + "3/24", "dev", "eth0"}));
+}
+
+void CephCluster::come_from(int number, const std::string& address) const {
+  must(on_host(number, {"/usr/sbin/ip", "route", "replace", "default", "dev", "eth0", "src", address}));
 }
 
 std::vector<std::string> CephCluster::on_host(int number, std::vector<std::string> argv) const {

@@ -2,7 +2,7 @@
 //
 // Started once in a test program, by the first case that asks, and ended with it. All of it is below one
 // temporary folder and in a network and a mount namespace of its own, which the test program enters; each
-// host is a network namespace with one address. Every process that is started dies with the test program
+// host is a network namespace. Every process that is started dies with the test program
 // (PR_SET_PDEATHSIG), and a guardian removes the folder, also if the test is killed. Main thread only.
 #pragma once
 
@@ -45,6 +45,9 @@ class CephCluster {
   bool ends_well(pid_t pid, Duration within);
   // The words that run a program on host `number` (1 or 2).
   std::vector<std::string> on_host(int number, std::vector<std::string> argv) const;
+
+  // Whatever connects from that host from now on, comes from that one of its two addresses (.2, and .3).
+  void come_from(int number, const std::string& address) const;
 
   // All images of both pools are removed.
   void clear_pools() const;

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "model/check.h"
+#include "providers/rbd/image_ref.h"
 #include "tests/providers/local_world.h"
 
 namespace extvold::tests::conformance {
@@ -167,12 +168,23 @@ bool RbdSubject::make_twin(const Volume& volume) {
   return true;
 }
 
-void RbdSubject::answer_word(const std::string& word, const std::string& instead) {
-  const std::string path = ceph.dir + "/wrap/rbd";
-  write_text(path, "#!/bin/sh\nfor word in \"$@\"; do\nif [ \"$word\" = " + word + " ]; then\n" + instead +
-                       "\nexit 0\nfi\ndone\nexec /usr/bin/rbd \"$@\"\n");
+void RbdSubject::answer_word_of(const std::string& program, const std::string& word,
+                                const std::string& instead) {
+  const std::string path = ceph.dir + "/wrap/" + program;
+  write_text(path, "#!/bin/sh\nREAL=/usr/bin/" + program + "\nfor word in \"$@\"; do\nif [ \"$word\" = " +
+                       word + " ]; then\n" + instead + "\nexit 0\nfi\ndone\nexec $REAL \"$@\"\n");
   REQUIRE(::chmod(path.c_str(), 0700) == 0);
-  config.rbd_program = path;
+}
+
+void RbdSubject::answer_word(const std::string& word, const std::string& instead) {
+  answer_word_of("rbd", word, instead);
+  config.rbd_program = ceph.dir + "/wrap/rbd";
+  make_provider();
+}
+
+void RbdSubject::answer_ceph_word(const std::string& word, const std::string& instead) {
+  answer_word_of("ceph", word, instead);
+  config.ceph_program = ceph.dir + "/wrap/ceph";
   make_provider();
 }
 
@@ -182,6 +194,10 @@ void RbdSubject::kill_at(const std::string& word, bool after_work) {
 
 void RbdSubject::pretend_watcher(const std::string& address) {
   answer_word("status", R"(echo '{"watchers":[{"address":")" + address + R"(","client":4213,"cookie":1}]}')");
+}
+
+std::string header_of(const Volume& volume) {
+  return "rbd_header." + providers::rbd::image_ref_from_text(volume.provider_ref)->id;
 }
 
 }  // namespace extvold::tests::conformance

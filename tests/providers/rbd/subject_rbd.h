@@ -37,12 +37,16 @@ class RbdSubject final : public Subject {
   // Until disarm(), every image has this watcher besides.
   void pretend_watcher(const std::string& address);
 
+  // Until disarm(), a program that has this word among its own runs these of a shell instead.
+  void answer_word(const std::string& word, const std::string& instead);
+  void answer_ceph_word(const std::string& word, const std::string& instead);
+
   providers::rbd::RbdConfig config;
   CephCluster& ceph;
 
  private:
   void make_provider();
-  void answer_word(const std::string& word, const std::string& instead);
+  void answer_word_of(const std::string& program, const std::string& word, const std::string& instead);
   void write_script(const std::string& program, Stage stage, const std::string& wrong);
 
   ForkingProcessRunner runner_;
@@ -50,5 +54,7 @@ class RbdSubject final : public Subject {
   std::vector<pid_t> left_;  // children of ours that restart() left behind
   std::unique_ptr<providers::rbd::RbdProvider> provider_;
 };
+
+std::string header_of(const Volume& volume);
 
 }  // namespace extvold::tests::conformance

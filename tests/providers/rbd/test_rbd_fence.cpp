@@ -10,71 +10,17 @@
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <cstring>
-#include <ctime>
 
 #include "model/check.h"
 #include "tests/providers/conformance/calls.h"
 #include "tests/providers/local_world.h"
-#include "tests/providers/rbd/subject_rbd.h"
+#include "tests/providers/rbd/fence_calls.h"
 
 using namespace extvold;
 using namespace extvold::tests;
 using namespace extvold::tests::conformance;
 
 namespace {
-
-constexpr std::int64_t kYearNs = 365LL * 24 * 3600 * 1'000'000'000;
-
-FenceCall fence_call(FenceAct act, const std::string& target) {
-  FenceCall call;
-  call.act = act;
-  call.fence.id = FenceId{9};
-  call.fence.key = OperationId("fence-" + target);
-  call.fence.rung = FenceRung::host;
-  call.fence.target = target;
-  call.ledger_id = "ledger-1";
-  call.host_name = "a-host";
-  return call;
-}
-
-void set_fence(RbdSubject& subject, const std::string& target) {
-  const FenceResult set = fence(subject, fence_call(FenceAct::set, target));
-  INFO(set.error.message);
-  CHECK(set.state == FenceCallState::done);
-  CHECK(set.held == TriState::unknown);
-}
-
-FenceResult check_fence(RbdSubject& subject, const std::string& target) {
-  const FenceResult seen = fence(subject, fence_call(FenceAct::check, target));
-  INFO(seen.error.message);
-  CHECK(seen.state == FenceCallState::done);
-  CHECK_FALSE(seen.seen.empty());
-  return seen;
-}
-
-void check_held(RbdSubject& subject, const std::string& target) {
-  const FenceResult seen = check_fence(subject, target);
-  INFO(seen.seen);
-  CHECK(seen.held == TriState::yes);
-  const std::int64_t now_ns = std::int64_t{::time(nullptr)} * 1'000'000'000;
-  CHECK(seen.expires_at.ns > now_ns + 4 * kYearNs);
-  CHECK(seen.expires_at.ns < now_ns + 6 * kYearNs);
-}
-
-void lift_fence(RbdSubject& subject, const std::string& target) {
-  const FenceResult lifted = fence(subject, fence_call(FenceAct::lift, target));
-  INFO(lifted.error.message);
-  CHECK(lifted.state == FenceCallState::done);
-  CHECK(check_fence(subject, target).held == TriState::no);
-}
-
-bool wait_until(const std::function<bool()>& is_so) {
-  for (int attempt = 0; attempt < 500; ++attempt) {
-    if (is_so()) return true;
-    ::usleep(20'000);
-  }
-  return false;
-}
 
 // An image as a host has it: rbd-fuse in the host's network, a loop device on its file, a filesystem.
 class Mapped {
@@ -211,15 +157,6 @@ std::string bytes_of(RbdSubject& subject, const std::string& spec) {
   return bytes;
 }
 
-// A client that is made anew on a host, with another nonce.
-int exit_of_new_client(RbdSubject& subject, int host) {
-  const CephCluster& ceph = subject.ceph;
-  return CephCluster::run(
-             ceph.on_host(host, {"/usr/bin/rbd", "--conf", ceph.conf, "--id", "extvold", "--keyring",
-                                 ceph.keyring, "--rados_osd_op_timeout=20", "ls", "p1"}))
-      .exit_status;
-}
-
 }  // namespace
 
 TEST_CASE(
@@ -275,74 +212,4 @@ TEST_CASE(
   lift_fence(subject, target);
   lift_fence(subject, target);  // what does not stand is lifted
   CHECK(exit_of_new_client(subject, 1) == 0);
-}
-
-TEST_CASE("rbd fence: a range is fenced as one, and lifting leaves the entries of single clients", "[rbd]") {
-  RbdSubject subject;
-  const Volume volume = created(subject, "xv-ranged");
-  const std::string target = "10.99.2.0/24";
-  subject.ceph.must_ceph({"osd", "blocklist", "add", "10.99.2.2:0/4711", "3600"});
-  set_fence(subject, target);
-  check_held(subject, target);
-  CHECK(exit_of_new_client(subject, 2) == ESHUTDOWN);
-  CHECK(exit_of_new_client(subject, 1) == 0);
-  CHECK_THAT(check_fence(subject, target).seen, Catch::Contains("entries of single clients there run out"));
-  // An address in the range is fenced, but not by an entry of its own.
-  CHECK(check_fence(subject, "10.99.2.2").held == TriState::no);
-  lift_fence(subject, target);
-  CHECK(exit_of_new_client(subject, 2) == 0);
-  CHECK(subject.ceph.must_ceph({"osd", "dump"}).find("10.99.2.2:0/4711") != std::string::npos);
-  subject.ceph.must_ceph({"osd", "blocklist", "rm", "10.99.2.2:0/4711"});
-}
-
-TEST_CASE(
-    "rbd fence: an entry that stands is no proof while the image has a watcher there, or cannot be seen",
-    "[rbd]") {
-  RbdSubject subject;
-  const Volume volume = created(subject, "xv-watched");
-  const std::string target = "10.99.1.2";
-  set_fence(subject, target);
-  subject.arm(Stage::look, Fault::hang);
-  FenceCall check = fence_call(FenceAct::check, target);
-  check.deadline = seconds(1);
-  const FenceResult hung = fence(subject, check);
-  subject.disarm();
-  CHECK(hung.state == FenceCallState::failed);
-  CHECK(hung.held == TriState::unknown);
-  check_held(subject, target);
-
-  // What a Ceph that is slower than this one would still show.
-  subject.pretend_watcher("10.99.1.2:0/4711");
-  const FenceResult watched = check_fence(subject, target);
-  CHECK(watched.held == TriState::unknown);
-  CHECK_THAT(watched.seen, Catch::Contains("xv-watched"));
-  FenceCall of_volume = fence_call(FenceAct::check, target);
-  of_volume.volume = volume;
-  CHECK(fence(subject, of_volume).held == TriState::unknown);
-  subject.disarm();
-  CHECK(fence(subject, of_volume).held == TriState::yes);
-  lift_fence(subject, target);
-}
-
-TEST_CASE("rbd fence: what is no address of a host is refused, and a key that may not is told so", "[rbd]") {
-  RbdSubject subject;
-  for (const char* target :
-       {"", "a1", "0.0.0.0/0", "10.0.0.0/8", "10.99.1.2:0/17", "10.99.1.2 --yes", "::/0"}) {
-    for (const FenceAct act : {FenceAct::set, FenceAct::check, FenceAct::lift}) {
-      const FenceResult refused = fence(subject, fence_call(act, target));
-      CHECK(refused.state == FenceCallState::failed);
-      CHECK(refused.error.code == Errc::invalid);
-    }
-  }
-  subject.arm(Stage::change, Fault::wrong_credentials);
-  const FenceResult denied = fence(subject, fence_call(FenceAct::set, "10.99.1.2"));
-  subject.disarm();
-  CHECK(denied.state == FenceCallState::failed);
-  CHECK(denied.error.code == Errc::permission);
-  subject.arm(Stage::change, Fault::hang);
-  FenceCall set = fence_call(FenceAct::set, "10.99.1.2");
-  set.deadline = seconds(1);
-  CHECK(fence(subject, set).state == FenceCallState::uncertain);
-  subject.disarm();
-  CHECK(check_fence(subject, "10.99.1.2").held == TriState::no);
 }

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
-#include "providers/rbd/image_ref.h"
 #include "tests/providers/conformance/calls.h"
 #include "tests/providers/local_world.h"
 #include "tests/providers/rbd/subject_rbd.h"
@@ -40,10 +39,6 @@ void check_conflict(const OperationResult& result, const std::string& what) {
   CHECK(result.state == OperationState::failed);
   CHECK(result.error.code == Errc::conflict);
   CHECK_THAT(result.error.message, Catch::Contains(what));
-}
-
-std::string header_of(const Volume& volume) {
-  return "rbd_header." + providers::rbd::image_ref_from_text(volume.provider_ref)->id;
 }
 
 }  // namespace
