@@ -126,6 +126,17 @@ std::string_view take_line(std::string_view& text) {
   return line;
 }
 
+// {"addrvec":[{"type":"v2","addr":"10.99.0.1:6802","nonce":14859},...]}. An OSD that never ran has none.
+void add_addresses(const json* of, std::vector<AddressRange>& out) {
+  const json* list = of == nullptr ? nullptr : Reader(*of).find("addrvec");
+  if (list == nullptr || !list->is_array()) return;
+  for (const json& one : *list) {
+    const auto client = client_address_from_text(Reader(one).text("addr") + "/0");
+    if (client && std::find(out.begin(), out.end(), client->address) == out.end())
+      out.push_back(client->address);
+  }
+}
+
 }  // namespace
 
 Result<std::vector<std::string>> parse_names(std::string_view text) {
@@ -248,6 +259,16 @@ Result<std::vector<PoolUse>> parse_df(std::string_view text) {
   return pools;
 }
 
+Result<std::vector<AddressRange>> parse_monitors(std::string_view text) {
+  ASSIGN(const json value, parsed("ceph mon dump", text));
+  const json* list = Reader(value).find("mons");
+  if (list == nullptr || !list->is_array()) return bad("ceph mon dump", "no list of monitors");
+  std::vector<AddressRange> monitors;
+  for (const json& one : *list) add_addresses(Reader(one).find("public_addrs"), monitors);
+  if (monitors.empty()) return bad("ceph mon dump", "no monitor has an address");
+  return monitors;
+}
+
 Result<Blocklist> parse_osd_dump(std::string_view text) {
   constexpr std::string_view kWhat = "ceph osd dump";
   ASSIGN(const json value, parsed(kWhat, text));
@@ -265,6 +286,12 @@ Result<Blocklist> parse_osd_dump(std::string_view text) {
         until.is_string() ? wall_time_from_text(until.get_ref<const std::string&>()) : std::nullopt;
     if (!client || !end) return bad(kWhat, "an entry of the blocklist: " + in_one_line(name, 100));
     list.clients.push_back({*client, *end});
+  }
+  if (const json* osds = in.find("osds"); osds != nullptr && osds->is_array()) {
+    for (const json& one : *osds) {
+      for (const char* network : {"public_addrs", "cluster_addrs"})
+        add_addresses(Reader(one).find(network), list.osds);
+    }
   }
   if (ranges == nullptr) return list;  // before 16.2.?: it has none
   if (!ranges->is_object()) return bad(kWhat, "\"range_blocklist\"");

@@ -69,7 +69,10 @@ struct PoolUse {
 };
 Result<std::vector<PoolUse>> parse_df(std::string_view text);
 
-// ceph osd dump: what the monitors let no client write.
+// ceph mon dump
+Result<std::vector<AddressRange>> parse_monitors(std::string_view text);
+
+// ceph osd dump: what the monitors let no client write, and where the OSDs are.
 struct BlockedClient {
   ClientAddress client;
   WallTime until;
@@ -82,6 +85,7 @@ struct Blocklist {
   std::int64_t epoch = 0;
   std::vector<BlockedClient> clients;
   std::vector<BlockedRange> ranges;
+  std::vector<AddressRange> osds;
 };
 Result<Blocklist> parse_osd_dump(std::string_view text);
 

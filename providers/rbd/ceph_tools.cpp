@@ -26,11 +26,16 @@ bool is_base64(char c) {
 
 bool says(std::string_view text, std::string_view what) { return text.find(what) != std::string_view::npos; }
 
+// The first of rbd and rados, the second of ceph.
+bool has_no_conf_file(std::string_view text) {
+  return says(text, "unable to open config file") || says(text, "error calling conf_read_file");
+}
+
 // rbd: "couldn't connect to the cluster!"; rados: "couldn't connect to cluster"; ceph: "error connecting to
-// the cluster"; all: a configuration that cannot be read.
+// the cluster"; rbd and rados, of a key that is not known: "failed to fetch mon config".
 bool never_connected(std::string_view text) {
   return says(text, "couldn't connect to") || says(text, "error connecting to the cluster") ||
-         says(text, "unable to open config file");
+         says(text, "failed to fetch mon config") || has_no_conf_file(text);
 }
 
 // What the errno of a program that refused says. Errc::internal: nothing that is known here.
@@ -42,6 +47,7 @@ Errc class_of(int exit_status) {
     case ENOENT:
       return Errc::not_found;
     case EBUSY:
+    case EMLINK:  // an image in a group cannot be removed
     case EEXIST:
     case EROFS:
     case ENOTEMPTY:
@@ -56,6 +62,13 @@ Errc class_of(int exit_status) {
   }
 }
 
+Errc class_of(const ToolAnswer& answer) {
+  const bool any_error = answer.exit_status == 1 && answer.program != Program::rbd;
+  if (!any_error) return class_of(answer.exit_status);
+  const bool denied = says(answer.said, "EPERM") || says(answer.said, "not permitted");
+  return denied ? Errc::permission : Errc::internal;
+}
+
 std::string ended_text(std::string_view what, const ToolAnswer& answer) {
   return fmt::format("{} ended with {}{}{}", what, answer.exit_status, answer.said.empty() ? "" : ": ",
                      answer.said);
@@ -63,8 +76,10 @@ std::string ended_text(std::string_view what, const ToolAnswer& answer) {
 
 // A key that was not found, or is not the one that the cluster knows.
 Errc class_of_no_connection(const ToolAnswer& answer) {
-  const bool keyring = answer.exit_status == EOPNOTSUPP || says(answer.said, "keyring");
-  if (keyring || class_of(answer.exit_status) == Errc::permission) return Errc::permission;
+  if (!answer.configured) return Errc::unavailable;
+  const bool keyring = answer.exit_status == EOPNOTSUPP || says(answer.said, "keyring") ||
+                       says(answer.said, "handle_auth_bad_method");
+  if (keyring || class_of(answer) == Errc::permission) return Errc::permission;
   return Errc::unavailable;
 }
 
@@ -101,16 +116,21 @@ void CephTools::run(ToolCall call, ToolDone done) {
       done(fail(Errc::unavailable, "the time for all of it is over, it was not started"));
     });
   }
-  runner_.run(request_of(call), [done = std::move(done)](const Result<ProcessResult>& ended) {
+  const auto on_end = [this, program = call.program,
+                       done = std::move(done)](const Result<ProcessResult>& ended) {
     if (!ended) return done(tl::make_unexpected(ended.error()));
     ToolAnswer answer;
+    answer.program = program;
     answer.exit_status = ended->exit_status;
     answer.truncated = ended->truncated;
     answer.output = ended->standard_output;
     answer.said = shown_of(ended->standard_error);
     answer.connected = ended->exit_status == 0 || !never_connected(ended->standard_error);
+    answer.configured = ended->exit_status == 0 || !has_no_conf_file(ended->standard_error);
+    if (!answer.configured) answer.said = fmt::format("conf_file {} cannot be read", config_.conf_file);
     done(answer);
-  });
+  };
+  runner_.run(request_of(call), on_end);
 }
 
 std::string shown_of(std::string_view text) {
@@ -136,12 +156,14 @@ std::string shown_of(std::string_view text) {
 
 Result<std::string> looked(const Result<ToolAnswer>& ended, std::string_view what) {
   if (!ended) {
-    const Errc code = ended.error().code == Errc::uncertain ? Errc::unavailable : ended.error().code;
+    const Errc known = ended.error().code;
+    const bool no_program = known == Errc::not_found;
+    const Errc code = known == Errc::uncertain || no_program ? Errc::unavailable : known;
     return fail(code, "{}: {}", what, ended.error().message);
   }
   if (!ended->connected) return fail(class_of_no_connection(*ended), "{}", ended_text(what, *ended));
   if (ended->exit_status != 0) {
-    const Errc known = class_of(ended->exit_status);
+    const Errc known = class_of(*ended);
     return fail(known == Errc::permission ? known : Errc::unavailable, "{}", ended_text(what, *ended));
   }
   if (ended->truncated) return fail(Errc::unavailable, "{}: the answer is too large", what);
@@ -152,7 +174,7 @@ Status changed(const Result<ToolAnswer>& ended, std::string_view what) {
   if (!ended) return wrap(ended.error(), what);
   if (ended->exit_status == 0) return {};
   if (!ended->connected) return fail(class_of_no_connection(*ended), "{}", ended_text(what, *ended));
-  const Errc known = ended->exit_status < kDied ? class_of(ended->exit_status) : Errc::internal;
+  const Errc known = ended->exit_status < kDied ? class_of(*ended) : Errc::internal;
   return fail(known == Errc::internal ? Errc::uncertain : known, "{}", ended_text(what, *ended));
 }
 

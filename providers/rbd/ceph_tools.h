@@ -5,9 +5,11 @@
 // it, and it must
 // outlive its calls. Each call ends in exactly one callback, never from inside the call.
 //
-// What is relied upon was tried with 16.2.15. `rbd` ends with the errno; `ceph` and `rados` mostly with 1,
-// and say more in words. A program that could not connect did nothing. What a program printed goes through
-// shown_of() before anybody sees it: a keyring that cannot be parsed is repeated by Ceph, key included.
+// What is relied upon was tried with 16.2.15. `rbd` ends with the errno, `ceph` with that of the monitors'
+// answer; but `rados` ends with 1 whatever it was, and `ceph` does so with any exception of Python's, also
+// after the monitors had its command: there 1 says nothing, and the words do. A program that could not
+// connect did nothing. What a program printed goes through shown_of() before anybody sees it: a keyring that
+// cannot be parsed is repeated by Ceph, key included.
 #pragma once
 
 #include <functional>
@@ -33,9 +35,11 @@ struct ToolCall {
 
 // A program that was started and has ended.
 struct ToolAnswer {
+  Program program = Program::rbd;
   int exit_status = 0;
   bool truncated = false;
-  bool connected = true;  // false: it says that it never reached the cluster
+  bool connected = true;   // false: it says that it never reached the cluster
+  bool configured = true;  // false: it says that it could not read conf_file
   std::string output;
   std::string said;  // what it printed as errors, fit for a message
 };

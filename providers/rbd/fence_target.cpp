@@ -16,6 +16,22 @@ FenceResult failed_fence(const FenceCall& call, const Error& error, Instant sent
   return failed_call(call, {error.code, fmt::format("host {}: {}", who, error.message)}, sent_at, now);
 }
 
+Status check_barred(const AddressRange& target, const StoragePlaces& places) {
+  const auto hit = [&](const char* what, const std::vector<AddressRange>& addresses) -> Status {
+    for (const AddressRange& one : addresses) {
+      if (!contains(target, one)) continue;
+      return fail(Errc::invalid,
+                  "{} holds {}, the address of {}: correct it in hosts, and fence this host otherwise",
+                  to_text(target), to_text(one), what);
+    }
+    return {};
+  };
+  TRY(hit("this machine", places.own));
+  if (target.is_one()) return {};
+  TRY(hit("a monitor", places.monitors));
+  return hit("an OSD", places.osds);
+}
+
 std::optional<WallTime> entry_of(const Blocklist& list, const AddressRange& target) {
   if (target.is_one()) {
     for (const BlockedClient& one : list.clients) {

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "providers/rbd/fence_target.h"
+#include "providers/rbd/own_addresses.h"
 #include "providers/rbd/site.h"
 #include "providers/results.h"
 
@@ -30,11 +31,13 @@ class HostFence : public std::enable_shared_from_this<HostFence> {
 
  private:
   std::vector<std::string> blocklist_words(std::string_view verb) const;
+  void look_before_set();
+  void look_at_monitors(const Blocklist& list);
   void set();
   void lift();
   void after_lift(const Blocklist& list);
   void fail_with(const Error& error);
-  void end();
+  void end(std::string seen = {});
 
   const Site site_;
   const FenceCall call_;
@@ -49,7 +52,7 @@ void HostFence::begin() {
   if (!target)
     return site_.defer([self = shared_from_this(), error = target.error()] { self->fail_with(error); });
   target_ = *target;
-  if (call_.act == FenceAct::set) return set();
+  if (call_.act == FenceAct::set) return look_before_set();
   lift();
 }
 
@@ -59,6 +62,26 @@ std::vector<std::string> HostFence::blocklist_words(std::string_view verb) const
   words.emplace_back(verb);
   words.push_back(to_text(target_));
   return words;
+}
+
+void HostFence::look_before_set() {
+  site_.looks.blocklist(deadline_at_, [self = shared_from_this()](const Result<Blocklist>& list) {
+    if (!list) return self->fail_with(list.error());
+    self->look_at_monitors(*list);
+  });
+}
+
+void HostFence::look_at_monitors(const Blocklist& list) {
+  const auto on_monitors = [self = shared_from_this(),
+                            osds = list.osds](const Result<std::vector<AddressRange>>& monitors) {
+    if (!monitors) return self->fail_with(monitors.error());
+    const Result<std::vector<AddressRange>> own = own_storage_addresses();
+    if (!own) return self->fail_with(own.error());
+    if (const Status may = check_barred(self->target_, {*own, *monitors, osds}); !may)
+      return self->fail_with(may.error());
+    self->set();
+  };
+  site_.looks.monitors(deadline_at_, on_monitors);
 }
 
 void HostFence::set() {
@@ -89,16 +112,18 @@ void HostFence::after_lift(const Blocklist& list) {
     return fail_with({Errc::uncertain, fmt::format("the entry of {} was removed, and epoch {} shows it",
                                                    to_text(target_), list.epoch)});
   }
-  end();
+  end(fmt::format("the blocklist of epoch {} has no entry for {}{}", list.epoch, to_text(target_),
+                  others_of(list, target_)));
 }
 
 void HostFence::fail_with(const Error& error) { done_(failed_fence(call_, error, sent_at_, site_.clock())); }
 
-void HostFence::end() {
+void HostFence::end(std::string seen) {
   FenceResult result;
   result.id = call_.fence.id;
   result.act = call_.act;
   result.state = FenceCallState::done;
+  result.seen = std::move(seen);
   result.sent_at = sent_at_;
   result.ended_at = site_.clock();
   done_(std::move(result));

@@ -64,6 +64,7 @@ void ImageLooks::image(const std::string& pool, const std::string& name, Instant
     if (info->name != name) return done(fail(Errc::corrupt, "rbd info {}: it speaks of another image", spec));
     KnownImage image{{pool, name, info->id}, info->size_bytes, info->snapshots, std::move(info->parent), {}};
     tag(pool, image.ref.id, deadline_at, [image, done](Result<std::optional<Tag>> tag) mutable {
+      if (!tag && tag.error().code == Errc::not_found) return done(std::optional<KnownImage>());
       if (!tag) return done(tl::make_unexpected(tag.error()));
       image.tag = *std::move(tag);
       done(std::optional<KnownImage>(std::move(image)));
@@ -79,6 +80,8 @@ void ImageLooks::tag(const std::string& pool, const std::string& id, Instant dea
   tools_.run({Program::rados, {"--pool", pool, "getomapval", header, key}, deadline_at},
              [header, done = std::move(done)](const Result<ToolAnswer>& ended) {
                if (says_no_such_key(ended)) return done(std::optional<Tag>());
+               if (says_no_such_object(ended, "error getting omap value"))
+                 return done(fail(Errc::not_found, "{} is not there", header));
                const Result<std::string> output = looked(ended, "rados getomapval " + header);
                if (!output) return done(tl::make_unexpected(output.error()));
                const Result<std::string> value = parse_omap_value(*output);
@@ -154,6 +157,11 @@ void ImageLooks::pools(Instant deadline_at, LookDone<std::vector<PoolUse>> done)
 void ImageLooks::blocklist(Instant deadline_at, LookDone<Blocklist> done) {
   look<Blocklist>(Program::ceph, {"osd", "dump", "--format", "json"}, "ceph osd dump", deadline_at,
                   &parse_osd_dump, std::move(done));
+}
+
+void ImageLooks::monitors(Instant deadline_at, LookDone<std::vector<AddressRange>> done) {
+  look<std::vector<AddressRange>>(Program::ceph, {"mon", "dump", "--format", "json"}, "ceph mon dump",
+                                  deadline_at, &parse_monitors, std::move(done));
 }
 
 }  // namespace extvold::providers::rbd

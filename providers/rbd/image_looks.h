@@ -49,6 +49,7 @@ class ImageLooks {
   // broken off: it has no header.
   void image(const std::string& pool, const std::string& name, Instant deadline_at,
              LookDone<std::optional<KnownImage>> done);
+  // Errors: not_found besides, of an image that has no header any more.
   void tag(const std::string& pool, const std::string& id, Instant deadline_at,
            LookDone<std::optional<Tag>> done);
   // None: as for image().
@@ -63,6 +64,7 @@ class ImageLooks {
   void snapshots(const ImageRef& ref, Instant deadline_at, LookDone<std::vector<Snapshot>> done);
   void pools(Instant deadline_at, LookDone<std::vector<PoolUse>> done);
   void blocklist(Instant deadline_at, LookDone<Blocklist> done);
+  void monitors(Instant deadline_at, LookDone<std::vector<AddressRange>> done);
 
  private:
   void has_header(const std::string& pool, const std::string& id, Instant deadline_at, LookDone<bool> done);

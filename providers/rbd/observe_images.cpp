@@ -31,6 +31,8 @@ class Look : public std::enable_shared_from_this<Look> {
 
   void list_pool(std::size_t at);
   void on_pool(std::size_t at, const std::vector<std::string>& names, const std::vector<ImageRow>& rows);
+  void on_no_rows(std::size_t at, const std::vector<std::string>& names, const Error& error);
+  void look_at_left_out(std::size_t at, std::vector<std::string> names);
   void find_in_pool(std::size_t at, const std::string& name);
   void inspect_found();
 
@@ -38,7 +40,8 @@ class Look : public std::enable_shared_from_this<Look> {
   void look_at_next();
   void look_at_tag(const Found& image);
   void look_at_watchers(const Found& image, const std::string& ledger_id);
-  void on_vanished(const Found& image);
+  // Removed between two looks, or broken: only a list that lacks it is proof.
+  void on_unopened(const ImageRef& image, const std::function<void()>& then);
   void image_done();
 
   void look_at_pools();
@@ -69,10 +72,7 @@ void Look::list_pool(std::size_t at) {
         }
         self->site_.looks.rows(self->site_.config.pools[at].name, self->deadline_at_,
                                [self, at, names = *std::move(names)](Result<std::vector<ImageRow>> rows) {
-                                 if (!rows) {
-                                   self->complain(rows.error().message);
-                                   return self->list_pool(at + 1);
-                                 }
+                                 if (!rows) return self->on_no_rows(at, names, rows.error());
                                  self->on_pool(at, names, *rows);
                                });
       });
@@ -81,16 +81,62 @@ void Look::list_pool(std::size_t at) {
 void Look::on_pool(std::size_t at, const std::vector<std::string>& names, const std::vector<ImageRow>& rows) {
   const std::string& pool = site_.config.pools[at].name;
   for (const ImageRow& row : rows) found_.push_back({{pool, row.name, row.id}, row.size_bytes});
+  std::vector<std::string> left_out;
   for (const std::string& name : names) {
     const bool read =
         std::any_of(rows.begin(), rows.end(), [&](const ImageRow& row) { return row.name == name; });
-    if (read) continue;
-    complain(
-        fmt::format("image {}/{} cannot be opened: its making or its removal was broken off; if nobody is "
-                    "at it, end it with `rbd rm {}/{}`",
-                    pool, name, pool, name));
+    if (!read) left_out.push_back(name);
   }
-  list_pool(at + 1);
+  look_at_left_out(at, std::move(left_out));
+}
+
+// One image without a header is enough for it to end so: then it names that one.
+void Look::on_no_rows(std::size_t at, const std::vector<std::string>& names, const Error& error) {
+  const std::string& pool = site_.config.pools[at].name;
+  const auto go_on = [self = shared_from_this(), at, error] {
+    self->complain(error.message);
+    self->list_pool(at + 1);
+  };
+  for (const std::string& name : names) {
+    if (error.message.find(fmt::format("error opening {}: (2) ", name)) != std::string::npos)
+      return on_unopened({pool, name, ""}, go_on);
+  }
+  go_on();
+}
+
+// `rbd ls -l` passes over what it could not open, whatever the reason, and mostly ends well.
+void Look::look_at_left_out(std::size_t at, std::vector<std::string> names) {
+  if (names.empty()) return list_pool(at + 1);
+  const std::string name = std::move(names.back());
+  names.pop_back();
+  const std::string& pool = site_.config.pools[at].name;
+  site_.looks.image(pool, name, deadline_at_,
+                    [self = shared_from_this(), at, name,
+                     names = std::move(names)](Result<std::optional<KnownImage>> image) {
+                      const auto go_on = [self, at, names] { self->look_at_left_out(at, names); };
+                      if (image && !*image)
+                        return self->on_unopened({self->site_.config.pools[at].name, name, ""}, go_on);
+                      if (!image) self->complain(image.error().message);
+                      if (image) self->found_.push_back({(*image)->ref, (*image)->size_bytes});
+                      go_on();
+                    });
+}
+
+void Look::on_unopened(const ImageRef& image, const std::function<void()>& then) {
+  site_.looks.unopened(
+      image.pool, image.image, deadline_at_,
+      [self = shared_from_this(), spec = spec_of(image), then](const Result<Unopened>& why) {
+        if (!why)
+          self->complain(why.error().message);
+        else if (*why == Unopened::no_header)
+          self->complain(
+              fmt::format("image {} has no header: its making or its removal was broken off, or is under "
+                          "way; if nobody is at it, end it with `rbd rm {}`",
+                          spec, spec));
+        else if (*why == Unopened::has_header)
+          self->complain(fmt::format("image {} has a header, and cannot be opened", spec));
+        then();
+      });
 }
 
 void Look::one_image() {
@@ -129,13 +175,8 @@ void Look::inspect_found() {
   const auto on_image = [self = shared_from_this()](Result<std::optional<KnownImage>> image) {
     Found& found = self->found_.front();
     if (!image) self->complain(image.error().message);
-    if (image && !*image) {
-      self->complain(
-          fmt::format("image {} is listed and cannot be opened: its making or its removal was broken "
-                      "off, or is under way",
-                      spec_of(found.ref)));
-    }
-    if (!image || !*image) return self->finish();
+    if (image && !*image) return self->on_unopened(found.ref, [self] { self->finish(); });
+    if (!image) return self->finish();
     found = {(*image)->ref, (*image)->size_bytes};
     ++self->under_way_;
     self->next_ = 1;
@@ -170,16 +211,15 @@ void Look::look_at_tag(const Found& image) {
   site_.looks.tag(image.ref.pool, image.ref.id, deadline_at_,
                   [self = shared_from_this(), image](const Result<std::optional<Tag>>& tag) {
                     // One without a header is not there any more: the watchers tell.
+                    if (!tag && tag.error().code != Errc::not_found) self->complain(tag.error().message);
                     self->look_at_watchers(image, tag ? ledger_of(*tag, image.ref.id) : "");
-                    if (!tag && tag.error().message.find("No such file") == std::string::npos)
-                      self->complain(tag.error().message);
                   });
 }
 
 void Look::look_at_watchers(const Found& image, const std::string& ledger_id) {
   const auto on_watchers = [self = shared_from_this(), image,
                             ledger_id](Result<std::optional<std::vector<ClientAddress>>> clients) {
-    if (clients && !*clients) return self->on_vanished(image);
+    if (clients && !*clients) return self->on_unopened(image.ref, [self] { self->image_done(); });
     if (!clients) self->complain(clients.error().message);
     ObservedVolume volume;
     volume.key = is_own_key(image.ref.image) ? image.ref.image : spec_of(image.ref);
@@ -198,18 +238,6 @@ void Look::look_at_watchers(const Found& image, const std::string& ledger_id) {
     self->image_done();
   };
   site_.looks.watchers(image.ref, deadline_at_, on_watchers);
-}
-
-// Removed between two looks, or broken: only a list that lacks it is proof.
-void Look::on_vanished(const Found& image) {
-  site_.looks.names(image.ref.pool, deadline_at_,
-                    [self = shared_from_this(), image](const Result<std::vector<std::string>>& names) {
-                      if (!names)
-                        self->complain(names.error().message);
-                      else if (std::find(names->begin(), names->end(), image.ref.image) != names->end())
-                        self->complain(fmt::format("image {} cannot be opened any more", spec_of(image.ref)));
-                      self->image_done();
-                    });
 }
 
 void Look::image_done() {

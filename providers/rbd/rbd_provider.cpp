@@ -41,6 +41,11 @@ Status check_identities(const RbdConfig& config) {
                   "\"10.0.7.0/24\"",
                   who, one.host, in_one_line(one.identity, 100));
     }
+    if (is_v4_mapped(*range))
+      return fail(Errc::invalid,
+                  "provider {}: host {}: {} is an IPv4 address written as IPv6: write it as Ceph does, "
+                  "as \"10.0.0.7\"",
+                  who, one.host, one.identity);
     if (is_too_wide(*range))
       return fail(Errc::invalid, "provider {}: host {}: {} is wider than one host", who, one.host,
                   one.identity);

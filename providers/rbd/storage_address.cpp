@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <charconv>
 
 namespace extvold::providers::rbd {
@@ -99,6 +100,11 @@ bool contains(const AddressRange& outer, const AddressRange& inner) {
     if (bit_of(outer, bit) != bit_of(inner, bit)) return false;
   }
   return true;
+}
+
+bool is_v4_mapped(const AddressRange& range) {
+  constexpr std::array<std::uint8_t, 12> kMark{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  return range.v6 && std::equal(kMark.begin(), kMark.end(), range.bytes.begin());
 }
 
 bool is_too_wide(const AddressRange& range) { return range.prefix < (range.v6 ? 48 : 16); }

@@ -28,6 +28,8 @@ std::string to_text(const AddressRange& range);
 // With its prefix, also where that is one address.
 std::string range_text(const AddressRange& range);
 bool contains(const AddressRange& outer, const AddressRange& inner);
+// "::ffff:10.0.0.7": the kernel's way to write v4 as v6; to Ceph it is another address.
+bool is_v4_mapped(const AddressRange& range);
 // So wide that it cannot be one host: a slip of the pen that would cut off everybody.
 bool is_too_wide(const AddressRange& range);
 

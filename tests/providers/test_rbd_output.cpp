@@ -4,6 +4,7 @@
 
 #include "providers/rbd/ceph_output.h"
 #include "providers/rbd/ceph_tools.h"
+#include "providers/rbd/fence_target.h"
 #include "providers/rbd/image_ref.h"
 #include "providers/rbd/rbd_config.h"
 #include "providers/rbd/storage_address.h"
@@ -35,6 +36,12 @@ ToolAnswer answer(int exit_status, const std::string& said = "", bool connected 
   one.exit_status = exit_status;
   one.said = said;
   one.connected = connected;
+  return one;
+}
+
+ToolAnswer answer_of(Program program, int exit_status, const std::string& said) {
+  ToolAnswer one = answer(exit_status, said);
+  one.program = program;
   return one;
 }
 
@@ -183,6 +190,61 @@ TEST_CASE("rbd tools: what the end of a program means for a look and for a chang
   CHECK(changed(answer(5, "monclient: keyring not found", false), "x").error().code == Errc::permission);
 }
 
+TEST_CASE(
+    "rbd tools: 1 is permission of rbd alone, else the words say so; an image in a group is a conflict") {
+  constexpr const char* kException = "Traceback (most recent call last):";
+  for (const Program program : {Program::ceph, Program::rados}) {
+    CHECK(looked(answer_of(program, 1, kException), "x").error().code == Errc::unavailable);
+    CHECK(changed(answer_of(program, 1, kException), "x").error().code == Errc::uncertain);
+    const ToolAnswer denied = answer_of(program, 1, "error creating p1/x: (1) Operation not permitted");
+    CHECK(looked(denied, "x").error().code == Errc::permission);
+    CHECK(changed(denied, "x").error().code == Errc::permission);
+  }
+  CHECK(changed(answer_of(Program::rbd, 1, ""), "x").error().code == Errc::permission);
+  CHECK(changed(answer_of(Program::ceph, 13, "Error EACCES: access denied"), "x").error().code ==
+        Errc::permission);
+  CHECK(changed(answer(31), "x").error().code == Errc::conflict);
+}
+
+TEST_CASE("rbd fence: what would bar more than a host is refused, and only the entry itself is ours") {
+  const auto range = [](const char* text) { return *address_range_from_text(text); };
+  const StoragePlaces places{
+      {range("10.99.0.5")}, {range("10.99.0.1")}, {range("10.99.0.1"), range("10.99.3.2")}};
+  CHECK(check_barred(range("10.99.1.2"), places));
+  CHECK(check_barred(range("10.99.3.2"), places));  // a host that has an OSD besides
+  for (const char* text : {"10.99.0.5", "10.99.0.4/30", "10.99.0.0/30", "10.99.3.0/24"})
+    CHECK(check_barred(range(text), places).error().code == Errc::invalid);
+
+  const auto list = parse_osd_dump(
+      R"({"epoch":1,"blocklist":{"10.99.1.2:6789/0":"2031-11-27T15:51:29.4+0000",)"
+      R"("10.99.4.9:0/0":"2031-11-27T15:51:29.4+0000","10.99.4.9:0/7":"2031-11-27T15:51:29.4+0000"},)"
+      R"("range_blocklist":{"cidr:10.99.1.2:0/32":"2031-11-27T15:51:29.4+0000",)"
+      R"("cidr:10.99.4.0:0/24":"2031-11-27T15:51:29.4+0000"}})");
+  REQUIRE(list);
+  // Ceph bars by a port, by a range: neither is what a fence of this address makes and lifts.
+  CHECK_FALSE(entry_of(*list, range("10.99.1.2")));
+  CHECK_THAT(others_of(*list, range("10.99.1.2")), Catch::Contains("the range 10.99.1.2/32"));
+  CHECK_THAT(others_of(*list, range("10.99.1.2")), Catch::Contains("1 entries of single clients"));
+  CHECK(entry_of(*list, range("10.99.4.9")));
+  CHECK(entry_of(*list, range("10.99.4.0/24")));
+  CHECK_THAT(others_of(*list, range("10.99.4.0/24")), Catch::Contains("the address 10.99.4.9"));
+  CHECK(others_of(*list, range("10.99.7.1")).empty());
+}
+
+TEST_CASE("rbd output: where the monitors and the OSDs are, and the id that a pool's list has") {
+  const auto monitors = parse_monitors(recorded("mon-dump.json"));
+  REQUIRE(monitors);
+  REQUIRE(monitors->size() == 1);
+  CHECK(to_text(monitors->front()) == "10.99.0.1");
+  check_every_cut(recorded("mon-dump.json"), &parse_monitors);
+  const auto list = parse_osd_dump(recorded("osd-dump.json"));
+  REQUIRE(list);
+  REQUIRE(list->osds.size() == 1);
+  CHECK(to_text(list->osds.front()) == "10.99.0.1");
+  CHECK(*parse_listed_id(recorded("getomapval-directory.txt")) == "103f820cc481");
+  CHECK_FALSE(parse_listed_id(recorded("getomapval.txt")));
+}
+
 TEST_CASE("rbd tools: a key that Ceph repeats in an error is not repeated by us") {
   const std::string said = recorded("bad-keyring.stderr");
   CHECK_THAT(said, Catch::Contains("AQZZ"));
@@ -210,6 +272,7 @@ TEST_CASE("rbd config: what is refused") {
   CHECK(refused([](RbdConfig& config) { config.host_identities.push_back({"a4", "10.0.7.9"}); }));
   CHECK(refused([](RbdConfig& config) { config.host_identities.push_back({"a4", "10.0.0.0/8"}); }));
   CHECK(refused([](RbdConfig& config) { config.host_identities.push_back({"a4", "a4"}); }));
+  CHECK(refused([](RbdConfig& config) { config.host_identities.push_back({"a4", "::ffff:10.0.0.7"}); }));
   CHECK(refused([](RbdConfig& config) { config.blocklist_for = seconds(3600); }));
   CHECK(refused([](RbdConfig& config) { config.storage_timeout = {}; }));
 }

@@ -168,22 +168,26 @@ bool RbdSubject::make_twin(const Volume& volume) {
   return true;
 }
 
-void RbdSubject::answer_word_of(const std::string& program, const std::string& word,
-                                const std::string& instead) {
+void RbdSubject::answer_words_of(const std::string& program,
+                                 const std::vector<std::pair<std::string, std::string>>& words) {
   const std::string path = ceph.dir + "/wrap/" + program;
-  write_text(path, "#!/bin/sh\nREAL=/usr/bin/" + program + "\nfor word in \"$@\"; do\nif [ \"$word\" = " +
-                       word + " ]; then\n" + instead + "\nexit 0\nfi\ndone\nexec $REAL \"$@\"\n");
+  std::string script = "#!/bin/sh\nREAL=/usr/bin/" + program + "\nfor word in \"$@\"; do case \"$word\" in\n";
+  for (const auto& [word, instead] : words) {
+    if (!word.empty()) script += word + ")\n" + instead + "\nexit 0 ;;\n";
+  }
+  write_text(path, script + "esac; done\nexec $REAL \"$@\"\n");
   REQUIRE(::chmod(path.c_str(), 0700) == 0);
 }
 
-void RbdSubject::answer_word(const std::string& word, const std::string& instead) {
-  answer_word_of("rbd", word, instead);
+void RbdSubject::answer_word(const std::string& word, const std::string& instead,
+                             const std::string& other_word, const std::string& instead_of_other) {
+  answer_words_of("rbd", {{word, instead}, {other_word, instead_of_other}});
   config.rbd_program = ceph.dir + "/wrap/rbd";
   make_provider();
 }
 
 void RbdSubject::answer_ceph_word(const std::string& word, const std::string& instead) {
-  answer_word_of("ceph", word, instead);
+  answer_words_of("ceph", {{word, instead}});
   config.ceph_program = ceph.dir + "/wrap/ceph";
   make_provider();
 }

@@ -38,7 +38,8 @@ class RbdSubject final : public Subject {
   void pretend_watcher(const std::string& address);
 
   // Until disarm(), a program that has this word among its own runs these of a shell instead.
-  void answer_word(const std::string& word, const std::string& instead);
+  void answer_word(const std::string& word, const std::string& instead, const std::string& other_word = "",
+                   const std::string& instead_of_other = "");
   void answer_ceph_word(const std::string& word, const std::string& instead);
 
   providers::rbd::RbdConfig config;
@@ -46,7 +47,8 @@ class RbdSubject final : public Subject {
 
  private:
   void make_provider();
-  void answer_word_of(const std::string& program, const std::string& word, const std::string& instead);
+  void answer_words_of(const std::string& program,
+                       const std::vector<std::pair<std::string, std::string>>& words);
   void write_script(const std::string& program, Stage stage, const std::string& wrong);
 
   ForkingProcessRunner runner_;

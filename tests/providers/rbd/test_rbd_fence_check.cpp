@@ -108,6 +108,32 @@ TEST_CASE(
   lift_fence(subject, target);
 }
 
+TEST_CASE("rbd fence: neither this machine nor a range with a monitor in it is barred", "[rbd]") {
+  RbdSubject subject;
+  for (const auto& [target, whose] :
+       {std::pair{"10.99.0.1", "this machine"}, std::pair{"10.99.0.0/24", "this machine"}}) {
+    const FenceResult refused = fence(subject, fence_call(FenceAct::set, target));
+    CHECK(refused.state == FenceCallState::failed);
+    CHECK(refused.error.code == Errc::invalid);
+    CHECK_THAT(refused.error.message, Catch::Contains(whose));
+    CHECK(check_fence(subject, target).held == TriState::no);
+  }
+}
+
+TEST_CASE("rbd fence: an entry for a port, or a range of one address, is not that of the address", "[rbd]") {
+  RbdSubject subject;
+  subject.ceph.must_ceph({"osd", "blocklist", "add", "10.99.1.2:6789/0", "3600"});
+  CHECK(exit_of_new_client(subject, 1) == 0);  // it bars nobody
+  CHECK(check_fence(subject, "10.99.1.2").held == TriState::no);
+  subject.ceph.must_ceph({"osd", "blocklist", "rm", "10.99.1.2:6789/0"});
+  subject.ceph.must_ceph({"osd", "blocklist", "range", "add", "10.99.1.2/32", "3600"});
+  CHECK(exit_of_new_client(subject, 1) == ESHUTDOWN);
+  const FenceResult seen = check_fence(subject, "10.99.1.2");
+  CHECK(seen.held == TriState::no);
+  CHECK_THAT(seen.seen, Catch::Contains("the range 10.99.1.2/32 stands there"));
+  subject.ceph.must_ceph({"osd", "blocklist", "range", "rm", "10.99.1.2/32"});
+}
+
 TEST_CASE("rbd fence: what is no address of a host is refused, and a key that may not is told so", "[rbd]") {
   RbdSubject subject;
   for (const char* target :

@@ -142,13 +142,56 @@ TEST_CASE("rbd: a removal that was broken off is not taken for one that is done,
   const Volume volume = created(subject, "xv-one");
   CephCluster::must({"/usr/bin/rados", "--conf", subject.ceph.conf, "--pool", "p1", "rm", header_of(volume)});
   CHECK_FALSE(observe(subject).complete);
-  CHECK_THAT(observe(subject).why_incomplete, Catch::Contains("xv-one"));
-  CHECK_FALSE(observe(subject, "xv-one").complete);
+  for (const std::string& key : {std::string(), std::string("xv-one")})
+    CHECK_THAT(observe(subject, key).why_incomplete, Catch::Contains("`rbd rm p1/xv-one`"));
   check_conflict(execute(subject, call_of(OperationKind::create, volume_of(subject, "xv-one"))),
                  "cannot be opened");
   check_done(execute(subject, call_of(OperationKind::remove, volume)), Outcome::changed);
   CHECK(subject.copies_of(volume) == 0);
   CHECK(observe(subject).complete);
+}
+
+TEST_CASE("rbd: an image that a long list left out is asked for, and is not called broken", "[rbd]") {
+  RbdSubject subject;
+  const Volume volume = created(subject, "xv-one");
+  created(subject, "xv-two");
+  // As librbd says it, and ends well.
+  const std::string left_out =
+      R"($REAL "$@" | sed 's/{"image":"xv-one"[^}]*},\{0,1\}//'; echo 'rbd: error opening xv-one: (110) Connection timed out' >&2)";
+  subject.answer_word("--long", left_out);
+  CHECK(observe(subject).complete);
+  REQUIRE(listed(observe(subject), "xv-one") != nullptr);
+  CHECK(listed(observe(subject), "xv-one")->provider_ref == volume.provider_ref);
+  CHECK(listed(observe(subject), "xv-one")->size_mb == volume.size_mb);
+  subject.answer_word("info",
+                      "echo 'rbd: error opening image xv-one: (110) Connection timed out' >&2; exit 110",
+                      "--long", left_out);
+  const ProviderObservation seen = observe(subject);
+  CHECK_FALSE(seen.complete);
+  CHECK_THAT(seen.why_incomplete, Catch::Contains("xv-one") && Catch::Contains("(110)"));
+  CHECK_THAT(seen.why_incomplete, !Catch::Contains("rbd rm"));
+}
+
+TEST_CASE("rbd: without the program that reads tags no list is complete", "[rbd]") {
+  RbdSubject subject;
+  created(subject, "xv-one");
+  subject.config.rados_program = "/none";
+  subject.restart();
+  CHECK_FALSE(observe(subject).complete);
+  CHECK_FALSE(observe(subject, "xv-one").complete);
+  subject.disarm();
+}
+
+TEST_CASE("rbd: a configuration that cannot be read is said with its name", "[rbd]") {
+  RbdSubject subject;
+  subject.config.conf_file = "/etc/ceph/none.conf";
+  subject.restart();
+  CHECK_THAT(observe(subject).why_incomplete,
+             Catch::Contains("conf_file /etc/ceph/none.conf cannot be read"));
+  const OperationResult result =
+      execute(subject, call_of(OperationKind::create, volume_of(subject, "xv-one")));
+  CHECK(result.state == OperationState::failed);
+  CHECK(result.error.code == Errc::unavailable);
 }
 
 TEST_CASE("rbd: what a create that never ended has left goes with its volume", "[rbd]") {
