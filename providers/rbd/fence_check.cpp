@@ -54,7 +54,7 @@ void FenceCheck::begin() {
 }
 
 void FenceCheck::on_entries(const Blocklist& list) {
-  const auto until = entry_of(list, target_);
+  const auto until = fence_end(list, target_);
   const std::string others = others_of(list, target_);
   if (!until) {
     return end(TriState::no, fmt::format("the blocklist of epoch {} has no entry for {}{}", list.epoch,

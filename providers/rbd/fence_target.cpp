@@ -1,5 +1,7 @@
 #include "providers/rbd/fence_target.h"
 
+#include <algorithm>
+
 #include "providers/results.h"
 
 namespace extvold::providers::rbd {
@@ -32,17 +34,58 @@ Status check_barred(const AddressRange& target, const StoragePlaces& places) {
   return hit("an OSD", places.osds);
 }
 
-std::optional<WallTime> entry_of(const Blocklist& list, const AddressRange& target) {
-  if (target.is_one()) {
+std::array<BarForm, 2> forms_of(const AddressRange& target) {
+  if (target.is_one()) return {BarForm{true, {target}}, BarForm{false, {target}}};
+  AddressRange low = target;
+  ++low.prefix;
+  AddressRange high = low;
+  const auto bit = static_cast<unsigned>(target.prefix);
+  high.bytes[bit / 8] = static_cast<std::uint8_t>(high.bytes[bit / 8] | (0x80U >> (bit % 8)));
+  return {BarForm{false, {target}}, BarForm{false, {low, high}}};
+}
+
+namespace {
+
+std::optional<WallTime> end_of_part(const Blocklist& list, bool is_address, const AddressRange& part) {
+  if (is_address) {
     for (const BlockedClient& one : list.clients) {
-      if (one.client.address == target && is_whole_address(one.client)) return one.until;
+      if (one.client.address == part && is_whole_address(one.client)) return one.until;
     }
     return std::nullopt;
   }
   for (const BlockedRange& one : list.ranges) {
-    if (one.range == target) return one.until;
+    if (one.range == part) return one.until;
   }
   return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<WallTime> end_of(const Blocklist& list, const BarForm& form) {
+  std::optional<WallTime> end;
+  for (const AddressRange& part : form.parts) {
+    const auto until = end_of_part(list, form.is_address, part);
+    if (!until) return std::nullopt;
+    if (!end || *until < *end) end = until;
+  }
+  return end;
+}
+
+std::vector<AddressRange> standing_of(const Blocklist& list, const BarForm& form) {
+  std::vector<AddressRange> standing;
+  for (const AddressRange& part : form.parts) {
+    if (end_of_part(list, form.is_address, part)) standing.push_back(part);
+  }
+  return standing;
+}
+
+std::optional<WallTime> fence_end(const Blocklist& list, const AddressRange& target) {
+  std::optional<WallTime> end;
+  for (const BarForm& form : forms_of(target)) {
+    const auto until = end_of(list, form);
+    if (until && (!end || *end < *until)) end = until;
+  }
+  return end;
 }
 
 std::string others_of(const Blocklist& list, const AddressRange& target) {
@@ -51,17 +94,24 @@ std::string others_of(const Blocklist& list, const AddressRange& target) {
   const auto note = [&](const std::string& entry) {
     others += fmt::format("; besides, {} stands there", entry);
   };
+  const auto is_ours = [&](bool is_address, const AddressRange& part) {
+    for (const BarForm& form : forms_of(target)) {
+      if (form.is_address != is_address) continue;
+      if (std::find(form.parts.begin(), form.parts.end(), part) != form.parts.end()) return true;
+    }
+    return false;
+  };
   for (const BlockedClient& one : list.clients) {
     if (!contains(target, one.client.address)) continue;
     if (!is_whole_address(one.client))
       ++single;
-    else if (one.client.address != target)
+    else if (!is_ours(true, one.client.address))
       note("the address " + to_text(one.client.address));
   }
   for (const BlockedRange& one : list.ranges) {
-    if (one.range == target && !target.is_one()) continue;
+    if (is_ours(false, one.range)) continue;
     if (contains(target, one.range) || contains(one.range, target))
-      note(fmt::format("the range {}", range_text(one.range)));
+      note("the range " + range_text(one.range));
   }
   if (single > 0) others += fmt::format("; {} entries of single clients there run out by themselves", single);
   constexpr std::size_t kShown = 300;

@@ -1,6 +1,7 @@
 // What a host's fence names, and what the cluster's blocklist says of it. Pure functions, any thread.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,11 +28,25 @@ struct StoragePlaces {
 };
 Status check_barred(const AddressRange& target, const StoragePlaces& places);
 
-// When the entry that a fence of that target makes ends; none: it does not stand. That is the whole address
-// (port 0 and nonce 0), or the range as it is written; nothing that merely covers it or is covered by it.
-std::optional<WallTime> entry_of(const Blocklist& list, const AddressRange& target);
+// Ceph does not renew an entry: to add one that stands changes nothing, also not when it ends. So a fence has
+// two forms, which bar the same clients: the address, or the range as it is written; and the same as a range
+// of one address, or as its two halves. Each is lengthened while the other one stands, so that none is ever
+// missing.
+struct BarForm {
+  bool is_address = false;  // an entry of that kind (port 0 and nonce 0); else ranges
+  std::vector<AddressRange> parts;
+};
+std::array<BarForm, 2> forms_of(const AddressRange& target);
 
-// "; besides ...": the entries that have to do with the target and are not that of its fence. For people.
+// When a form ends: its first part. None: not all of it stands.
+std::optional<WallTime> end_of(const Blocklist& list, const BarForm& form);
+// The parts of it that stand.
+std::vector<AddressRange> standing_of(const Blocklist& list, const BarForm& form);
+
+// When the fence of that target ends; none: it does not stand.
+std::optional<WallTime> fence_end(const Blocklist& list, const AddressRange& target);
+
+// "; besides ...": the entries that have to do with the target and are none of its fence. For people.
 std::string others_of(const Blocklist& list, const AddressRange& target);
 
 }  // namespace extvold::providers::rbd

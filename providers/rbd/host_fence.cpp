@@ -4,10 +4,12 @@
 // before it knows as much as he who asks. So what the next host has touched, the fenced one cannot change any
 // more.
 //
-// Whether it holds: fence_check.cpp. Lifted: that entry alone. The entries for single clients of that address
-// (with a nonce), which breaking a lock has made, are left to run out, an hour by default: they are no act of
-// this fence, and one that were taken back could let that very client, if it still lives, write what it had
-// not written then. `check` names them.
+// Whether it holds: fence_check.cpp. How it is renewed: fence_target.h. Lifted: its own entries alone. The
+// entries for single clients of that address (with a nonce), which breaking a lock has made, are left to run
+// out, an hour by default: they are no act of this fence, and one that were taken back could let that very
+// client, if it still lives, write what it had not written then. `check` and `lift` name them.
+#include <array>
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -30,12 +32,14 @@ class HostFence : public std::enable_shared_from_this<HostFence> {
   void begin();
 
  private:
-  std::vector<std::string> blocklist_words(std::string_view verb) const;
   void look_before_set();
   void look_at_monitors(const Blocklist& list);
-  void set();
+  void set(const Blocklist& list);
   void lift();
+  void on_entries_to_lift(const Blocklist& list);
   void after_lift(const Blocklist& list);
+  void add_step(std::string_view verb, bool is_address, const AddressRange& part);
+  void run_steps(const std::function<void()>& then);
   void fail_with(const Error& error);
   void end(std::string seen = {});
 
@@ -45,6 +49,8 @@ class HostFence : public std::enable_shared_from_this<HostFence> {
   const Instant sent_at_;
   const Instant deadline_at_;
   AddressRange target_;
+  std::vector<std::vector<std::string>> steps_;  // words of ceph that are to be run yet, the last one first
+  bool changed_ = false;
 };
 
 void HostFence::begin() {
@@ -56,14 +62,6 @@ void HostFence::begin() {
   lift();
 }
 
-std::vector<std::string> HostFence::blocklist_words(std::string_view verb) const {
-  std::vector<std::string> words{"osd", "blocklist"};
-  if (!target_.is_one()) words.emplace_back("range");
-  words.emplace_back(verb);
-  words.push_back(to_text(target_));
-  return words;
-}
-
 void HostFence::look_before_set() {
   site_.looks.blocklist(deadline_at_, [self = shared_from_this()](const Result<Blocklist>& list) {
     if (!list) return self->fail_with(list.error());
@@ -73,42 +71,75 @@ void HostFence::look_before_set() {
 
 void HostFence::look_at_monitors(const Blocklist& list) {
   const auto on_monitors = [self = shared_from_this(),
-                            osds = list.osds](const Result<std::vector<AddressRange>>& monitors) {
+                            list](const Result<std::vector<AddressRange>>& monitors) {
     if (!monitors) return self->fail_with(monitors.error());
     const Result<std::vector<AddressRange>> own = own_storage_addresses();
     if (!own) return self->fail_with(own.error());
-    if (const Status may = check_barred(self->target_, {*own, *monitors, osds}); !may)
+    if (const Status may = check_barred(self->target_, {*own, *monitors, list.osds}); !may)
       return self->fail_with(may.error());
-    self->set();
+    self->set(list);
   };
   site_.looks.monitors(deadline_at_, on_monitors);
 }
 
-void HostFence::set() {
-  std::vector<std::string> words = blocklist_words("add");
-  words.push_back(std::to_string(site_.config.blocklist_for.ns / 1'000'000'000));
-  site_.tools.run({Program::ceph, std::move(words), deadline_at_},
-                  [self = shared_from_this()](const Result<ToolAnswer>& ended) {
-                    if (const Status set = changed(ended, "ceph osd blocklist add"); !set)
-                      return self->fail_with(set.error());
-                    self->end();
-                  });
+// The form that ends sooner, or does not stand, is made anew; only under the other one is anything taken
+// back.
+void HostFence::set(const Blocklist& list) {
+  const std::array<BarForm, 2> forms = forms_of(target_);
+  const auto first = end_of(list, forms[0]);
+  const auto second = end_of(list, forms[1]);
+  const bool first_is_due = !first || (second && *first <= *second);
+  const BarForm& due = first_is_due ? forms[0] : forms[1];
+  if (first_is_due ? second.has_value() : first.has_value()) {
+    for (const AddressRange& part : standing_of(list, due)) add_step("rm", due.is_address, part);
+  }
+  for (const AddressRange& part : due.parts) add_step("add", due.is_address, part);
+  run_steps([self = shared_from_this()] { self->end(); });
 }
 
 void HostFence::lift() {
-  site_.tools.run({Program::ceph, blocklist_words("rm"), deadline_at_},
-                  [self = shared_from_this()](const Result<ToolAnswer>& ended) {
-                    if (const Status lifted = changed(ended, "ceph osd blocklist rm"); !lifted)
-                      return self->fail_with(lifted.error());
-                    self->site_.looks.blocklist(self->deadline_at_, [self](const Result<Blocklist>& list) {
-                      if (!list) return self->fail_with({Errc::uncertain, list.error().message});
-                      self->after_lift(*list);
-                    });
+  site_.looks.blocklist(deadline_at_, [self = shared_from_this()](const Result<Blocklist>& list) {
+    if (!list) return self->fail_with(list.error());
+    self->on_entries_to_lift(*list);
+  });
+}
+
+void HostFence::on_entries_to_lift(const Blocklist& list) {
+  for (const BarForm& form : forms_of(target_)) {
+    for (const AddressRange& part : standing_of(list, form)) add_step("rm", form.is_address, part);
+  }
+  run_steps([self = shared_from_this()] {
+    self->site_.looks.blocklist(self->deadline_at_, [self](const Result<Blocklist>& after) {
+      if (!after) return self->fail_with({Errc::uncertain, after.error().message});
+      self->after_lift(*after);
+    });
+  });
+}
+
+void HostFence::add_step(std::string_view verb, bool is_address, const AddressRange& part) {
+  std::vector<std::string> words{"osd", "blocklist"};
+  if (!is_address) words.emplace_back("range");
+  words.emplace_back(verb);
+  words.push_back(is_address ? to_text(part) : range_text(part));
+  if (verb == "add") words.push_back(std::to_string(site_.config.blocklist_for.ns / 1'000'000'000));
+  steps_.insert(steps_.begin(), std::move(words));
+}
+
+void HostFence::run_steps(const std::function<void()>& then) {
+  if (steps_.empty()) return then();
+  std::vector<std::string> words = std::move(steps_.back());
+  steps_.pop_back();
+  const std::string what = fmt::format("ceph {}", fmt::join(words, " "));
+  site_.tools.run({Program::ceph, std::move(words), deadline_at_},
+                  [self = shared_from_this(), what, then](const Result<ToolAnswer>& ended) {
+                    if (const Status done = changed(ended, what); !done) return self->fail_with(done.error());
+                    self->changed_ = true;
+                    self->run_steps(then);
                   });
 }
 
 void HostFence::after_lift(const Blocklist& list) {
-  if (entry_of(list, target_)) {
+  if (!standing_of(list, forms_of(target_)[0]).empty() || !standing_of(list, forms_of(target_)[1]).empty()) {
     return fail_with({Errc::uncertain, fmt::format("the entry of {} was removed, and epoch {} shows it",
                                                    to_text(target_), list.epoch)});
   }
@@ -116,7 +147,11 @@ void HostFence::after_lift(const Blocklist& list) {
                   others_of(list, target_)));
 }
 
-void HostFence::fail_with(const Error& error) { done_(failed_fence(call_, error, sent_at_, site_.clock())); }
+// After the first of several programs that changed something nobody can say that nothing happened.
+void HostFence::fail_with(const Error& error) {
+  const Errc code = changed_ ? Errc::uncertain : error.code;
+  done_(failed_fence(call_, {code, error.message}, sent_at_, site_.clock()));
+}
 
 void HostFence::end(std::string seen) {
   FenceResult result;

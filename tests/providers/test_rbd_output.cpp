@@ -206,7 +206,7 @@ TEST_CASE(
   CHECK(changed(answer(31), "x").error().code == Errc::conflict);
 }
 
-TEST_CASE("rbd fence: what would bar more than a host is refused, and only the entry itself is ours") {
+TEST_CASE("rbd fence: what would bar more than a host is refused, and only its own entries are ours") {
   const auto range = [](const char* text) { return *address_range_from_text(text); };
   const StoragePlaces places{
       {range("10.99.0.5")}, {range("10.99.0.1")}, {range("10.99.0.1"), range("10.99.3.2")}};
@@ -221,14 +221,35 @@ TEST_CASE("rbd fence: what would bar more than a host is refused, and only the e
       R"("range_blocklist":{"cidr:10.99.1.2:0/32":"2031-11-27T15:51:29.4+0000",)"
       R"("cidr:10.99.4.0:0/24":"2031-11-27T15:51:29.4+0000"}})");
   REQUIRE(list);
-  // Ceph bars by a port, by a range: neither is what a fence of this address makes and lifts.
-  CHECK_FALSE(entry_of(*list, range("10.99.1.2")));
-  CHECK_THAT(others_of(*list, range("10.99.1.2")), Catch::Contains("the range 10.99.1.2/32"));
-  CHECK_THAT(others_of(*list, range("10.99.1.2")), Catch::Contains("1 entries of single clients"));
-  CHECK(entry_of(*list, range("10.99.4.9")));
-  CHECK(entry_of(*list, range("10.99.4.0/24")));
+  // What bars one port bars nobody; the range of that one address is the other form of its fence.
+  CHECK(fence_end(*list, range("10.99.1.2")));
+  CHECK_FALSE(end_of(*list, forms_of(range("10.99.1.2"))[0]));
+  CHECK(others_of(*list, range("10.99.1.2")) == "; 1 entries of single clients there run out by themselves");
+  CHECK(fence_end(*list, range("10.99.4.9")));
+  CHECK_THAT(others_of(*list, range("10.99.4.9")), Catch::Contains("the range 10.99.4.0/24 stands there"));
+  CHECK_FALSE(fence_end(*list, range("10.99.4.8")));
+  CHECK(fence_end(*list, range("10.99.4.0/24")));
+  CHECK_FALSE(fence_end(*list, range("10.99.4.0/23")));  // only one half stands
   CHECK_THAT(others_of(*list, range("10.99.4.0/24")), Catch::Contains("the address 10.99.4.9"));
   CHECK(others_of(*list, range("10.99.7.1")).empty());
+}
+
+TEST_CASE(
+    "rbd fence: the second form of it bars the same clients, and it lasts as long as the one that ends "
+    "later") {
+  const auto range = [](const char* text) { return *address_range_from_text(text); };
+  CHECK(forms_of(range("10.99.4.0/24"))[1].parts ==
+        std::vector{range("10.99.4.0/25"), range("10.99.4.128/25")});
+  CHECK(forms_of(range("fd00::/64"))[1].parts ==
+        std::vector{range("fd00::/65"), range("fd00::8000:0:0:0/65")});
+  CHECK(forms_of(range("10.99.4.9"))[1].parts == std::vector{range("10.99.4.9")});
+  const auto list = parse_osd_dump(
+      R"({"epoch":1,"blocklist":{"10.99.1.2:0/0":"2031-11-27T15:51:29.4+0000"},)"
+      R"("range_blocklist":{"cidr:10.99.1.2:0/32":"2036-11-27T15:51:29.4+0000",)"
+      R"("cidr:10.99.4.0:0/25":"2036-11-27T15:51:29.4+0000","cidr:10.99.4.128:0/25":"2031-11-27T15:51:29.4+0000"}})");
+  REQUIRE(list);
+  CHECK(fence_end(*list, range("10.99.1.2")) == wall_time_from_text("2036-11-27T15:51:29.4+0000"));
+  CHECK(fence_end(*list, range("10.99.4.0/24")) == wall_time_from_text("2031-11-27T15:51:29.4+0000"));
 }
 
 TEST_CASE("rbd output: where the monitors and the OSDs are, and the id that a pool's list has") {

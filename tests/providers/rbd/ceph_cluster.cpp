@@ -167,7 +167,7 @@ void CephCluster::start_monitor() {
   const std::string place = std::string("[v2:") + kAddress + ":3300,v1:" + kAddress + ":6789]";
   must({"/usr/bin/monmaptool", "--create", "--fsid", fsid, "--addv", "a", place, map});
   must({"/usr/bin/ceph-mon", "--conf", conf, "--mkfs", "-i", "a", "--monmap", map, "--keyring", secret});
-  start({"/usr/bin/ceph-mon", "--conf", conf, "-f", "-i", "a"});
+  monitor = start({"/usr/bin/ceph-mon", "--conf", conf, "-f", "-i", "a"});
   must_ceph({"auth", "get-or-create", "mgr.x", "mon", "allow profile mgr", "osd", "allow *", "-o",
              dir + "/mgr/keyring"});
   start({"/usr/bin/ceph-mgr", "--conf", conf, "-f", "-i", "x", "--keyring", dir + "/mgr/keyring"});
@@ -182,7 +182,7 @@ void CephCluster::start_osd() {
              "allow *", "-o", secret});
   // Without the id the monitor refuses the OSD in silence, and all hangs.
   must({"/usr/bin/ceph-osd", "--conf", conf, "-i", "0", "--mkfs", "--osd-uuid", id, "--keyring", secret});
-  start({"/usr/bin/ceph-osd", "--conf", conf, "-f", "-i", "0", "--keyring", secret});
+  osd = start({"/usr/bin/ceph-osd", "--conf", conf, "-f", "-i", "0", "--keyring", secret});
 }
 
 void CephCluster::make_users() {
@@ -303,15 +303,15 @@ void CephCluster::stop(pid_t pid) {
   if (std::erase(started_, pid) > 0) kill_and_wait(pid);
 }
 
-bool CephCluster::ends_well(pid_t pid, Duration within) {
+std::optional<int> CephCluster::exit_of(pid_t pid, Duration within) {
   const Instant until = boot_clock() + within;
   int status = 0;
   while (::waitpid(pid, &status, WNOHANG) == 0) {
-    if (boot_clock() >= until) return false;
+    if (boot_clock() >= until) return std::nullopt;
     ::usleep(20'000);
   }
   std::erase(started_, pid);
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 void CephCluster::clear_pools() const {

@@ -40,14 +40,18 @@ class CephCluster {
   // A process that goes on; killed and waited for by stop(), which does nothing to one that has ended.
   pid_t start(const std::vector<std::string>& argv);
   void stop(pid_t pid);
-  // Whether a started process ended well within that time. It goes on if it did not end at all: what waits
-  // for a file of FUSE cannot even be killed before that file's server is.
-  bool ends_well(pid_t pid, Duration within);
+  // How a started process ended within that time; none: it goes on. What waits for a file of FUSE cannot even
+  // be killed before that file's server is.
+  std::optional<int> exit_of(pid_t pid, Duration within);
   // The words that run a program on host `number` (1 or 2).
   std::vector<std::string> on_host(int number, std::vector<std::string> argv) const;
 
   // Whatever connects from that host from now on, comes from that one of its two addresses (.2, and .3).
   void come_from(int number, const std::string& address) const;
+
+  // The processes of the cluster itself.
+  pid_t monitor = -1;
+  pid_t osd = -1;
 
   // All images of both pools are removed.
   void clear_pools() const;

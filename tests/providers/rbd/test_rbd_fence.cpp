@@ -15,74 +15,13 @@
 #include "tests/providers/conformance/calls.h"
 #include "tests/providers/local_world.h"
 #include "tests/providers/rbd/fence_calls.h"
+#include "tests/providers/rbd/mapped.h"
 
 using namespace extvold;
 using namespace extvold::tests;
 using namespace extvold::tests::conformance;
 
 namespace {
-
-// An image as a host has it: rbd-fuse in the host's network, a loop device on its file, a filesystem.
-class Mapped {
- public:
-  Mapped(RbdSubject& subject, int host, const std::string& image)
-      : ceph_(subject.ceph),
-        fuse_(ceph_.dir + "/fuse" + std::to_string(host)),
-        folder(ceph_.dir + "/mount" + std::to_string(host)),
-        file(fuse_ + "/" + image) {
-    // rbd-fuse takes its user from the environment only.
-    const std::string arguments =
-        "CEPH_ARGS=--id extvold --keyring " + ceph_.keyring + " --rados_osd_op_timeout=20";
-    pid_ = ceph_.start(ceph_.on_host(
-        host, {"/usr/bin/env", arguments, "/usr/bin/rbd-fuse", "-c", ceph_.conf, "-p", "p1", "-f", fuse_}));
-    REQUIRE(wait_until([&] { return exists(file); }));
-    device_ = CephCluster::must({"/sbin/losetup", "--find", "--show", file});
-    device_.pop_back();
-  }
-  Mapped(const Mapped&) = delete;
-  Mapped& operator=(const Mapped&) = delete;
-  // Its server first: it may be stuck, and then nobody else who has to do with its file goes on.
-  ~Mapped() {
-    ceph_.stop(pid_);
-    for (const pid_t pid : tries_) ceph_.stop(pid);
-    CephCluster::run({"/bin/umount", "--lazy", folder});
-    CephCluster::run({"/sbin/losetup", "--detach", device_});
-    CephCluster::run({"/bin/umount", "--lazy", fuse_});
-  }
-
-  void format() const { CephCluster::must({"/sbin/mkfs.ext4", "-q", device_}); }
-  void mount() const {
-    CephCluster::must({"/bin/mount", device_, folder});
-    CephCluster::must({"/sbin/losetup", "--detach", device_});  // ends with the mount
-  }
-  // As a host does that is well: its watch ends at once, and not after half a minute.
-  void unmap() const {
-    CephCluster::must({"/bin/umount", folder});
-    CephCluster::must({"/bin/umount", fuse_});
-    CHECK(ceph_.ends_well(pid_, seconds(10)));
-  }
-  // Straight to the image, past the filesystem.
-  bool can_write() {
-    const pid_t pid = ceph_.start(
-        {"/bin/dd", "if=/dev/urandom", "of=" + file, "bs=4096", "count=1", "seek=256", "conv=notrunc,fsync"});
-    const bool written = ceph_.ends_well(pid, seconds(1));
-    if (!written) tries_.push_back(pid);
-    return written;
-  }
-
- private:
-  CephCluster& ceph_;
-  const std::string fuse_;
-
- public:
-  const std::string folder;  // where it is mounted
-  const std::string file;    // the image itself
-
- private:
-  std::string device_;
-  pid_t pid_ = -1;
-  std::vector<pid_t> tries_;  // that have not ended
-};
 
 // Writes 1, 2, 3, ... to a file, each durable before it is said, until that fails.
 class Writer {
@@ -157,6 +96,23 @@ std::string bytes_of(RbdSubject& subject, const std::string& spec) {
   return bytes;
 }
 
+// Of Mapped::exit_of_write(): the filesystem has nothing there.
+constexpr std::size_t kBlockAt = 60U << 20U;
+constexpr std::size_t kBlockSize = 4096;
+std::string block_of(RbdSubject& subject, const std::string& spec) {
+  return bytes_of(subject, spec).substr(kBlockAt, kBlockSize);
+}
+
+// The client that had the image may go on trying for ever; one that is made anew is told.
+void check_fails_to_write(RbdSubject& subject, Mapped& host) {
+  CHECK(host.exit_of_write() != 0);
+  const CephCluster& ceph = subject.ceph;
+  const ProcessResult anew = CephCluster::run(
+      ceph.on_host(1, {"/usr/bin/rbd", "--conf", ceph.conf, "--id", "extvold", "--keyring", ceph.keyring,
+                       "bench", "--io-type", "write", "--io-size", "4K", "--io-total", "4K", "p1/xv-moved"}));
+  CHECK(anew.exit_status == ESHUTDOWN);
+}
+
 }  // namespace
 
 TEST_CASE(
@@ -180,19 +136,23 @@ TEST_CASE(
   CHECK(check_fence(subject, target).held == TriState::no);
 
   set_fence(subject, target);
+  check_held(subject, target);  // also while the writer has not noticed yet
   const std::int64_t last = writer.await_end();
   CHECK(last >= 5);
-  check_held(subject, target);
+  const WallTime expired_at = check_fence(subject, target).expires_at;
+  ::sleep(1);
   set_fence(subject, target);  // once more renews it
   check_held(subject, target);
+  CHECK(check_fence(subject, target).expires_at.ns >= expired_at.ns + 1'000'000'000);
   CHECK(inspect(subject, wanted).attachments.empty());
 
-  // Whatever the first one tries now: nothing of it arrives.
+  // Whatever the first one tries now, nothing of it arrives.
   const std::string before = bytes_of(subject, "p1/xv-moved");
-  CHECK_FALSE(first.can_write());
+  check_fails_to_write(subject, first);
   CHECK(exit_of_new_client(subject, 1) == ESHUTDOWN);
-  CHECK(bytes_of(subject, "p1/xv-moved") == before);
+  CHECK((bytes_of(subject, "p1/xv-moved") == before));
 
+  std::string owned;
   {
     Mapped second(subject, 2, "xv-moved");
     second.mount();
@@ -200,7 +160,12 @@ TEST_CASE(
     CHECK(number_in(second.folder + "/count") <= last + 1);  // the one that was not said any more
     Writer taken_over(second.folder + "/count");
     taken_over.await(5);
-    CHECK_FALSE(first.can_write());
+    // The very block that the first one writes to is the second's now.
+    CHECK(second.exit_of_write() == 0);
+    owned = block_of(subject, "p1/xv-moved");
+    CHECK((owned != before.substr(kBlockAt, kBlockSize)));
+    check_fails_to_write(subject, first);
+    CHECK((block_of(subject, "p1/xv-moved") == owned));
     taken_over.await(5);
     const ObservedVolume moved = inspect(subject, wanted);
     REQUIRE(moved.attachments.size() == 1);
@@ -212,4 +177,7 @@ TEST_CASE(
   lift_fence(subject, target);
   lift_fence(subject, target);  // what does not stand is lifted
   CHECK(exit_of_new_client(subject, 1) == 0);
+  // What the first one could not write it does not write now either.
+  ::sleep(2);
+  CHECK((block_of(subject, "p1/xv-moved") == owned));
 }

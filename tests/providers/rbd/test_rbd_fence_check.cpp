@@ -1,4 +1,6 @@
 // What a look says of a fence, on a real Ceph: which entry is ours, which clients are that host's.
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 #include <cerrno>
 
@@ -120,18 +122,47 @@ TEST_CASE("rbd fence: neither this machine nor a range with a monitor in it is b
   }
 }
 
-TEST_CASE("rbd fence: an entry for a port, or a range of one address, is not that of the address", "[rbd]") {
+TEST_CASE("rbd fence: an entry for a port bars nobody, and is not taken for that of the address", "[rbd]") {
   RbdSubject subject;
   subject.ceph.must_ceph({"osd", "blocklist", "add", "10.99.1.2:6789/0", "3600"});
-  CHECK(exit_of_new_client(subject, 1) == 0);  // it bars nobody
+  CHECK(exit_of_new_client(subject, 1) == 0);
   CHECK(check_fence(subject, "10.99.1.2").held == TriState::no);
+  set_fence(subject, "10.99.1.2");
+  check_held(subject, "10.99.1.2");
+  lift_fence(subject, "10.99.1.2");
+  CHECK(subject.ceph.must_ceph({"osd", "dump"}).find("10.99.1.2:6789/0") != std::string::npos);
   subject.ceph.must_ceph({"osd", "blocklist", "rm", "10.99.1.2:6789/0"});
-  subject.ceph.must_ceph({"osd", "blocklist", "range", "add", "10.99.1.2/32", "3600"});
-  CHECK(exit_of_new_client(subject, 1) == ESHUTDOWN);
-  const FenceResult seen = check_fence(subject, "10.99.1.2");
-  CHECK(seen.held == TriState::no);
-  CHECK_THAT(seen.seen, Catch::Contains("the range 10.99.1.2/32 stands there"));
-  subject.ceph.must_ceph({"osd", "blocklist", "range", "rm", "10.99.1.2/32"});
+}
+
+TEST_CASE("rbd fence: each renewal lengthens it, and it stands whenever one is broken off", "[rbd]") {
+  RbdSubject subject;
+  for (const auto& [target, host] : {std::pair{"10.99.1.2", 1}, std::pair{"10.99.2.0/24", 2}}) {
+    INFO(target);
+    set_fence(subject, target);
+    WallTime until = check_fence(subject, target).expires_at;
+    for (int renewal = 0; renewal < 3; ++renewal) {
+      ::usleep(100'000);
+      set_fence(subject, target);
+      check_held(subject, target);
+      const WallTime longer = check_fence(subject, target).expires_at;
+      CHECK(longer > until);
+      until = longer;
+    }
+    for (const char* step : {"rm", "add"}) {
+      subject.answer_ceph_word(step, "kill -9 $$");
+      CHECK(fence(subject, fence_call(FenceAct::set, target)).state == FenceCallState::uncertain);
+      subject.disarm();
+      CHECK(exit_of_new_client(subject, host) == ESHUTDOWN);
+      CHECK(check_fence(subject, target).expires_at == until);
+    }
+    subject.answer_ceph_word("rm", "$REAL \"$@\"; kill -9 $$");
+    CHECK(fence(subject, fence_call(FenceAct::lift, target)).state == FenceCallState::uncertain);
+    subject.disarm();
+    lift_fence(subject, target);
+    CHECK(exit_of_new_client(subject, host) == 0);
+  }
+  for (const char* entry : {"10.99.1.2:0/0", "10.99.1.2:0/32", "10.99.2.0:0/2", "10.99.2.128:0/25"})
+    CHECK(subject.ceph.must_ceph({"osd", "dump"}).find(entry) == std::string::npos);
 }
 
 TEST_CASE("rbd fence: what is no address of a host is refused, and a key that may not is told so", "[rbd]") {
