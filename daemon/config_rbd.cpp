@@ -72,6 +72,8 @@ void read_rbd(const std::string& name, ConfigTable section, Config& config) {
     rbd.storage_timeout = *given;
   if (const auto given = section.duration("observe_deadline", seconds(1), minutes(10)))
     rbd.observe_deadline = *given;
+  if (const auto given = section.duration("remove_deadline", minutes(1), minutes(7 * 24 * 60)))
+    rbd.remove_deadline = *given;
   if (const auto given = section.duration("blocklist_for", kYear, kYear * 50)) rbd.blocklist_for = *given;
   if (const auto given = section.integer("looks_max", 1, 64)) rbd.looks_max = static_cast<int>(*given);
   read_call_limits(section, rbd);

@@ -204,6 +204,17 @@ Result<std::vector<Snapshot>> parse_snapshots(std::string_view text) {
   return snapshots;
 }
 
+Result<std::vector<std::string>> parse_clones(std::string_view text) {
+  ASSIGN(const json list, parsed_array("rbd children", text));
+  std::vector<std::string> clones;
+  for (const json& one : list) {
+    Reader in(one);
+    clones.push_back(in.text("pool") + "/" + in.text("image"));
+    TRY(in.done("rbd children"));
+  }
+  return clones;
+}
+
 Result<std::string> parse_omap_value(std::string_view text) {
   constexpr std::string_view kWhat = "rados getomapval";
   constexpr std::size_t kValueMax = 4096;

@@ -55,6 +55,9 @@ struct Snapshot {
 };
 Result<std::vector<Snapshot>> parse_snapshots(std::string_view text);
 
+// rbd children: "pool/image" of each.
+Result<std::vector<std::string>> parse_clones(std::string_view text);
+
 // rados getomapval: "value (16 bytes) :" and a dump in hexadecimal.
 Result<std::string> parse_omap_value(std::string_view text);
 // The same of rbd_directory: the id of an image, behind its length in four bytes.

@@ -1,5 +1,7 @@
 #include "providers/rbd/change_steps.h"
 
+#include <cerrno>
+
 #include "providers/results.h"
 
 namespace extvold::providers::rbd {
@@ -11,6 +13,13 @@ std::string command_text(const std::vector<std::string>& words) {
   std::string text = "rbd";
   for (const std::string& word : words) text += " " + word;
   return text;
+}
+
+// One that was killed, or whose OSD did not answer, did not end its watch.
+bool may_be_seen_on(const Result<ToolAnswer>& ended) {
+  constexpr int kDied = 128;
+  if (!ended) return ended.error().code == Errc::uncertain;
+  return ended->exit_status >= kDied || ended->exit_status == ETIMEDOUT;
 }
 
 }  // namespace
@@ -30,7 +39,16 @@ void ChangeSteps::change(std::vector<std::string> words, const Next& next,
     if (!status) return self->fail_with(status.error());
     next();
   };
-  site_.tools.run({Program::rbd, std::move(words), deadline_at_}, on_end);
+  run_noted(std::move(words), deadline_at_, on_end);
+}
+
+void ChangeSteps::run_noted(std::vector<std::string> words, Instant deadline_at, ToolDone done) {
+  site_.own.begin(words, site_.clock());
+  const auto on_end = [site = site_, words, done = std::move(done)](const Result<ToolAnswer>& ended) {
+    done(ended);
+    site.own.end(words, site.clock() + (may_be_seen_on(ended) ? kLinger : Duration{}));
+  };
+  site_.tools.run({Program::rbd, std::move(words), deadline_at}, on_end);
 }
 
 void ChangeSteps::fail_with(const Error& error) {

@@ -28,6 +28,8 @@ class ChangeSteps : public std::enable_shared_from_this<ChangeSteps> {
  protected:
   using Next = std::function<void()>;
 
+  // Runs `rbd`; while it runs, the images that it names have a client of ours.
+  void run_noted(std::vector<std::string> words, Instant deadline_at, ToolDone done);
   // `next` after the program did its work; else the end.
   void change(std::vector<std::string> words, const Next& next);
   // The same, and `on_refused` decides where the program says that it did nothing.
@@ -52,7 +54,7 @@ class ChangeSteps : public std::enable_shared_from_this<ChangeSteps> {
   CallDone done_;
 
  protected:
-  const Instant deadline_at_;
+  Instant deadline_at_;
 
  private:
   bool changed_ = false;

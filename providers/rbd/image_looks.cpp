@@ -149,6 +149,12 @@ void ImageLooks::snapshots(const ImageRef& ref, Instant deadline_at, LookDone<st
                               deadline_at, &parse_snapshots, std::move(done));
 }
 
+void ImageLooks::clones(const std::string& snapshot, Instant deadline_at,
+                        LookDone<std::vector<std::string>> done) {
+  look<std::vector<std::string>>(Program::rbd, {"children", "--all", "--format", "json", snapshot},
+                                 "rbd children " + snapshot, deadline_at, &parse_clones, std::move(done));
+}
+
 void ImageLooks::pools(Instant deadline_at, LookDone<std::vector<PoolUse>> done) {
   look<std::vector<PoolUse>>(Program::ceph, {"df", "--format", "json"}, "ceph df", deadline_at, &parse_df,
                              std::move(done));

@@ -62,6 +62,8 @@ class ImageLooks {
   void listed_id(const std::string& pool, const std::string& name, Instant deadline_at,
                  LookDone<std::optional<std::string>> done);
   void snapshots(const ImageRef& ref, Instant deadline_at, LookDone<std::vector<Snapshot>> done);
+  // "pool/image" of each, also of those in the trash.
+  void clones(const std::string& snapshot, Instant deadline_at, LookDone<std::vector<std::string>> done);
   void pools(Instant deadline_at, LookDone<std::vector<PoolUse>> done);
   void blocklist(Instant deadline_at, LookDone<Blocklist> done);
   void monitors(Instant deadline_at, LookDone<std::vector<AddressRange>> done);

@@ -40,6 +40,8 @@ class Look : public std::enable_shared_from_this<Look> {
   void look_at_next();
   void look_at_tag(const Found& image);
   void look_at_watchers(const Found& image, const std::string& ledger_id);
+  void on_watchers(const Found& image, const std::string& ledger_id, Instant since,
+                   std::vector<ClientAddress> clients);
   // Removed between two looks, or broken: only a list that lacks it is proof.
   void on_unopened(const ImageRef& image, const std::function<void()>& then);
   void image_done();
@@ -217,27 +219,43 @@ void Look::look_at_tag(const Found& image) {
 }
 
 void Look::look_at_watchers(const Found& image, const std::string& ledger_id) {
-  const auto on_watchers = [self = shared_from_this(), image,
-                            ledger_id](Result<std::optional<std::vector<ClientAddress>>> clients) {
+  const auto on_clients = [self = shared_from_this(), image, ledger_id,
+                           since = site_.clock()](Result<std::optional<std::vector<ClientAddress>>> clients) {
     if (clients && !*clients) return self->on_unopened(image.ref, [self] { self->image_done(); });
     if (!clients) self->complain(clients.error().message);
-    ObservedVolume volume;
-    volume.key = is_own_key(image.ref.image) ? image.ref.image : spec_of(image.ref);
-    volume.provider_ref = to_text(image.ref);
-    volume.ledger_id = ledger_id;
-    volume.pool = image.ref.pool;
-    volume.size_mb = image.size_bytes / kMiB;
-    if (clients) {
-      for (std::string& identity : identities_of(self->site_.info, **clients)) {
-        ObservedAttachment attachment;
-        attachment.host_identity = std::move(identity);
-        volume.attachments.push_back(std::move(attachment));
-      }
-    }
-    self->seen_.volumes.push_back(std::move(volume));
-    self->image_done();
+    self->on_watchers(image, ledger_id, since, clients ? **clients : std::vector<ClientAddress>());
   };
-  site_.looks.watchers(image.ref, deadline_at_, on_watchers);
+  site_.looks.watchers(image.ref, deadline_at_, on_clients);
+}
+
+// A program of ours that changes the image watches it too, and would be taken for a host that has it: while
+// one is at work, the image is asked again after it.
+void Look::on_watchers(const Found& image, const std::string& ledger_id, Instant since,
+                       std::vector<ClientAddress> clients) {
+  const std::string spec = spec_of(image.ref);
+  if (!clients.empty() && site_.own.is_being_removed(spec)) clients.clear();
+  if (!clients.empty() && site_.own.may_be_seen(spec, since)) {
+    const auto again = [self = shared_from_this(), image, ledger_id] {
+      self->look_at_watchers(image, ledger_id);
+    };
+    if (site_.own.is_running(spec)) return site_.own.when_ended(spec, again);
+    if (!site_.own.may_be_seen(spec, site_.clock())) return again();
+    complain(fmt::format("image {} has a client, perhaps a program of ours that was killed just now", spec));
+    clients.clear();
+  }
+  ObservedVolume volume;
+  volume.key = is_own_key(image.ref.image) ? image.ref.image : spec;
+  volume.provider_ref = to_text(image.ref);
+  volume.ledger_id = ledger_id;
+  volume.pool = image.ref.pool;
+  volume.size_mb = image.size_bytes / kMiB;
+  for (std::string& identity : identities_of(site_.info, clients)) {
+    ObservedAttachment attachment;
+    attachment.host_identity = std::move(identity);
+    volume.attachments.push_back(std::move(attachment));
+  }
+  seen_.volumes.push_back(std::move(volume));
+  image_done();
 }
 
 void Look::image_done() {

@@ -34,6 +34,8 @@ struct RbdConfig {
   // What each of the programs waits for a monitor or an OSD; without it they wait for minutes, or for ever.
   Duration storage_timeout = seconds(10);
   Duration observe_deadline = seconds(60);
+  // For the removal of one image, beyond the deadline of its call.
+  Duration remove_deadline = minutes(60);
   Duration blocklist_for = seconds(5LL * 365 * 24 * 3600);
   int looks_max = 4;  // programs at once while everything is listed
   int calls_max = 4;

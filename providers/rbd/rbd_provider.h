@@ -2,7 +2,8 @@
 // attachment is a client that watches the image.
 //
 // Everything is asked of the programs `rbd`, `ceph` and `rados` through the ProcessRunner, each with every
-// time-out that it has. No state here but the configuration. Loop thread only; `runner`, `clock` and `defer`
+// time-out that it has. No state here but the configuration, and
+// which programs are at work. Loop thread only; `runner`, `clock` and `defer`
 // must outlive it, and it must outlive its calls.
 //
 // An image of ours has the volume's key for its name and, in its metadata, `extvold.ledger` = "LEDGER ID":
@@ -54,7 +55,7 @@ class RbdProvider final : public Provider {
   void change_fence(FenceCall call, std::function<void(FenceResult)> done) override;
 
  private:
-  Site site() { return {config_, info_, tools_, looks_, clock_, defer_}; }
+  Site site() { return {config_, info_, tools_, looks_, own_, clock_, defer_}; }
 
   const RbdConfig config_;
   const std::function<Instant()> clock_;
@@ -62,6 +63,7 @@ class RbdProvider final : public Provider {
   ProviderInfo info_;
   CephTools tools_;
   ImageLooks looks_;
+  OwnClients own_;
 };
 
 }  // namespace extvold::providers::rbd

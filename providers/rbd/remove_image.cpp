@@ -11,6 +11,13 @@ namespace {
 
 constexpr std::size_t kNamesShown = 5;
 
+std::string shown_names(const std::vector<std::string>& names) {
+  std::string text;
+  for (std::size_t i = 0; i < std::min(names.size(), kNamesShown); ++i)
+    text += (i == 0 ? "" : ", ") + names[i];
+  return text;
+}
+
 class RemoveImage final : public ChangeSteps {
  public:
   using ChangeSteps::ChangeSteps;
@@ -26,15 +33,19 @@ class RemoveImage final : public ChangeSteps {
   void on_leftover(const std::optional<KnownImage>& image);
   void look_at_image();
   void on_image(const std::optional<KnownImage>& image);
+  void look_at_id();
   void on_watchers(const std::vector<ClientAddress>& clients);
   void on_snapshots(const std::vector<Snapshot>& snapshots);
   void remove_snapshot(std::size_t at);
+  void unprotect_snapshot(std::size_t at, const std::string& snapshot);
   void remove_it();
   void read_back();
   void end_parent();
+  void end_snapshot(const std::string& snapshot);
 
   ImageRef target_;
   bool there_ = false;
+  Instant looked_at_;  // for its watchers
   std::optional<KnownImage> image_;
   std::vector<Snapshot> snapshots_;
 };
@@ -76,8 +87,9 @@ void RemoveImage::look_at_image() {
 void RemoveImage::on_image(const std::optional<KnownImage>& image) {
   const std::string spec = spec_of(target_);
   if (!image) {
-    // A removal that was broken off: its data and its tag are gone, its name is left. An image of ours only.
-    if (!is_adopted() && !target_.id.empty()) return remove_it();
+    // A removal that was broken off: its data and its tag are gone, its name and its id are left. An image of
+    // ours only.
+    if (!is_adopted() && !target_.id.empty()) return look_at_id();
     return refuse(Errc::conflict,
                   fmt::format("image {} cannot be opened: nobody can tell whose it is", spec));
   }
@@ -88,11 +100,27 @@ void RemoveImage::on_image(const std::optional<KnownImage>& image) {
       return me->refuse(Errc::unavailable, fmt::format("image {} vanished", spec_of(me->target_)));
     me->on_watchers(*clients);
   };
+  looked_at_ = site_.clock();
   site_.looks.watchers(target_, deadline_at_, or_end<std::optional<std::vector<ClientAddress>>>(on_clients));
+}
+
+void RemoveImage::look_at_id() {
+  const auto on_id = [me = self()](const std::optional<std::string>& id) {
+    if (id && *id == me->target_.id) return me->remove_it();
+    me->refuse(Errc::conflict,
+               fmt::format("image {} cannot be opened, and the pool's list has the id {} for it, not {}",
+                           spec_of(me->target_), id ? *id : "none", me->target_.id));
+  };
+  site_.looks.listed_id(target_.pool, target_.image, deadline_at_, or_end<std::optional<std::string>>(on_id));
 }
 
 void RemoveImage::on_watchers(const std::vector<ClientAddress>& clients) {
   if (!clients.empty()) {
+    if (site_.own.may_be_seen(spec_of(target_), looked_at_)) {
+      return refuse(Errc::unavailable,
+                    fmt::format("image {} has a client, perhaps a program of ours that was killed just now",
+                                spec_of(target_)));
+    }
     std::string hosts;
     for (const std::string& identity : identities_of(site_.info, clients))
       hosts += (hosts.empty() ? "" : ", ") + host_of(site_.info, identity);
@@ -106,25 +134,34 @@ void RemoveImage::on_watchers(const std::vector<ClientAddress>& clients) {
 }
 
 void RemoveImage::on_snapshots(const std::vector<Snapshot>& snapshots) {
-  std::string foreign;
-  std::size_t shown = 0;
+  std::vector<std::string> foreign;
   for (const Snapshot& one : snapshots) {
-    if (is_own_key(one.name) && !is_adopted()) continue;
-    if (++shown <= kNamesShown) foreign += (foreign.empty() ? "" : ", ") + one.name;
+    if (!is_own_key(one.name) || is_adopted()) foreign.push_back(one.name);
   }
   if (!foreign.empty()) {
     return refuse(Errc::conflict,
                   fmt::format("image {} has {} snapshots: {}; remove them first with `rbd snap rm`",
-                              spec_of(target_), shown, foreign));
+                              spec_of(target_), foreign.size(), shown_names(foreign)));
   }
   snapshots_ = snapshots;
   remove_snapshot(0);
 }
 
-// That of a clone that is not there any more: as long as one is, it cannot be unprotected.
+// That of a clone that is not there any more. A clone of the old kind needs a protected snapshot, and keeps
+// it so; one of the new kind (require-min-compat-client mimic) does not: Ceph would take the snapshot from
+// the list, keep it for the clone, and then refuse to remove the image.
 void RemoveImage::remove_snapshot(std::size_t at) {
   if (at == snapshots_.size()) return remove_it();
   const std::string snapshot = spec_of(target_) + "@" + snapshots_[at].name;
+  const auto on_clones = [me = self(), at, snapshot](const std::vector<std::string>& clones) {
+    if (clones.empty()) return me->unprotect_snapshot(at, snapshot);
+    me->refuse(Errc::conflict, fmt::format("image {} is the source of the clone{} {}", spec_of(me->target_),
+                                           clones.size() == 1 ? "" : "s", shown_names(clones)));
+  };
+  site_.looks.clones(snapshot, deadline_at_, or_end<std::vector<std::string>>(on_clones));
+}
+
+void RemoveImage::unprotect_snapshot(std::size_t at, const std::string& snapshot) {
   const auto remove = [me = self(), at, snapshot] {
     me->change({"snap", "rm", "--no-progress", snapshot}, [me, at] { me->remove_snapshot(at + 1); });
   };
@@ -136,7 +173,9 @@ void RemoveImage::remove_snapshot(std::size_t at) {
   });
 }
 
+// All its objects are removed one by one, and whoever is killed at it begins anew: it has a time of its own.
 void RemoveImage::remove_it() {
+  deadline_at_ = std::max(deadline_at_, site_.clock() + site_.config.remove_deadline);
   change({"rm", "--no-progress", spec_of(target_)}, [me = self()] { me->read_back(); });
 }
 
@@ -157,12 +196,19 @@ void RemoveImage::end_parent() {
     return succeed({}, 0);
   const std::string snapshot =
       fmt::format("{}/{}@{}", image_->parent->pool, image_->parent->image, image_->parent->snapshot);
-  site_.tools.run({Program::rbd, {"snap", "unprotect", snapshot}, deadline_at_},
-                  [me = self(), snapshot](const Result<ToolAnswer>&) {
-                    me->site_.tools.run(
-                        {Program::rbd, {"snap", "rm", "--no-progress", snapshot}, me->deadline_at_},
-                        [me](const Result<ToolAnswer>&) { me->succeed({}, 0); });
-                  });
+  site_.looks.clones(snapshot, deadline_at_,
+                     [me = self(), snapshot](const Result<std::vector<std::string>>& clones) {
+                       if (!clones || !clones->empty()) return me->succeed({}, 0);
+                       me->end_snapshot(snapshot);
+                     });
+}
+
+void RemoveImage::end_snapshot(const std::string& snapshot) {
+  run_noted({"snap", "unprotect", snapshot}, deadline_at_,
+            [me = self(), snapshot](const Result<ToolAnswer>&) {
+              me->run_noted({"snap", "rm", "--no-progress", snapshot}, me->deadline_at_,
+                            [me](const Result<ToolAnswer>&) { me->succeed({}, 0); });
+            });
 }
 
 }  // namespace

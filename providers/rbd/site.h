@@ -11,6 +11,7 @@
 #include "model/observation.h"
 #include "model/provider_info.h"
 #include "providers/rbd/image_looks.h"
+#include "providers/rbd/own_clients.h"
 
 namespace extvold::providers::rbd {
 
@@ -19,6 +20,7 @@ struct Site {
   const ProviderInfo& info;
   CephTools& tools;
   ImageLooks& looks;
+  OwnClients& own;
   const std::function<Instant()>& clock;
   const std::function<void(std::function<void()>)>& defer;  // runs it later, from the loop
 };

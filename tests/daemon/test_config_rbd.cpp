@@ -46,6 +46,7 @@ TEST_CASE("config: an rbd provider, with every default") {
   CHECK_FALSE(rbd.reach_all);
   CHECK(rbd.host_identities.empty());
   CHECK(rbd.storage_timeout == seconds(10));
+  CHECK(rbd.remove_deadline == minutes(60));
   CHECK(rbd.blocklist_for == seconds(5LL * 365 * 24 * 3600));
 }
 
@@ -58,6 +59,7 @@ user = "mesos"
 reach = "all"
 storage_timeout = "5s"
 observe_deadline = "2m"
+remove_deadline = "3h"
 blocklist_for = "400d"
 looks_max = 8
 calls_max = 2
@@ -72,6 +74,7 @@ fence = { after = "10m" }
   CHECK(rbd.reach_all);
   CHECK(rbd.storage_timeout == seconds(5));
   CHECK(rbd.observe_deadline == minutes(2));
+  CHECK(rbd.remove_deadline == minutes(180));
   CHECK(rbd.blocklist_for == seconds(400LL * 24 * 3600));
   CHECK(rbd.looks_max == 8);
   CHECK(rbd.calls_max == 2);

@@ -22,14 +22,6 @@ const ObservedVolume* listed(const ProviderObservation& seen, const std::string&
   return found == seen.volumes.end() ? nullptr : &*found;
 }
 
-OperationCall clone_call(RbdSubject& subject, const Volume& source, const std::string& key) {
-  Volume clone = volume_of(subject, key);
-  clone.origin = VolumeOrigin::cloned;
-  OperationCall call = call_of(OperationKind::create, clone);
-  call.source_ref = source.provider_ref;
-  return call;
-}
-
 std::string metadata_of(RbdSubject& subject, const std::string& spec) {
   return subject.ceph.must_rbd({"image-meta", "list", "--format", "json", spec});
 }
@@ -92,49 +84,6 @@ TEST_CASE("rbd: an image of the same name that was made anew is another one", "[
   CHECK(subject.copies_of(volume) == 1);
   CHECK(inspect(subject, volume).provider_ref != volume.provider_ref);
   CHECK(inspect(subject, volume).ledger_id.empty());
-}
-
-TEST_CASE(
-    "rbd: a clone has its source's data, its own tag and limit, and keeps its source from being removed",
-    "[rbd]") {
-  RbdSubject subject;
-  Volume source = volume_of(subject, "xv-source");
-  source.iops = 50;
-  const OperationResult made = execute(subject, call_of(OperationKind::create, source));
-  check_done(made, Outcome::changed);
-  source.provider_ref = made.provider_ref;
-  for (const char* step : {"create", "protect", "clone"}) {  // each is killed after its work, and tried again
-    subject.kill_at(step, true);
-    CHECK(execute(subject, clone_call(subject, source, "xv-clone")).state == OperationState::uncertain);
-  }
-  subject.disarm();
-  const OperationCall create = clone_call(subject, source, "xv-clone");
-  const OperationResult cloned = execute(subject, create);
-  check_done(cloned, Outcome::changed);
-  check_done(execute(subject, create), Outcome::unchanged);
-  CHECK_THAT(metadata_of(subject, "p1/xv-clone"), Catch::Contains("\"conf_rbd_qos_iops_limit\":\"0\""));
-  CHECK(listed(observe(subject), "xv-clone")->ledger_id == "ledger-1");
-
-  check_conflict(execute(subject, call_of(OperationKind::remove, source)), "source of the clone xv-clone");
-  Volume clone = create.volume;
-  clone.provider_ref = cloned.provider_ref;
-  check_done(execute(subject, call_of(OperationKind::remove, clone)), Outcome::changed);
-  CHECK(subject.ceph.must_rbd({"snap", "ls", "--format", "json", "p1/xv-source"}) == "[]\n");
-
-  OperationCall larger = clone_call(subject, source, "xv-larger");
-  larger.volume.size_mb = 8;
-  CHECK(execute(subject, larger).granted_size_mb == 8);
-  OperationCall smaller = clone_call(subject, source, "xv-smaller");
-  smaller.volume.size_mb = 2;
-  CHECK(execute(subject, smaller).error.code == Errc::invalid);
-  OperationCall other = clone_call(subject, source, "xv-other");
-  other.source_ref += "1";
-  CHECK(execute(subject, other).error.code == Errc::not_found);
-  // A snapshot that is somebody else's is not removed with the image.
-  subject.ceph.must_rbd({"rm", "--no-progress", "p1/xv-larger"});
-  subject.ceph.must_rbd({"snap", "create", "--no-progress", "p1/xv-source@nightly"});
-  check_conflict(execute(subject, call_of(OperationKind::remove, source)), "nightly");
-  CHECK(subject.copies_of(source) == 1);
 }
 
 TEST_CASE("rbd: a removal that was broken off is not taken for one that is done, and is ended", "[rbd]") {
