@@ -143,8 +143,9 @@ void CreateImage::on_source(const std::optional<KnownImage>& image) {
                                                spec_of(source), source.id));
   }
   if (image->size_bytes > wanted_bytes()) {
-    return refuse(Errc::invalid, fmt::format("image {} has {} MB: a clone has at least its size",
-                                             spec_of(source), image->size_bytes / kMiB));
+    return refuse(Errc::invalid,
+                  fmt::format("image {} has {} bytes: a clone has at least its size, {} MB", spec_of(source),
+                              image->size_bytes, (image->size_bytes + kMiB - 1) / kMiB));
   }
   // Named by our key: it is nobody else's, and one that an earlier try left is as good.
   const std::string snapshot = spec_of(source) + "@" + call_.volume.key;

@@ -165,6 +165,15 @@ void ImageLooks::blocklist(Instant deadline_at, LookDone<Blocklist> done) {
                   &parse_osd_dump, std::move(done));
 }
 
+void ImageLooks::may_block(Instant deadline_at, std::function<void(const Status&)> done) {
+  tools_.run({Program::ceph, {"osd", "blocklist", "range", "rm", "192.0.2.1/32"}, deadline_at},
+             [done = std::move(done)](const Result<ToolAnswer>& ended) {
+               const Result<std::string> output = looked(ended, "ceph osd blocklist range rm");
+               if (output) return done({});
+               done(tl::make_unexpected(output.error()));
+             });
+}
+
 void ImageLooks::monitors(Instant deadline_at, LookDone<std::vector<AddressRange>> done) {
   look<std::vector<AddressRange>>(Program::ceph, {"mon", "dump", "--format", "json"}, "ceph mon dump",
                                   deadline_at, &parse_monitors, std::move(done));

@@ -66,6 +66,10 @@ class ImageLooks {
   void clones(const std::string& snapshot, Instant deadline_at, LookDone<std::vector<std::string>> done);
   void pools(Instant deadline_at, LookDone<std::vector<PoolUse>> done);
   void blocklist(Instant deadline_at, LookDone<Blocklist> done);
+  // Whether the user may change the blocklist, and this Ceph knows ranges there: an entry is taken back that
+  // is not there, and by its address (of documentation, RFC 5737) never will be. That changes nothing: the
+  // monitors make no new map for it.
+  void may_block(Instant deadline_at, std::function<void(const Status&)> done);
   void monitors(Instant deadline_at, LookDone<std::vector<AddressRange>> done);
 
  private:

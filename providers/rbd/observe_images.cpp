@@ -47,6 +47,8 @@ class Look : public std::enable_shared_from_this<Look> {
   void image_done();
 
   void look_at_pools();
+  void on_pools(const std::vector<PoolUse>& uses);
+  void look_at_fences();
   void complain(const std::string& why);
   void finish();
 
@@ -268,24 +270,39 @@ void Look::image_done() {
 
 void Look::look_at_pools() {
   site_.looks.pools(deadline_at_, [self = shared_from_this()](const Result<std::vector<PoolUse>>& uses) {
-    if (!uses) {
-      self->complain(uses.error().message);
-      return self->finish();
+    if (!uses) self->complain(uses.error().message);
+    if (uses) self->on_pools(*uses);
+    self->look_at_fences();
+  });
+}
+
+void Look::on_pools(const std::vector<PoolUse>& uses) {
+  for (const RbdPool& pool : site_.config.pools) {
+    const auto use =
+        std::find_if(uses.begin(), uses.end(), [&](const PoolUse& one) { return one.name == pool.name; });
+    if (use == uses.end()) {
+      complain(fmt::format("ceph df does not know the pool {}", pool.name));
+      continue;
     }
-    for (const RbdPool& pool : self->site_.config.pools) {
-      const auto use =
-          std::find_if(uses->begin(), uses->end(), [&](const PoolUse& one) { return one.name == pool.name; });
-      if (use == uses->end()) {
-        self->complain(fmt::format("ceph df does not know the pool {}", pool.name));
-        continue;
+    seen_.pools.push_back({{seen_.provider, pool.name},
+                           (use->stored_bytes + use->free_bytes) / kMiB,
+                           use->free_bytes / kMiB,
+                           pool.iops,
+                           {}});
+  }
+}
+
+// That a fence could not be set must not come out on the day when a host is lost.
+void Look::look_at_fences() {
+  site_.looks.blocklist(deadline_at_, [self = shared_from_this()](const Result<Blocklist>& list) {
+    if (!list) self->complain("no fence could be seen: " + list.error().message);
+    self->site_.looks.may_block(self->deadline_at_, [self](const Status& may) {
+      if (!may) {
+        self->complain(fmt::format("client.{} could not fence a host, its rights in docs/provider-rbd.md: {}",
+                                   self->site_.config.user, may.error().message));
       }
-      self->seen_.pools.push_back({{self->seen_.provider, pool.name},
-                                   (use->stored_bytes + use->free_bytes) / kMiB,
-                                   use->free_bytes / kMiB,
-                                   pool.iops,
-                                   {}});
-    }
-    self->finish();
+      self->finish();
+    });
   });
 }
 

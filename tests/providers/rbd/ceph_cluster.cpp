@@ -27,7 +27,19 @@ constexpr const char* kAddress = "10.99.0.1";
 const std::vector<std::string> kPrograms = {
     "/usr/bin/ceph",       "/usr/bin/rbd",      "/usr/bin/rados",    "/usr/bin/ceph-mon",
     "/usr/bin/ceph-osd",   "/usr/bin/ceph-mgr", "/usr/bin/rbd-fuse", "/usr/bin/ceph-authtool",
-    "/usr/bin/monmaptool", "/usr/sbin/ip",      "/usr/bin/nsenter",  "/usr/bin/uuidgen"};
+    "/usr/bin/monmaptool", "/usr/sbin/ip",      "/usr/bin/nsenter",  "/usr/bin/uuidgen",
+    "/sbin/losetup",       "/sbin/mkfs.ext4",   "/bin/mount",        "/bin/umount"};
+
+// Where the cluster can lie: it takes some 400 MB, and more while images are written. Empty: nowhere.
+std::string roomy_folder() {
+  constexpr std::uintmax_t kBytesMin = std::uintmax_t{1} << 30U;
+  for (const char* folder : {"/dev/shm", "/var/tmp"}) {
+    std::error_code error;
+    const fs::space_info space = fs::space(folder, error);
+    if (!error && space.available >= kBytesMin) return folder;
+  }
+  return {};
+}
 
 std::string config_text(const std::string& dir, const std::string& fsid) {
   return "[global]\nfsid = " + fsid + "\nmon host = v2:" + kAddress + ":3300,v1:" + kAddress +
@@ -92,9 +104,13 @@ std::string CephCluster::what_is_missing() {
   if (::geteuid() != 0) return "NEEDS ROOT";
   for (const std::string& program : kPrograms) {
     if (::access(program.c_str(), X_OK) != 0)
-      return program + " is missing (apt install ceph-mon ceph-osd ceph-mgr ceph-common rbd-fuse iproute2)";
+      return program + " is missing (apt install ceph-mon ceph-osd ceph-mgr ceph-common rbd-fuse iproute2 e2fsprogs)";
   }
-  if (::access("/dev/fuse", R_OK | W_OK) != 0) return "/dev/fuse is missing";
+  for (const char* device : {"/dev/fuse", "/dev/loop-control"}) {
+    if (::access(device, R_OK | W_OK) != 0) return std::string(device) + " is missing";
+  }
+  if (CephCluster::run({"/sbin/losetup", "--find"}).exit_status != 0) return "no loop device is free";
+  if (roomy_folder().empty()) return "neither /dev/shm nor /var/tmp has 1 GB free";
   const pid_t pid = ::fork();
   if (pid == 0) ::_exit(::unshare(CLONE_NEWNET | CLONE_NEWNS) == 0 ? 0 : 1);
   int status = 1;
@@ -131,7 +147,7 @@ CephCluster::~CephCluster() {
 
 // It is forked before the namespaces are entered, so that they end with the test program, and their mounts.
 void CephCluster::start_guardian() {
-  std::string name = "/dev/shm/extvold-ceph-XXXXXX";
+  std::string name = roomy_folder() + "/extvold-ceph-XXXXXX";
   EXTVOLD_CHECK(::mkdtemp(name.data()) != nullptr);
   dir = name;
   guardian_.emplace([this] {

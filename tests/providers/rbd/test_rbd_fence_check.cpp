@@ -187,3 +187,30 @@ TEST_CASE("rbd fence: what is no address of a host is refused, and a key that ma
   subject.disarm();
   CHECK(check_fence(subject, "10.99.1.2").held == TriState::no);
 }
+
+TEST_CASE("rbd fence: a look finds a user who may not set one, before it is needed, and changes nothing",
+          "[rbd]") {
+  RbdSubject subject;
+  created(subject, "xv-one");
+  const auto epoch = [&] {
+    const std::string dump = subject.ceph.must_ceph({"osd", "dump"});
+    return dump.substr(0, dump.find('\n'));
+  };
+  const std::string before = epoch();
+  CHECK(observe(subject).complete);
+  CHECK(epoch() == before);
+  subject.config.user = "reader";
+  subject.config.keyring = subject.ceph.dir + "/reader.keyring";
+  subject.restart();
+  const ProviderObservation seen = observe(subject);
+  CHECK_FALSE(seen.complete);
+  CHECK_THAT(seen.why_incomplete,
+             Catch::Contains("client.reader could not fence") && Catch::Contains("EACCES"));
+  CHECK(observe(subject, "xv-one").complete);
+  // What an older Ceph answers.
+  subject.config.user = "extvold";
+  subject.config.keyring = subject.ceph.keyring;
+  subject.answer_ceph_word("range", "echo 'Invalid command: range not in add|rm' >&2; exit 22");
+  CHECK_THAT(observe(subject).why_incomplete, Catch::Contains("could not fence"));
+  subject.disarm();
+}
