@@ -191,7 +191,7 @@ TEST_CASE("rbd tools: what the end of a program means for a look and for a chang
 }
 
 TEST_CASE(
-    "rbd tools: 1 is permission of rbd alone, else the words say so; an image in a group is a conflict") {
+    "rbd tools: 1 is permission of rbd alone, else the words say so, and an image in a group is a conflict") {
   constexpr const char* kException = "Traceback (most recent call last):";
   for (const Program program : {Program::ceph, Program::rados}) {
     CHECK(looked(answer_of(program, 1, kException), "x").error().code == Errc::unavailable);
