@@ -55,6 +55,7 @@ RbdSubject::RbdSubject() : ceph(CephCluster::instance()) {
   config.pools = {{"p1", 400}, {"p2", 900}};
   config.host_identities = {{"a1", "10.99.1.2"}, {"a2", "10.99.2.0/24"}};
   config.storage_timeout = seconds(5);
+  config.remove_deadline = seconds(1);  // else one that hangs outlives the deadline of its call
   make_provider();
 }
 
