@@ -356,7 +356,9 @@ void block_unknown(const VolumeLook& look, const Claim& claim, VolumePlan& out) 
 void report_two_holders(const VolumeLook& look, VolumePlan& out) {
   const Attachment* first = nullptr;
   for (const Attachment& one : look.entry.attachments) {
-    if (one.read_only || !holds(look, one)) continue;
+    EvidenceId evidence;
+    if (one.read_only || !holds(look, one) || is_released_by_itself(look.look, look.entry, one, evidence))
+      continue;
     if (first == nullptr) {
       first = &one;
       continue;

@@ -325,10 +325,22 @@ void Engine::record(PlannedOperation planned, Now now) {
     Volume row = entry.volume;
     row.format = FormatState::intended;
     change(row);
+  } else if (operation.kind == OperationKind::create) {
+    fit_to_source(entry);
   }
   change(operation);
   history(operation, "recorded", operation.cause);
   awaiting_[{snapshot_.sequence.value + 1}].calls.emplace_back(operation.id, operation.volume);
+}
+
+// Its source may have been granted more than was asked for. Once only: each call for it is the same.
+void Engine::fit_to_source(const VolumeEntry& entry) {
+  const VolumeEntry* source = snapshot_.volume(entry.volume.source);
+  if (source == nullptr || entry.last_operation != nullptr || source->volume.size_mb <= entry.volume.size_mb)
+    return;
+  Volume row = entry.volume;
+  row.size_mb = source->volume.size_mb;
+  change(std::move(row));
 }
 
 // What this attach did nobody can tell by looking: the detach that takes its place, once it is read back,

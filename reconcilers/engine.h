@@ -171,6 +171,7 @@ class Engine {
   void carry_out(const VolumeEntry& entry, VolumePlan& plan, Now now);
   void record(PlannedOperation planned, Now now);
   void update_blocked(const VolumeEntry& entry, const VolumePlan& plan, Now now);
+  void fit_to_source(const VolumeEntry& entry);
   void supersede(Operation operation, Now now);
   void begin_calls(Sequence upto, Now now);
   void begin_call(const OperationId& id, VolumeId volume, Now now);
@@ -385,6 +386,8 @@ class Engine {
   void note_grown(const VolumeEntry& entry, std::int64_t size_mb);
   void settle_attach(const VolumeEntry& entry, const Operation& operation, const ObservedAttachment* there,
                      bool over, Now now);
+  void on_direct_look(const ProviderObservation& observation, Now now);
+  HostId host_shown(const VolumeEntry& entry, const ObservedVolume& seen, const ObservedAttachment& one);
   void settle_remove(const VolumeEntry& entry, const Operation& operation, bool is_there, bool over, Now now);
   void settle_untold(const VolumeEntry& entry, const Operation& operation, bool over, Now now);
   void settle_not_shown(const VolumeEntry& entry, const Operation& operation, bool over, Now now);
@@ -416,6 +419,8 @@ class Engine {
   Result<std::string> obey(const PurgeVolume& order, const Command& command, Now now);
   Result<std::string> obey(const AttachVolume& order, const Command& command, Now now);
   Result<std::string> obey(const DetachVolume& order, const Command& command, Now now);
+  bool may_be_used_since(const VolumeEntry& entry) const;
+  void forget_former_life(const VolumeEntry& entry);
   Result<ObservedVolume> adoptable(const AdoptVolume& order) const;
   Result<PoolName> pool_of_adopted(const AdoptVolume& order, const ObservedVolume& seen) const;
   Result<std::string> obey(const AdoptVolume& order, const Command& command, Now now);

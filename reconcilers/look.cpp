@@ -153,7 +153,7 @@ const ObservedAttachment* observed_on(const ObservedVolume* seen, const Snapshot
   if (seen == nullptr) return nullptr;
   const ObservedAttachment* by_name = nullptr;
   for (const ObservedAttachment& one : seen->attachments) {
-    const Attachment* row = recorded_as(entry, one.host_identity);
+    const Attachment* row = recorded_as(snapshot, provider, entry, one.host_identity);
     if (row != nullptr && row->host == host) return &one;
     if (row == nullptr && host_of(provider, one.host_identity) == host_name(snapshot, host)) by_name = &one;
   }
@@ -165,10 +165,6 @@ const VolumeEntry* named_by(const Snapshot& snapshot, const DriverMapping& drive
                                               : snapshot.volume_by_name(name);
 }
 
-bool is_given_back(const Volume& volume) {
-  return volume.state == VolumeState::removed && volume.origin == VolumeOrigin::adopted;
-}
-
 const VolumeEntry* made_source(const Snapshot& snapshot, const Volume& volume) {
   const VolumeEntry* source = snapshot.volume(volume.source);
   const bool made = source != nullptr && source->volume.state == VolumeState::available &&
@@ -176,11 +172,16 @@ const VolumeEntry* made_source(const Snapshot& snapshot, const Volume& volume) {
   return made ? source : nullptr;
 }
 
-const Attachment* recorded_as(const VolumeEntry& entry, std::string_view identity) {
+const Attachment* recorded_as(const Snapshot& snapshot, const ProviderInfo& provider,
+                              const VolumeEntry& entry, std::string_view identity) {
+  const std::string now = host_of(provider, identity);
+  const Attachment* found = nullptr;
   for (const Attachment& row : entry.attachments) {
-    if (!row.host_identity.empty() && row.host_identity == identity) return &row;
+    if (row.host_identity.empty() || row.host_identity != identity) continue;
+    if (host_name(snapshot, row.host) == now) return &row;
+    if (row.state != AttachmentState::detached || (found == nullptr && now == identity)) found = &row;
   }
-  return nullptr;
+  return found;
 }
 
 bool may_be_attached_there(const Snapshot& snapshot, const VolumeEntry& entry, const VolumeView& view,

@@ -121,12 +121,13 @@ const ObservedAttachment* observed_on(const ObservedVolume* seen, const Snapshot
 // What a reference names at the provider of its driver: a volume by extvold's name; where the agents' plugin
 // attaches by itself, by the storage's own, which is all that the plugin knows.
 const VolumeEntry* named_by(const Snapshot& snapshot, const DriverMapping& driver, std::string_view name);
-// Was adopted, and is not ours any more.
-bool is_given_back(const Volume& volume);
 // What a volume is a copy of, once that can be copied; null: not yet, or it is no copy.
 const VolumeEntry* made_source(const Snapshot& snapshot, const Volume& volume);
-// The attachment that was recorded with this identity of its host; null: none.
-const Attachment* recorded_as(const VolumeEntry& entry, std::string_view identity);
+// The attachment that was recorded with this identity of its host: of several, which an identity that moved
+// to another host leaves, that of the host that has it now, else one that is not detached. One that is
+// detached only if nobody is called so now. Null: none.
+const Attachment* recorded_as(const Snapshot& snapshot, const ProviderInfo& provider,
+                              const VolumeEntry& entry, std::string_view identity);
 // Whether the provider shows it attached there, or at somebody of whom nobody recorded which host that is,
 // and whose name no agent's host bears.
 bool may_be_attached_there(const Snapshot& snapshot, const VolumeEntry& entry, const VolumeView& view,

@@ -102,7 +102,11 @@ std::string in_use(const Snapshot& snapshot, const VolumeEntry& entry) {
     return fmt::format("it is {} at {}", to_text(holder->state), host_name(snapshot, holder->host));
   if (!entry.claims.empty()) return fmt::format("{} claims it", claim_text(snapshot, *entry.claims.front()));
   for (const auto& [id, other] : snapshot.volumes()) {
-    if (other.volume.source == entry.volume.id && other.volume.state == VolumeState::planned) {
+    // One that is removed before anybody knows its id is asked for once more, as a copy of this one.
+    const bool is_asked_for =
+        other.volume.state == VolumeState::planned ||
+        (other.volume.state == VolumeState::removing && other.volume.provider_ref.empty());
+    if (other.volume.source == entry.volume.id && is_asked_for) {
       return fmt::format("volume {} is still to be made from it", other.volume.name);
     }
   }
@@ -200,6 +204,14 @@ Result<std::string> Engine::obey(const CreateVolume& order, const Command& comma
                      to_text(row.pool), note);
 }
 
+// Planned for this ledger, and perhaps more than that: what it does not remember may have been written by
+// tasks.
+bool Engine::may_be_used_since(const VolumeEntry& entry) const {
+  return entry.volume.state == VolumeState::planned && entry.last_operation != nullptr &&
+         (entry.volume.created_generation.incarnation != snapshot_.ledger.incarnation ||
+          policy_.others_acted);
+}
+
 Result<std::string> Engine::obey(const RemoveVolume& order, const Command& command, Now now) {
   const VolumeEntry* entry = snapshot_.volume_by_name(order.name);
   if (entry == nullptr) return fail(Errc::not_found, "no volume {}", order.name);
@@ -209,6 +221,14 @@ Result<std::string> Engine::obey(const RemoveVolume& order, const Command& comma
     return fmt::format("volume {} is in the trash already", order.name);
   if (const std::string why = in_use(snapshot_, *entry); EXTVOLD_FORBIDS(remove_in_use, !why.empty())) {
     return fail(Errc::conflict, "volume {} is not removed: {}", order.name, why);
+  }
+  if (EXTVOLD_FORBIDS(remove_restored, may_be_used_since(*entry))) {
+    return fail(
+        Errc::conflict,
+        "volume {} is not removed: this ledger was restored, or another has acted since, and the volume "
+        "may have been made and used meanwhile; let it be created first (`extvold explain {}`), then "
+        "remove it",
+        order.name, order.name);
   }
   Volume row = entry->volume;
   const Goodbye goodbye = goodbye_of(*entry);
@@ -381,6 +401,18 @@ Result<PoolName> Engine::pool_of_adopted(const AdoptVolume& order, const Observe
   return order.pool;
 }
 
+// Who had it, and what was proven of them, was before it was out of sight.
+void Engine::forget_former_life(const VolumeEntry& entry) {
+  std::vector<HostId> hosts;
+  for (const Attachment& one : entry.attachments) hosts.push_back(one.host);
+  for (const Evidence* one : entry.evidence) hosts.push_back(one->host);
+  for (const HostId host : hosts)
+    void_evidence(entry, host, /*keep_fenced=*/false, "the volume was given back, and adopted again");
+  for (const HostId host : hosts) {
+    if (entry.attachment(host) != nullptr) change(DropAttachment{entry.volume.id, host});
+  }
+}
+
 Result<std::string> Engine::obey(const AdoptVolume& order, const Command& command, Now now) {
   if (!is_good_volume_name(order.name))
     return fail(Errc::invalid, "volume name \"{}\": letters, digits, '.', '_' and '-'", order.name);
@@ -391,11 +423,12 @@ Result<std::string> Engine::obey(const AdoptVolume& order, const Command& comman
     return fail(Errc::conflict, "{} is volume {} already", order.provider_key, known->volume.name);
   const VolumeEntry* named = snapshot_.volume_by_name(order.name);
   if (named != nullptr && named != known) return fail(Errc::conflict, "volume {} exists", order.name);
-  Volume row = known == nullptr ? Volume{} : known->volume;
+  Volume row;
+  if (lost) row = known->volume;
   if (!lost) {
     ASSIGN(const ObservedVolume seen, adoptable(order));
     ASSIGN(row.pool, pool_of_adopted(order, seen));
-    if (!given_back) row.id = {snapshot_.counters.next_volume++};
+    row.id = given_back ? known->volume.id : VolumeId{snapshot_.counters.next_volume++};
     counters_used_ = true;
     row.key = order.provider_key;
     row.provider_ref = seen.provider_ref;
@@ -415,6 +448,7 @@ Result<std::string> Engine::obey(const AdoptVolume& order, const Command& comman
            .user_uid = command.user_uid});
   const VolumeId id = row.id;
   change(std::move(row));
+  if (given_back) forget_former_life(*snapshot_.volume(id));
   // Where it is attached is recorded from a complete look of its own before anything else.
   observed_.volumes[id].acted_at = now.at;
   inspect_not_before_[id] = now.at;

@@ -57,7 +57,7 @@ EXTVOLD_ENUM(Rule,
              remove_in_use,
              // Volumes
              create_ours, create_source_made, create_not_there, format_of_created, format_again_refused,
-             remove_detached, remove_untold, remove_fresh_look)
+             remove_detached, remove_untold, remove_restored, remove_fresh_look)
 
 bool is_removed(Rule rule);
 void remove_rule(Rule rule);

@@ -86,6 +86,24 @@ bool Engine::plausible(const ProviderObservation& observation, ProviderView& vie
   return true;
 }
 
+// Of one volume, by its key.
+void Engine::on_direct_look(const ProviderObservation& observation, Now now) {
+  const VolumeEntry* entry = snapshot_.volume_by_key(observation.provider, observation.volume_key);
+  if (entry == nullptr) return;
+  inspecting_.erase(entry->volume.id);
+  if (entry->volume.state == VolumeState::removed) return;
+  if (!observation.complete) {
+    inspect_not_before_[entry->volume.id] = now.at + policy_.retry_min;
+    return;
+  }
+  const auto seen =
+      std::find_if(observation.volumes.begin(), observation.volumes.end(),
+                   [&](const ObservedVolume& one) { return one.key == observation.volume_key; });
+  observe_volume(*entry, seen == observation.volumes.end() ? nullptr : &*seen, observation, now);
+  // Still open: look again, at first often.
+  if (entry->open_operation != nullptr) inspect_not_before_[entry->volume.id] = now.at + policy_.retry_min;
+}
+
 void Engine::on_observation(ProviderObservation observation, Now now) {
   const ProviderInfo* provider = policy_.provider(observation.provider);
   EXTVOLD_CHECK(provider != nullptr);  // nobody else was asked
@@ -95,22 +113,7 @@ void Engine::on_observation(ProviderObservation observation, Now now) {
     note_served(*provider, now);
   }
   name_the_nameless(observation);
-  if (!observation.volume_key.empty()) {
-    const VolumeEntry* entry = snapshot_.volume_by_key(observation.provider, observation.volume_key);
-    if (entry == nullptr) return;
-    inspecting_.erase(entry->volume.id);
-    if (!observation.complete) {
-      inspect_not_before_[entry->volume.id] = now.at + policy_.retry_min;
-      return;
-    }
-    const auto seen =
-        std::find_if(observation.volumes.begin(), observation.volumes.end(),
-                     [&](const ObservedVolume& one) { return one.key == observation.volume_key; });
-    observe_volume(*entry, seen == observation.volumes.end() ? nullptr : &*seen, observation, now);
-    // Still open: look again, at first often.
-    if (entry->open_operation != nullptr) inspect_not_before_[entry->volume.id] = now.at + policy_.retry_min;
-    return;
-  }
+  if (!observation.volume_key.empty()) return on_direct_look(observation, now);
   PollState& poll = provider_polls_[observation.provider];
   poll.asked = false;
   poll.not_before = now.at + policy_.provider_list;
@@ -144,7 +147,7 @@ void Engine::on_observation(ProviderObservation observation, Now now) {
   for (const ObservedVolume& one : observation.volumes) {
     by_key[one.key] = &one;
     const VolumeEntry* known = snapshot_.volume_by_key(observation.provider, one.key);
-    if (known != nullptr && !is_given_back(known->volume)) continue;
+    if (known != nullptr && known->volume.state != VolumeState::removed) continue;
     constexpr int kForeignMax = 10'000;
     if (++foreign <= kForeignMax) foreign_[{observation.provider, one.key}] = one;
     if (one.ledger_id == snapshot_.ledger.id) see_lost_volume(one, observation, now);
@@ -207,8 +210,7 @@ void Engine::observe_volume(const VolumeEntry& entry, const ObservedVolume* seen
   view.attachments.clear();
   if (seen != nullptr) {
     for (const ObservedAttachment& one : seen->attachments) {
-      const Attachment* row = recorded_as(entry, one.host_identity);
-      const HostId host = row != nullptr ? row->host : host_named(host_of(provider, one.host_identity));
+      const HostId host = host_shown(entry, *seen, one);
       view.attachments.push_back({host, one.mounted, one.open});
       if (provider.capabilities.host_reports && one.mounted != TriState::unknown)
         note_mounts(entry, host, one.mount_paths);
@@ -225,6 +227,7 @@ void Engine::observe_volume(const VolumeEntry& entry, const ObservedVolume* seen
   if (entry.open_operation != nullptr) settle_operation(entry, seen, observation, now);
   if (entry.open_operation == nullptr) {
     settle_attachments(entry, seen, observation, now);
+    if (tells_absence(provider)) settle_vanished(entry, observation, now);
     if (seen != nullptr) {
       if (provider.capabilities.host_reports) note_unexplained_use(entry, *seen, observation);
       host_evidence(entry, *seen, observation, now);
@@ -404,87 +407,6 @@ void Engine::note_identity(const VolumeEntry& entry, HostId host, const Observed
                                      "evidence for it"
                                    : "attached in boot " + there.boot_id)});
   change(std::move(row));
-}
-
-void Engine::settle_attachments(const VolumeEntry& entry, const ObservedVolume* seen,
-                                const ProviderObservation& observation, Now now) {
-  const VolumeId id = entry.volume.id;
-  const VolumeView& view = observed_.volumes[id];
-  for (const AttachmentView& there : view.attachments) {
-    const ObservedAttachment* one = observed_on(seen, snapshot_, provider_of(entry), entry, there.host);
-    const Attachment* known = entry.attachment(there.host);
-    // As somebody else than was recorded: its address or its id has changed, and what was proven of the one
-    // says nothing of the other.
-    const bool renamed = EXTVOLD_FORBIDS(
-        found_other_identity, known != nullptr && one != nullptr && !known->host_identity.empty() &&
-                                  one->host_identity != known->host_identity);
-    if (known != nullptr && known->state == AttachmentState::attached && !renamed) {
-      ensure_synthetic(Attachment(*known), now);
-      continue;
-    }
-    Attachment row;
-    if (known != nullptr) row = *known;
-    // Uncertain since a restore, or a broken-off change.
-    const bool returned = known != nullptr && known->state != AttachmentState::detached && !renamed;
-    row.volume = id;
-    row.host = there.host;
-    row.state = AttachmentState::attached;
-    if (EXTVOLD_FORBIDS(found_is_new, !returned)) {
-      row.origin = AttachmentOrigin::found;
-      row.generation = {snapshot_.ledger.incarnation, snapshot_.counters.next_generation++};
-      row.boot_id.clear();
-      row.fence_addresses = one == nullptr ? std::string() : one->fence_addresses;
-      counters_used_ = true;
-      if (EXTVOLD_FORBIDS(evidence_voided_by_attach, true))
-        void_evidence(entry, there.host, /*keep_fenced=*/false, "the volume was found attached there again");
-      forget_who_had_it_open(entry, there.host);
-      for (const Fence* fence : snapshot_.fences_of_host(there.host)) fence_work_[fence->id].due = now.at;
-    }
-    row.read_back = false;
-    if (one != nullptr) {
-      row.host_identity = one->host_identity;
-      row.device = one->device;
-      row.read_only = one->read_only;
-    }
-    row.changed_at = now.wall;
-    const std::string where = host_name(snapshot_, row.host);
-    std::string text = fmt::format("{} shows it attached to {}", observation.provider.value, where);
-    history({.kind = "attachment.found", .volume = id, .host = row.host, .rule = "observed", .text = text});
-    change(row);
-    ensure_synthetic(row, now);
-  }
-  if (tells_absence(provider_of(entry))) settle_vanished(entry, observation, now);
-}
-
-void Engine::settle_vanished(const VolumeEntry& entry, const ProviderObservation& observation, Now now) {
-  const VolumeId id = entry.volume.id;
-  const VolumeView& view = observed_.volumes[id];
-  std::vector<Attachment> vanished;
-  for (const Attachment& row : entry.attachments) {
-    if (row.state != AttachmentState::detached && view.attachment(row.host) == nullptr)
-      vanished.push_back(row);
-  }
-  if (vanished.empty()) return;
-  if (EXTVOLD_FORBIDS(vanished_direct, observation.volume_key.empty())) {  // a list may be stale
-    inspect_not_before_.try_emplace(id, now.at);
-    return;
-  }
-  for (Attachment& row : vanished) {
-    row.state = AttachmentState::detached;
-    row.read_back = true;
-    row.mounted = false;
-    row.changed_at = now.wall;
-    row.gone_at = now.at;
-    look_at_power(row.host, now);
-    history({.kind = "attachment.vanished",
-             .volume = id,
-             .host = row.host,
-             .rule = "observed",
-             .text = fmt::format("{} does not show it at {} any more", observation.provider.value,
-                                 host_name(snapshot_, row.host))});
-    change(std::move(row));
-    touch(id);
-  }
 }
 
 void Engine::on_result(OperationResult result, Now now) {

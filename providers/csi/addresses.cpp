@@ -83,17 +83,18 @@ bool covers(const AddressRange& outer, const AddressRange& inner) {
 }
 
 bool covers_all(const std::vector<AddressRange>& entries, const AddressRange& range) {
-  const auto is_over = [&](const AddressRange& entry) { return covers(entry, range); };
-  if (std::any_of(entries.begin(), entries.end(), is_over)) return true;
-  const auto is_inside = [&](const AddressRange& entry) { return covers(range, entry); };
-  if (range.prefix >= (range.is_v6 ? 128 : 32) || std::none_of(entries.begin(), entries.end(), is_inside))
-    return false;
+  std::vector<AddressRange> inside;
+  for (const AddressRange& entry : entries) {
+    if (covers(entry, range)) return true;
+    if (covers(range, entry)) inside.push_back(entry);
+  }
+  if (inside.empty() || range.prefix >= (range.is_v6 ? 128 : 32)) return false;
   AddressRange half = range;
   const auto byte = static_cast<std::size_t>(range.prefix / 8);
   ++half.prefix;
-  if (!covers_all(entries, half)) return false;
+  if (!covers_all(inside, half)) return false;
   half.bytes[byte] = static_cast<std::uint8_t>(half.bytes[byte] | (0x80 >> (range.prefix % 8)));
-  return covers_all(entries, half);
+  return covers_all(inside, half);
 }
 
 }  // namespace extvold::providers::csi

@@ -9,6 +9,15 @@
 namespace extvold::providers::csi {
 namespace {
 
+// To refuse what is there already would be against the specification: so it is not. Being short of space or
+// asked too often, or a source that is gone, say nothing of that.
+bool refuses_as_such(const RpcProblem& problem) {
+  constexpr int kInvalidArgument = 3;
+  constexpr int kOutOfRange = 11;
+  return !problem.not_sent && !problem.unreadable &&
+         (problem.code == kInvalidArgument || problem.code == kOutOfRange);
+}
+
 class Create : public std::enable_shared_from_this<Create> {
  public:
   explicit Create(CsiOperation operation) : op_(std::move(operation)) {}
@@ -88,20 +97,20 @@ class Create : public std::enable_shared_from_this<Create> {
     make();
   }
 
-  // The copy is made, whatever comes of this. A driver that needs the snapshot as long as there is the copy
-  // refuses.
-  void drop_snapshot(const std::optional<SeenVolume>& seen) {
+  // The copy is made and told first: who is called again finds the same snapshot. Whatever comes of this, a
+  // driver that needs the snapshot as long as there is the copy refuses.
+  void drop_snapshot() {
     pb::DeleteSnapshotRequest request;
     request.set_snapshot_id(request_.volume_content_source().snapshot().snapshot_id());
-    op_.driver.call<pb::DeleteSnapshotResponse>(
-        "/csi.v1.Controller/DeleteSnapshot", request, secrets_, op_.until,
-        [self = shared_from_this(), seen](const Replied<pb::DeleteSnapshotResponse>&) { self->end(seen); });
+    op_.driver.call<pb::DeleteSnapshotResponse>("/csi.v1.Controller/DeleteSnapshot", request, secrets_,
+                                                op_.until, [](const Replied<pb::DeleteSnapshotResponse>&) {});
   }
 
   void make() {
     op_.driver.call<pb::CreateVolumeResponse>(
         "/csi.v1.Controller/CreateVolume", request_, secrets_, op_.until,
         [self = shared_from_this()](const Replied<pb::CreateVolumeResponse>& reply) {
+          if (!reply && self->op_.told && refuses_as_such(reply.error())) return self->tell({});
           if (!reply) return self->op_.fail(error_of_change(reply.error()));
           self->read(reply->volume());
         });
@@ -113,6 +122,7 @@ class Create : public std::enable_shared_from_this<Create> {
       return op_.refuse(Errc::uncertain,
                         fmt::format("CreateVolume: an answer without a good id of a volume (\"{}\")", shown));
     }
+    if (op_.told) return tell(made.volume_id());
     const std::int64_t granted = made.capacity_bytes();
     if (granted != 0 && granted < request_.capacity_range().required_bytes()) {
       return op_.refuse(Errc::uncertain, fmt::format("{} exists as {} and has {} bytes only", request_.name(),
@@ -127,9 +137,14 @@ class Create : public std::enable_shared_from_this<Create> {
     op_.call.volume.provider_ref = made.volume_id();
     if (granted != 0) op_.call.volume.size_mb = granted >> 20;
     op_.read_back([self = shared_from_this()](const std::optional<SeenVolume>& seen) {
-      if (seen && self->by_snapshot()) return self->drop_snapshot(seen);
       self->end(seen);
+      if (seen && self->by_snapshot()) self->drop_snapshot();
     });
+  }
+
+  void tell(const std::string& id) {
+    if (by_snapshot()) drop_snapshot();
+    op_.told(id);
   }
 
   bool is_from(const pb::VolumeContentSource& source) const {

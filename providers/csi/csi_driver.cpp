@@ -172,8 +172,7 @@ void CsiDriver::ask_controller(const std::shared_ptr<Discovery>& found) {
         }
         if (Status status = check(found->can); !status)
           return found->done(tl::make_unexpected(status.error()));
-        const bool shows = found->can.has(Rpc::LIST_VOLUMES) || found->can.has(Rpc::GET_VOLUME);
-        if (shows || !config_.create) return end(found);
+        if (found->can.has(Rpc::GET_VOLUME) || !config_.create) return end(found);
         ask_about_nothing(found);
       });
 }

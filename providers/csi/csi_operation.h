@@ -23,6 +23,9 @@ struct CsiOperation {
   Instant until;
   OperationDone done;
   std::function<std::string(const std::string& node)> host_of;
+  // Of a create that is called only to learn the id of what an earlier one has made: what CreateVolume tells
+  // of it, in the place of an end. Empty: there is none. Whatever else goes wrong ends as always.
+  std::function<void(const std::string& id)> told{};
 
   void refuse(Errc code, std::string_view why) const;
   void fail(const Error& error) const;  // the error, with the volume's name before it

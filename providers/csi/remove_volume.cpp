@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "providers/csi/csi_operation.h"
-#include "providers/results.h"
 
 namespace extvold::providers::csi {
 namespace {
@@ -28,20 +27,12 @@ void erase(const CsiOperation& op) {
       });
 }
 
-// A refusal of what is there already would be against the specification: so it is not.
-bool was_never_made(const OperationResult& made) {
-  return made.state == OperationState::failed &&
-         (made.error.code == Errc::invalid || made.error.code == Errc::exhausted ||
-          made.error.code == Errc::not_found);
-}
-
 // Its create was never answered. The same call again tells the id, and no other does.
 void learn_id_and_remove(CsiOperation op) {
   CsiOperation create = op;
-  create.done = [op = std::move(op)](OperationResult made) mutable {
-    if (was_never_made(made)) return op.finish(Outcome::unchanged);
-    if (made.state != OperationState::done) return op.done(std::move(made));
-    op.call.volume.provider_ref = made.provider_ref;
+  create.told = [op = std::move(op)](const std::string& id) mutable {
+    if (id.empty()) return op.finish(Outcome::unchanged);
+    op.call.volume.provider_ref = id;
     erase(op);
   };
   create_volume(std::move(create));

@@ -25,7 +25,7 @@ class DriverCapabilities {
   void add(Capability one) { all_.insert(one); }
   bool has(Capability one) const { return all_.contains(one); }
 
-  // It neither lists nor inspects, and says of any text that it has such a volume (ceph-csi).
+  // It does not inspect, and says of any text that it has such a volume (ceph-csi).
   bool validates_anything = false;
 
  private:

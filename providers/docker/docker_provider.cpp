@@ -117,7 +117,10 @@ void DockerProvider::look_before(const WorkPtr& work) {
     if (const Status fits = check_seen(config_, info_, work->call, *seen); !fits)
       return finish_failed(work, fits.error());
     const OperationKind kind = work->call.operation.kind;
-    if (is_so(config_, kind, *seen)) return finish_done(work, Outcome::unchanged, *seen);
+    if (is_so(config_, kind, *seen)) {
+      if (kind == OperationKind::detach) let_go_.erase(work->name);
+      return finish_done(work, Outcome::unchanged, *seen);
+    }
     if (kind == OperationKind::detach && let_go_.contains(work->name)) {
       return finish_failed(
           work,
@@ -161,6 +164,7 @@ void DockerProvider::judge(const WorkPtr& work, const Seen& seen) {
   }
   const bool so = is_so(config_, kind, *seen);
   const bool takes_away = kind == OperationKind::remove || kind == OperationKind::detach;
+  if (so && kind == OperationKind::detach) let_go_.erase(work->name);
   if (so && (!work->refusal || takes_away)) return finish_done(work, Outcome::changed, *seen);
   if (!so && work->refusal) return finish_failed(work, *work->refusal);
   if (so) {

@@ -69,7 +69,8 @@ class DockerProvider final : public Provider {
   DockerPorts ports_;
   PluginClient client_;
   ProviderInfo info_;
-  // Volumes of which the plugin has said that our Unmount is done, until the next change of theirs.
+  // Volumes of which the plugin has said that our Unmount is done, until the next change of theirs, or
+  // until no mount is shown.
   std::set<std::string> let_go_;
 };
 

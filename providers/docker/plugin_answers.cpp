@@ -26,8 +26,9 @@ bool has_any(std::string_view text, const std::array<std::string_view, N>& words
 }
 
 bool speaks_of_a_line(std::string_view text) {
-  return has_any(text, std::array<std::string_view, 8>{"timeout", "timed out", "time out", "deadline",
-                                                       "cancel", "eof", "connection", "broken pipe"});
+  return has_any(text, std::array<std::string_view, 11>{"timeout", "timed out", "time out", "deadline",
+                                                        "cancel", "eof", "connection", "broken pipe",
+                                                        "no such file", "no such host", "dial "});
 }
 
 // A plugin's storage that cannot be reached was not found either.
@@ -107,6 +108,19 @@ Result<json> answer_body(const JsonAnswer& answer, std::string_view method) {
                 answer.shown);
   }
   return answer.body;
+}
+
+bool is_not_mounted(const Error& error) {
+  return error.code == Errc::not_found && lower_case(error.message).find("not found") != std::string::npos;
+}
+
+Result<std::string> mountpoint_in(const json& answer) {
+  if (!answer.is_object()) return fail(Errc::uncertain, "Path: the answer is empty");
+  const auto at = answer.find("Mountpoint");
+  if (at == answer.end() || at->is_null()) return std::string();
+  if (!at->is_string() || text_of(answer, "Mountpoint").size() > kPathBytesMax)
+    return fail(Errc::uncertain, "Path: its Mountpoint is no path");
+  return text_of(answer, "Mountpoint");
 }
 
 bool may_go_on(const Error& error) { return speaks_of_a_line(error.message); }

@@ -30,6 +30,12 @@ struct PluginVolume {
 // call), permission, busy, uncertain (anything else: it may have happened).
 Result<nlohmann::json> answer_body(const JsonAnswer& answer, std::string_view method);
 
+// Of Path, about a volume that is there. "Not found" is said of the mount then, as recorded; no other words
+// are taken for that, as nothing confirms them.
+bool is_not_mounted(const Error& error);
+// What Path answers; empty: nowhere. Everything that makes no sense is `uncertain`.
+Result<std::string> mountpoint_in(const nlohmann::json& answer);
+
 // The plugin's own refusal speaks of time or of a connection: what it asked of its storage may go on.
 bool may_go_on(const Error& error);
 

@@ -119,9 +119,12 @@ void PluginClient::path(const OpenPlugin& plugin, PluginVolume volume, LookDone 
   const json body = name_of(volume.name);
   call(plugin, "Path", body, Effect::reads,
        [volume = std::move(volume), done = std::move(done)](const Result<json>& answer) mutable {
-         if (!answer && answer.error().code != Errc::not_found)
-           return done(tl::make_unexpected(answer.error()));
-         if (answer) volume.mountpoint = text_of(*answer, "Mountpoint");
+         if (!answer && !is_not_mounted(answer.error())) return done(tl::make_unexpected(answer.error()));
+         if (answer) {
+           Result<std::string> mountpoint = mountpoint_in(*answer);
+           if (!mountpoint) return done(tl::make_unexpected(mountpoint.error()));
+           volume.mountpoint = *std::move(mountpoint);
+         }
          done(std::move(volume));
        });
 }

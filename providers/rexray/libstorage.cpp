@@ -62,9 +62,10 @@ Error refusal(const JsonAnswer& answer, const std::string& resource, const std::
   }
 }
 
-// The EBS driver's word for a list without volumes.
-bool is_empty_list(const JsonAnswer& answer) {
-  return answer.status == 500 && text_of(answer.body, "message") == "no volume returned";
+// The EBS driver's word for a list without volumes; others say it of other things.
+bool is_empty_list(const RexrayConfig& config, const JsonAnswer& answer) {
+  const bool says_so = config.driver == "ebs" || config.driver == "ec2" || config.driver == "fittedcloud";
+  return says_so && answer.status == 500 && text_of(answer.body, "message") == "no volume returned";
 }
 
 Error look_refusal(const JsonAnswer& answer, const std::string& service) {
@@ -149,7 +150,7 @@ void Libstorage::list(Duration deadline, std::function<void(Result<StorageList>)
   question.host = config_.look_identity;
   ask(question, deadline, [this, done = std::move(done)](const Result<JsonAnswer>& answer) {
     if (!answer) return done(tl::make_unexpected(look_error(answer.error())));
-    if (is_empty_list(*answer)) return done(StorageList{});
+    if (is_empty_list(config_, *answer)) return done(StorageList{});
     Result<StorageList> list =
         answer->status == 200
             ? read_volume_map(answer->body)
@@ -277,6 +278,7 @@ void Libstorage::attach(std::string id, std::string host, Duration deadline,
   list(deadline, [this, id = std::move(id), host = std::move(host), end_at,
                   done = std::move(done)](const Result<StorageList>& list) mutable {
     if (!list) return done(tl::make_unexpected(list.error()));
+    if (!list->unreadable.empty()) return done(fail(Errc::unavailable, "{}", list->unreadable));
     std::set<std::string> taken;
     for (const StorageVolume& volume : list->volumes) {
       for (const StorageAttachment& one : volume.attachments) {

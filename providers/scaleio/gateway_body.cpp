@@ -103,8 +103,8 @@ Errc code_of(const ToldError& error) {
   if (const auto code = code_of_number(number_in(error.detail, "rc").value_or(-1))) return *code;
   if (const auto code = code_of_text(error.message)) return *code;
   if (const auto code = code_of_text(text_of(error.detail, "errorMessage"))) return *code;
-  // Of what was asked for. The server says it too, of a path.
-  if (error.of_gateway && lower_case(error.message) == "not found") return Errc::not_found;
+  // "Not Found" without a number the gateway says of a path as well (libstorage#393): it is no word about a
+  // volume.
   return Errc::uncertain;
 }
 

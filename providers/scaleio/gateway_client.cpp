@@ -36,8 +36,10 @@ void GatewayClient::call_once(GatewayRequest request, bool again, JsonDone done)
   session_.open(until, [this, again, request = std::move(request),
                         done = std::move(done)](const Result<Session>& session) mutable {
     if (!session) {
-      // The request itself has not left.
-      return done(tl::make_unexpected(nothing_happened(session.error())));
+      // The request itself has not left, and what is wrong with the login says nothing of what it asks for.
+      Error error = nothing_happened(session.error());
+      if (error.code == Errc::not_found || error.code == Errc::conflict) error.code = Errc::unavailable;
+      return done(tl::make_unexpected(std::move(error)));
     }
     const GatewayRequest now = request;
     const GatewayHeaders headers{session->authorization, session->media_type};

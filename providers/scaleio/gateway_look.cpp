@@ -202,7 +202,7 @@ ObservedVolume observed(const GatewayLook& look, const GatewayVolume& volume, co
     out.attachments.push_back(std::move(attachment));
   };
   for (const SdcMapping& one : volume.mappings)
-    add(look.guid_of(one.sdc_id), one.access != MappedAs::writable);
+    add(look.guid_of(one.sdc_id), one.access == MappedAs::read_only);
   if (volume.to_all_sdcs || volume.to_scsi_initiators) add("", false);
   return out;
 }

@@ -151,7 +151,7 @@ void ScaleioProvider::decide(const WorkPtr& work, const Result<GatewayLook>& see
   if (next && !*next) return finish_done(work, *seen);
   // What was done before stays done.
   const auto stopped = [&](Error error) {
-    if (work->changed) error.code = Errc::uncertain;
+    if (work->changed || (work->last && is_limit_step(*work->last))) error.code = Errc::uncertain;
     finish_failed(work, error);
   };
   if (!next) return stopped(next.error());
@@ -169,8 +169,10 @@ void ScaleioProvider::decide(const WorkPtr& work, const Result<GatewayLook>& see
       work->changed = true;
       return look(work);
     }
+    // Where only a limit was missing, the mapping stands.
     Error error = answer.error();
-    if (stopped_before) error.code = Errc::uncertain;
+    const bool stands = stopped_before || is_limit_step(*work->last);
+    if (stands && error.code != Errc::conflict && error.code != Errc::not_found) error.code = Errc::uncertain;
     // Refused because of how things stand: then they are looked at.
     if (error.code != Errc::conflict && error.code != Errc::not_found) return finish_failed(work, error);
     work->refusal = std::move(error);

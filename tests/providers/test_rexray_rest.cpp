@@ -315,6 +315,10 @@ TEST_CASE("rexray rest: a list without attachments, as it was recorded, is no li
 TEST_CASE("rexray rest: what the EBS driver says of an empty list and of a missing device name") {
   RexrayRestSubject subject;
   subject.server().next_looks.push_back(scripted(500, message("no volume returned")));
+  CHECK_FALSE(observe(subject).complete);  // of another driver it says nothing
+  subject.config.driver = "ebs";
+  subject.restart();
+  subject.server().next_looks.push_back(scripted(500, message("no volume returned")));
   const ProviderObservation none = observe(subject);
   CHECK(none.complete);
   CHECK(none.volumes.empty());

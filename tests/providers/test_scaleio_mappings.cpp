@@ -39,8 +39,8 @@ TEST_CASE("scaleio: mapped, and then its limit refused: something happened") {
   CHECK(world.gateway.by_name("xv-one")->mappings.size() == 1);
   world.gateway.change_error_action.clear();
   const OperationResult again = execute(world, call_of(OperationKind::attach, volume, "a1"));
-  CHECK(again.state == OperationState::failed);  // this one changed nothing
-  CHECK(again.error.code == Errc::permission);
+  CHECK(again.state == OperationState::uncertain);  // it changed nothing, and the mapping stands
+  CHECK(again.error.message.find("permission") != std::string::npos);
 }
 
 TEST_CASE("scaleio: both limits of a mapping are as wished, and so is none") {
@@ -172,7 +172,7 @@ TEST_CASE("scaleio: a mapping without access is neither writable nor read-only")
   const OperationResult refused = execute(world, call);
   CHECK(refused.error.code == Errc::conflict);
   CHECK(refused.error.message.find("without access") != std::string::npos);
-  CHECK(observe(world).volumes.at(0).attachments.at(0).read_only);
+  CHECK_FALSE(observe(world).volumes.at(0).attachments.at(0).read_only);  // that can be changed at any time
 }
 
 TEST_CASE("scaleio: a volume that does not say who has it is not read as nobody's") {

@@ -69,3 +69,41 @@ TEST_CASE("an adopted volume that is removed is given back: it stays, and can be
   world.advance(ev::minutes(1));
   CHECK(world.attached("again", "a1"));
 }
+
+TEST_CASE(
+    "who had it before it was given back, and what was wished then, is forgotten when it is adopted again") {
+  ev::Policy policy = EngineWorld::default_policy();
+  policy.providers[0].capabilities.detach_enforced = false;
+  World world(policy);
+  REQUIRE(world.adopt("pg", "data").status);
+  world.agent_added("A1", "a1");
+  world.advance(ev::minutes(2));
+  world.run_task("pg.1", "A1", "pg");
+  world.advance(ev::minutes(1));
+  REQUIRE(world.attached("pg", "a1"));
+  world.end_container("pg.1", "A1");
+  world.task_updated("pg.1", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  world.advance(ev::minutes(5));
+  REQUIRE_FALSE(world.attached("pg", "a1"));
+  world.mishap[ev::OperationKind::resize] = extvold::testing::Mishap::fail_before;
+  REQUIRE(world.order(ev::ResizeVolume{"pg", 100}).status);
+  while (world.volume("pg").open_operation != nullptr) world.advance(ev::milliseconds(10));
+  REQUIRE(world.order(ev::RemoveVolume{"pg", "pg"}).status);
+  world.truth.at("data").made.size_mb = 200;  // by hand
+  world.advance(ev::minutes(2));
+  REQUIRE(world.adopt("again", "data").status);
+  CHECK(world.volume("again").volume.size_mb == 200);
+  CHECK(world.volume("again").volume.wanted_size_mb == 0);
+  CHECK(world.volume("again").attachments.empty());
+  CHECK(world.volume("again").evidence.empty());
+}
+
+TEST_CASE("a look that was asked for before a volume was given back says nothing of it") {
+  World world;
+  REQUIRE(world.adopt("pg", "data").status);
+  world.truth.at("data").hosts.insert("a9");
+  const ev::VolumeId id = world.volume("pg").volume.id;
+  REQUIRE(world.order(ev::RemoveVolume{"pg", "pg"}).status);
+  world.advance(ev::minutes(5));
+  CHECK(world.engine().snapshot().volume(id)->attachments.empty());
+}

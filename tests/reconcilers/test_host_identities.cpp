@@ -81,3 +81,45 @@ TEST_CASE("rule: a host that its provider shows under another name is not who wa
   CHECK(before.generation < now->generation);  // what was proven of the other says nothing of this one
   CHECK(now->origin == ev::AttachmentOrigin::found);
 }
+
+TEST_CASE("an identity that has moved to another host is that host's, whoever had it before") {
+  EngineWorld world(named(EngineWorld::default_policy()));
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  world.agent_added("A2", "a2");
+  world.make_volume("pgdata");
+  world.run_task("pg.1", "A1", "pgdata");
+  world.advance(ev::seconds(1));
+  REQUIRE(world.attached("pgdata", "a1"));
+  world.end_container("pg.1", "A1");
+  world.task_updated("pg.1", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  world.advance(ev::minutes(1));
+  ev::Policy policy = named(EngineWorld::default_policy());
+  policy.providers[0].host_identities = {{"a2", "sdc-1"}, {"a1", "sdc-9"}};
+  world.reload(policy);
+  world.run_task("pg.2", "A2", "pgdata");
+  world.advance(ev::minutes(2));
+  CHECK(world.attached("pgdata", "a2"));
+  CHECK(world.attachment("pgdata", "a2")->host_identity == "sdc-1");
+  CHECK(world.volume("pgdata").open_operation == nullptr);
+}
+
+TEST_CASE("who is shown under two names at once is two hosts") {
+  EngineWorld world(named(EngineWorld::default_policy()));
+  world.subscribe();
+  world.agent_added("A1", "a1");
+  world.make_volume("pgdata");
+  world.run_task("pg.1", "A1", "pgdata");
+  world.advance(ev::seconds(1));
+  REQUIRE(world.attached("pgdata", "a1"));
+  ev::Policy policy = named(EngineWorld::default_policy());
+  policy.providers[0].host_identities = {{"a1", "sdc-8"}, {"a2", "sdc-2"}};
+  world.others_attach = true;
+  world.truth.begin()->second.hosts.insert("ghost");
+  world.truth.begin()->second.identities["ghost"] = "sdc-8";
+  world.reload(policy);
+  world.advance(ev::minutes(5));
+  CHECK(world.attachment("pgdata", "a1")->host_identity == "sdc-1");
+  REQUIRE(world.attachment("pgdata", "sdc-8") != nullptr);
+  CHECK(world.attachment("pgdata", "sdc-8")->state == ev::AttachmentState::attached);
+}

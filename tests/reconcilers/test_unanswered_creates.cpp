@@ -83,3 +83,30 @@ TEST_CASE("what a create may have left anywhere is removed with its order") {
   CHECK(world.truth.empty());
   CHECK(world.engine().snapshot().volume(id)->volume.state == ev::VolumeState::removed);
 }
+
+TEST_CASE("rule: what a restored ledger only planned is not deleted without the trash") {
+  EngineWorld world;
+  world.subscribe();
+  world.mishap[ev::OperationKind::create] = Mishap::fail_before;
+  world.make_volume("pgdata");
+  const std::string key = world.volume("pgdata").volume.key;
+  while (world.volume("pgdata").open_operation != nullptr) world.advance(ev::milliseconds(10));
+  REQUIRE(world.volume("pgdata").last_operation != nullptr);
+  // After the backup: it was made, and used for weeks.
+  world.truth.emplace(key,
+                      extvold::testing::FakeVolume{
+                          world.volume("pgdata").volume, world.engine().snapshot().ledger.id, {}, {}, {}});
+  ev::Policy restored = EngineWorld::default_policy();
+  restored.others_acted = true;
+  world.restart(restored);
+  const auto reply = world.order(ev::RemoveVolume{"pgdata", "pgdata"});
+  REQUIRE_FALSE(reply.status);
+  CHECK(reply.status.error().message.find("may have been made and used meanwhile") != std::string::npos);
+  world.mishap.clear();
+  world.subscribe();
+  world.advance(ev::minutes(30));
+  REQUIRE(world.volume("pgdata").volume.state == ev::VolumeState::available);
+  REQUIRE(world.order(ev::RemoveVolume{"pgdata", "pgdata"}).status);
+  CHECK(world.volume("pgdata").volume.state == ev::VolumeState::trashed);
+  CHECK(world.truth.contains(key));
+}

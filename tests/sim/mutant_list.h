@@ -479,6 +479,10 @@ inline constexpr Mutant kMutants[] = {
      .open = "not hunted",
      .test = "test_reconcilers rule: what a lost create left is removed with its order\\, and no look that "
              "shows nothing ends that"},
+    {.rule = Rule::remove_restored,
+     .guards = "what a restored ledger only planned may be in use since, and is not deleted",
+     .open = "not hunted",
+     .test = "test_reconcilers rule: what a restored ledger only planned is not deleted without the trash"},
     {.rule = Rule::remove_in_use, .guards = "what is in use is not removed", .seed = 11},
     {.rule = Rule::create_ours,
      .guards = "a volume was made by us if it carries our tag",
