@@ -72,8 +72,6 @@ struct FenceCall {
   Fence fence;
   std::string ledger_id;
   std::string host_name;
-  // What the ledger has attached under that target, by provider_ref.
-  std::vector<std::string> attached_refs;
   // Rung volume: as recorded when attaching.
   Volume volume;
   Generation attachment_generation;

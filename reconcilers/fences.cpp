@@ -195,11 +195,6 @@ void Engine::ask_fence(const Fence& fence, FenceAct act, Now now) {
   call.ledger_id = snapshot_.ledger.id;
   call.host_name = host_name(snapshot_, fence.host);
   call.deadline = policy_.operation_deadline;
-  for (const auto& [id, entry] : snapshot_.volumes()) {
-    const Attachment* held = entry.attachment(fence.host);
-    if (held != nullptr && held->state != AttachmentState::detached && covers(fence, entry, *held))
-      call.attached_refs.push_back(entry.volume.provider_ref);
-  }
   if (const VolumeEntry* entry = snapshot_.volume(fence.volume)) {
     call.volume = entry->volume;
     if (const Attachment* attachment = entry->attachment(fence.host))

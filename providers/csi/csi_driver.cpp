@@ -179,19 +179,28 @@ void CsiDriver::ask_controller(const std::shared_ptr<Discovery>& found) {
 
 // Whether it takes a volume that nobody made for one of its own. Then its word that one is there is none.
 void CsiDriver::ask_about_nothing(const std::shared_ptr<Discovery>& found) {
-  const Result<SecretTexts> texts = secrets(config_.create_secrets_file);
-  if (!texts) return found->done(tl::make_unexpected(texts.error()));
+  validate("extvold-no-such-volume", found->until, [this, found](const auto& asked) {
+    if (!asked) return found->done(tl::make_unexpected(asked.error()));
+    const auto& reply = *asked;
+    if (!reply && !is_an_answer(reply.error())) return found->fail_with(reply.error());
+    found->can.validates_anything = reply.has_value();
+    end(found);
+  });
+}
+
+void CsiDriver::validate(const std::string& id, Instant until,
+                         std::function<void(Result<Replied<pb::ValidateVolumeCapabilitiesResponse>>)> done) {
   pb::ValidateVolumeCapabilitiesRequest request;
-  request.set_volume_id("extvold-no-such-volume");
+  request.set_volume_id(id);
   pb::VolumeCapability& wanted = *request.add_volume_capabilities();
   wanted.mutable_mount();
   wanted.mutable_access_mode()->set_mode(pb::VolumeCapability::AccessMode::SINGLE_NODE_WRITER);
+  const Result<SecretTexts> texts = secrets(config_.create_secrets_file);
+  if (!texts) return done(tl::make_unexpected(texts.error()));
   call<pb::ValidateVolumeCapabilitiesResponse>(
-      "/csi.v1.Controller/ValidateVolumeCapabilities", request, *texts, found->until,
-      [this, found](const Replied<pb::ValidateVolumeCapabilitiesResponse>& reply) {
-        if (!reply && !is_an_answer(reply.error())) return found->fail_with(reply.error());
-        found->can.validates_anything = reply.has_value();
-        end(found);
+      "/csi.v1.Controller/ValidateVolumeCapabilities", request, *texts, until,
+      [done = std::move(done)](Replied<pb::ValidateVolumeCapabilitiesResponse> reply) {
+        done(std::move(reply));
       });
 }
 

@@ -64,6 +64,11 @@ class CsiDriver {
   // What the file `place` holds; empty place: none. Errors: permission or invalid, nothing was sent.
   Result<SecretTexts> secrets(const std::string& place) const;
 
+  // Whether it has a volume of this id, by ValidateVolumeCapabilities, which every driver has: what it
+  // confirms of it does not matter. Errors of the secrets come from inside the call.
+  void validate(const std::string& id, Instant until,
+                std::function<void(Result<Replied<pb::ValidateVolumeCapabilitiesResponse>>)> done);
+
   // What it is and can do is asked for anew.
   void forget() { known_.reset(); }
   // For a driver that validates anything: what it was told to remove, and said OK. Until the next start.

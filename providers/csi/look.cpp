@@ -99,25 +99,17 @@ class LookAtOne : public std::enable_shared_from_this<LookAtOne> {
     });
   }
 
-  // Whether the driver confirms what is asked for does not matter here: it knows the volume, or it does not.
   void validate() {
     if (can_.validates_anything) return done_(as_told_before());
-    pb::ValidateVolumeCapabilitiesRequest request;
-    request.set_volume_id(id_);
-    pb::VolumeCapability& wanted = *request.add_volume_capabilities();
-    wanted.mutable_mount();
-    wanted.mutable_access_mode()->set_mode(pb::VolumeCapability::AccessMode::SINGLE_NODE_WRITER);
-    const Result<SecretTexts> secrets = driver_.secrets(driver_.config().create_secrets_file);
-    if (!secrets) {
-      const Error error = secrets.error();
-      return driver_.defer([self = shared_from_this(), error] { self->done_(tl::make_unexpected(error)); });
-    }
-    driver_.call<pb::ValidateVolumeCapabilitiesResponse>(
-        "/csi.v1.Controller/ValidateVolumeCapabilities", request, *secrets, until_,
-        [self = shared_from_this()](const Replied<pb::ValidateVolumeCapabilitiesResponse>& reply) {
-          if (!reply) return self->end(reply.error());
-          self->done_(self->there_somewhere());
-        });
+    driver_.validate(id_, until_, [self = shared_from_this()](const auto& asked) {
+      if (!asked) {
+        return self->driver_.defer(
+            [self, error = asked.error()] { self->done_(tl::make_unexpected(error)); });
+      }
+      const auto& reply = *asked;
+      if (!reply) return self->end(reply.error());
+      self->done_(self->there_somewhere());
+    });
   }
 
   Result<Seen> there_somewhere() const {

@@ -15,20 +15,34 @@ ev::Policy named(ev::Policy policy) {
   return policy;
 }
 
+// pg.1 has pgdata on a1, which is sdc-1 there.
+struct World : EngineWorld {
+  World() : EngineWorld(named(EngineWorld::default_policy())) {
+    subscribe();
+    agent_added("A1", "a1");
+    agent_added("A2", "a2");
+    make_volume("pgdata");
+    run_task("pg.1", "A1", "pgdata");
+    advance(ev::seconds(1));
+    REQUIRE(attached("pgdata", "a1"));
+  }
+  void end() {
+    end_container("pg.1", "A1");
+    task_updated("pg.1", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  }
+  void know_as(std::vector<ev::HostIdentity> identities) {
+    ev::Policy policy = named(EngineWorld::default_policy());
+    policy.providers[0].host_identities = std::move(identities);
+    reload(policy);
+  }
+};
+
 }  // namespace
 
 TEST_CASE("a volume moves between hosts that its provider knows by other names") {
-  EngineWorld world(named(EngineWorld::default_policy()));
-  world.subscribe();
-  world.agent_added("A1", "a1");
-  world.agent_added("A2", "a2");
-  world.make_volume("pgdata");
-  world.run_task("pg.1", "A1", "pgdata");
-  world.advance(ev::seconds(1));
-  REQUIRE(world.attached("pgdata", "a1"));
+  World world;
   CHECK(world.attachment("pgdata", "a1")->host_identity == "sdc-1");
-  world.end_container("pg.1", "A1");
-  world.task_updated("pg.1", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  world.end();
   world.run_task("pg.2", "A2", "pgdata");
   world.advance(ev::minutes(1));
   CHECK(world.attached("pgdata", "a2"));
@@ -61,19 +75,11 @@ TEST_CASE("a fence names the host as the provider knows it") {
 }
 
 TEST_CASE("rule: a host that its provider shows under another name is not who was recorded") {
-  EngineWorld world(named(EngineWorld::default_policy()));
-  world.subscribe();
-  world.agent_added("A1", "a1");
-  world.make_volume("pgdata");
-  world.run_task("pg.1", "A1", "pgdata");
-  world.advance(ev::seconds(1));
-  REQUIRE(world.attached("pgdata", "a1"));
+  World world;
   const ev::Attachment before = *world.attachment("pgdata", "a1");
   // It came up with another address, and the table was corrected.
-  ev::Policy policy = named(EngineWorld::default_policy());
-  policy.providers[0].host_identities = {{"a1", "sdc-8"}, {"a2", "sdc-2"}};
   world.truth.begin()->second.identities["a1"] = "sdc-8";
-  world.reload(policy);
+  world.know_as({{"a1", "sdc-8"}, {"a2", "sdc-2"}});
   world.advance(ev::minutes(5));
   const ev::Attachment* now = world.attachment("pgdata", "a1");
   CHECK(now->state == ev::AttachmentState::attached);
@@ -83,20 +89,10 @@ TEST_CASE("rule: a host that its provider shows under another name is not who wa
 }
 
 TEST_CASE("an identity that has moved to another host is that host's, whoever had it before") {
-  EngineWorld world(named(EngineWorld::default_policy()));
-  world.subscribe();
-  world.agent_added("A1", "a1");
-  world.agent_added("A2", "a2");
-  world.make_volume("pgdata");
-  world.run_task("pg.1", "A1", "pgdata");
-  world.advance(ev::seconds(1));
-  REQUIRE(world.attached("pgdata", "a1"));
-  world.end_container("pg.1", "A1");
-  world.task_updated("pg.1", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
+  World world;
+  world.end();
   world.advance(ev::minutes(1));
-  ev::Policy policy = named(EngineWorld::default_policy());
-  policy.providers[0].host_identities = {{"a2", "sdc-1"}, {"a1", "sdc-9"}};
-  world.reload(policy);
+  world.know_as({{"a2", "sdc-1"}, {"a1", "sdc-9"}});
   world.run_task("pg.2", "A2", "pgdata");
   world.advance(ev::minutes(2));
   CHECK(world.attached("pgdata", "a2"));
@@ -105,19 +101,11 @@ TEST_CASE("an identity that has moved to another host is that host's, whoever ha
 }
 
 TEST_CASE("who is shown under two names at once is two hosts") {
-  EngineWorld world(named(EngineWorld::default_policy()));
-  world.subscribe();
-  world.agent_added("A1", "a1");
-  world.make_volume("pgdata");
-  world.run_task("pg.1", "A1", "pgdata");
-  world.advance(ev::seconds(1));
-  REQUIRE(world.attached("pgdata", "a1"));
-  ev::Policy policy = named(EngineWorld::default_policy());
-  policy.providers[0].host_identities = {{"a1", "sdc-8"}, {"a2", "sdc-2"}};
+  World world;
   world.others_attach = true;
   world.truth.begin()->second.hosts.insert("ghost");
   world.truth.begin()->second.identities["ghost"] = "sdc-8";
-  world.reload(policy);
+  world.know_as({{"a1", "sdc-8"}, {"a2", "sdc-2"}});
   world.advance(ev::minutes(5));
   CHECK(world.attachment("pgdata", "a1")->host_identity == "sdc-1");
   REQUIRE(world.attachment("pgdata", "sdc-8") != nullptr);

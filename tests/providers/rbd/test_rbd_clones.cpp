@@ -5,6 +5,7 @@
 
 #include "tests/providers/conformance/calls.h"
 #include "tests/providers/rbd/fence_calls.h"
+#include "tests/providers/rbd/rbd_checks.h"
 
 using namespace extvold;
 using namespace extvold::tests;
@@ -12,25 +13,12 @@ using namespace extvold::tests::conformance;
 
 namespace {
 
-const ObservedVolume* listed(const ProviderObservation& seen, const std::string& key) {
-  const auto found = std::find_if(seen.volumes.begin(), seen.volumes.end(),
-                                  [&](const ObservedVolume& one) { return one.key == key; });
-  return found == seen.volumes.end() ? nullptr : &*found;
-}
-
 OperationCall clone_call(RbdSubject& subject, const Volume& source, const std::string& key) {
   Volume clone = volume_of(subject, key);
   clone.origin = VolumeOrigin::cloned;
   OperationCall call = call_of(OperationKind::create, clone);
   call.source_ref = source.provider_ref;
   return call;
-}
-
-void check_conflict(const OperationResult& result, const std::string& what) {
-  check_not_done(result);
-  CHECK(result.state == OperationState::failed);
-  CHECK(result.error.code == Errc::conflict);
-  CHECK_THAT(result.error.message, Catch::Contains(what));
 }
 
 void lives_and_ends(RbdSubject& subject) {

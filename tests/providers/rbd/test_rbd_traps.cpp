@@ -8,6 +8,7 @@
 
 #include "tests/providers/conformance/calls.h"
 #include "tests/providers/local_world.h"
+#include "tests/providers/rbd/rbd_checks.h"
 #include "tests/providers/rbd/subject_rbd.h"
 
 using namespace extvold;
@@ -16,21 +17,8 @@ using namespace extvold::tests::conformance;
 
 namespace {
 
-const ObservedVolume* listed(const ProviderObservation& seen, const std::string& key) {
-  const auto found = std::find_if(seen.volumes.begin(), seen.volumes.end(),
-                                  [&](const ObservedVolume& one) { return one.key == key; });
-  return found == seen.volumes.end() ? nullptr : &*found;
-}
-
 std::string metadata_of(RbdSubject& subject, const std::string& spec) {
   return subject.ceph.must_rbd({"image-meta", "list", "--format", "json", spec});
-}
-
-void check_conflict(const OperationResult& result, const std::string& what) {
-  check_not_done(result);
-  CHECK(result.state == OperationState::failed);
-  CHECK(result.error.code == Errc::conflict);
-  CHECK_THAT(result.error.message, Catch::Contains(what));
 }
 
 }  // namespace
