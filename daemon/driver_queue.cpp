@@ -246,7 +246,7 @@ void Driver::carry_out(reconcilers::ObserveProvider& effect) {
   ++counts_.observations;
   providers::Provider& asked = provider(effect.provider);
   tell_hosts(asked);
-  if (!asked.keeps_our_keys()) asked.know_volumes(known_volumes(effect.provider));
+  if (asked.wants_known_volumes()) asked.know_volumes(known_volumes(effect.provider));
   asked.observe(std::move(effect.volume_key),
                 [this, engine = engine_number_](ProviderObservation observation) {
                   --observing_;

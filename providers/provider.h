@@ -13,27 +13,23 @@
 // - Results: `failed` only if nothing happened and nothing will any more; whatever may have happened, or may
 //   still happen, is `uncertain`: a deadline, a broken connection, a killed child, an answer that cannot be
 //   parsed. The provider's own code and text are kept.
-// - After a change it looks whether that is so, where it can be asked, before it says done; the engine looks
-// once
-//   more, by a look that was sent later, before it builds on it.
+// - After a change it looks whether that is so, where it can be asked, before it says done; the engine
+//   looks once more, by a look that was sent later, before it builds on it.
 // - A call that was given up may still take effect for settle_time, and no longer. Whoever cannot promise
-// that
-//   makes it longer: no other host gets the volume before.
+//   that makes it longer: no other host gets the volume before.
 // - Sizes are asked for in MiB and rounded up (size_step_mb, size_min_mb), never down; what was granted is
 //   told and recorded. A create that finds its volume smaller than asked for, or made of another source, has
 //   not made it.
 // - Names are ours and short: a key of the ledger's id. An operator's name never reaches a storage. What is
 //   there twice under one name is acted on by neither.
 // - Hosts are named by the storage's own names of them (HostIdentity). What was recorded when attaching is
-// what
-//   a detach and a fence name, whatever the configuration says by then.
+//   what a detach and a fence name, whatever the configuration says by then.
 // - A capability is claimed only if the storage itself keeps it:
 //   detach_enforced    the host's I/O ends with the detach, or the detach is refused while it is used. A
 //                      record that is deleted (libStorage's vfs) ends nothing
 //   exclusive_attach   a second host is refused in the same step in which it asks, not by a look before
 //   fence_verifiable   a look at the storage shows that the fence holds, and what it says is of after the
-//   call
-//                      (fence_settle_time)
+//                      call (fence_settle_time)
 //   Why each provider has them or not stands at the head of its own header.
 // - That it is asked too often it says (Errc::throttled, with how long it asks to wait), also for a look: the
 //   engine asks less then (model/budget.h).
@@ -64,10 +60,11 @@ class Provider {
 
   virtual const ProviderInfo& info() const = 0;
 
-  // False: the storage knows its own ids only (CSI). Then the ledger's volumes of this provider are told by
-  // know_volumes() before each look: what has their provider_ref is shown under their key, and an
-  // observation of a key whose provider_ref nobody knows may find nothing.
-  virtual bool keeps_our_keys() const { return true; }
+  // True: the storage knows its own ids only (CSI), or somebody may name a volume otherwise there (ScaleIO).
+  // Then the ledger's volumes of this provider are told by know_volumes() before each look: what has their
+  // provider_ref is shown under their key, and where no key is kept, an observation of one whose provider_ref
+  // nobody knows may find nothing.
+  virtual bool wants_known_volumes() const { return false; }
   virtual void know_volumes(std::vector<KnownVolume>) {}
 
   // The attribute of an agent that says as whom this provider knows its host ("csi_node" of csi_node:i-0abc);

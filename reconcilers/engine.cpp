@@ -313,6 +313,8 @@ void Engine::record(PlannedOperation planned, Now now) {
       row.read_back = before->read_back;
       if (before->state != AttachmentState::detached) row.fence_addresses = before->fence_addresses;
     }
+    keep_former_identity(entry, operation.host,
+                         identity_of(provider_of(entry), host_name(snapshot_, operation.host)), now);
     if (EXTVOLD_FORBIDS(evidence_voided_by_attach, true))
       void_evidence(entry, operation.host, /*keep_fenced=*/false, "a new attachment of that host begins");
     change(row);

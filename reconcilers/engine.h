@@ -394,6 +394,7 @@ class Engine {
   void note_identity(const VolumeEntry& entry, HostId host, const ObservedAttachment& there);
   void settle_attachments(const VolumeEntry& entry, const ObservedVolume* seen,
                           const ProviderObservation& observation, Now now);
+  void keep_former_identity(const VolumeEntry& entry, HostId host, std::string_view identity, Now now);
   void settle_vanished(const VolumeEntry& entry, const ProviderObservation& observation, Now now);
   void note_unexplained_use(const VolumeEntry& entry, const ObservedVolume& seen,
                             const ProviderObservation& observation);

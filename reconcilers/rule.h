@@ -40,7 +40,7 @@ EXTVOLD_ENUM(Rule,
              look_sent_later, settle_running, settle_list_absence, settle_time, settle_attach_over,
              settle_attach_untold, settle_detach_untold, settling_detach_time, settling_detach_there,
              settling_detach_direct, detach_used_there, view_watched, found_is_new, found_other_identity,
-             vanished_direct, absence_told, list_complete, list_plausible,
+             former_identity, vanished_direct, absence_told, list_complete, list_plausible,
              // The engine
              intent_committed, call_budget, start_uncertain, start_deadline, guard_doubts_looks,
              permitted_at_start, one_open_operation, fence_holds_volume, order_guard, order_held, order_mode,

@@ -25,6 +25,38 @@ HostId Engine::host_shown(const VolumeEntry& entry, const ObservedVolume& seen,
   return host_named(twice ? one.host_identity : name);
 }
 
+// Its host is named otherwise now, and what will be proven is proven of that name alone. Who had it under the
+// old one, and was not proven to be unable to write, stands against others as a host of that name.
+void Engine::keep_former_identity(const VolumeEntry& entry, HostId host, std::string_view identity, Now now) {
+  const Attachment* known = entry.attachment(host);
+  if (known == nullptr || known->host_identity.empty() || identity.empty() ||
+      known->host_identity == identity)
+    return;
+  EvidenceId evidence;
+  const Look look{snapshot_, observed_, policy_, now.at};
+  if (EXTVOLD_PERMITS(former_identity, is_released(look, entry, provider_of(entry), *known, evidence)))
+    return;
+  Attachment row = *known;
+  row.host = host_named(row.host_identity);
+  if (row.host == host) return;
+  if (row.state != AttachmentState::detached) row.state = AttachmentState::attached;
+  row.origin = AttachmentOrigin::found;
+  row.generation = {snapshot_.ledger.incarnation, snapshot_.counters.next_generation++};
+  counters_used_ = true;
+  row.mounted = false;
+  row.changed_at = now.wall;
+  history(
+      {.kind = "attachment.renamed",
+       .volume = row.volume,
+       .host = row.host,
+       .rule = "former_identity",
+       .text = fmt::format("{} was {} when it had the volume and has another name now; nothing proves that "
+                           "{} cannot write any more, so that is a host of its own",
+                           host_name(snapshot_, host), row.host_identity, row.host_identity)});
+  change(row);
+  if (row.state == AttachmentState::attached) ensure_synthetic(row, now);
+}
+
 void Engine::settle_attachments(const VolumeEntry& entry, const ObservedVolume* seen,
                                 const ProviderObservation& observation, Now now) {
   const VolumeId id = entry.volume.id;
@@ -49,6 +81,7 @@ void Engine::settle_attachments(const VolumeEntry& entry, const ObservedVolume* 
     row.host = there.host;
     row.state = AttachmentState::attached;
     if (EXTVOLD_FORBIDS(found_is_new, !returned)) {
+      if (one != nullptr) keep_former_identity(entry, there.host, one->host_identity, now);
       row.origin = AttachmentOrigin::found;
       row.generation = {snapshot_.ledger.incarnation, snapshot_.counters.next_generation++};
       row.boot_id.clear();

@@ -121,7 +121,7 @@ Result<Looked> look_at(Context& context, const Config& config, const ProviderCon
   ASSIGN(const auto made, make_providers(alone, program, machine.provider_ports()));
   Looked looked;
   read_rows(context, name_of(one), looked);
-  if (!made.front()->keeps_our_keys()) made.front()->know_volumes(known_volumes(looked.rows));
+  if (made.front()->wants_known_volumes()) made.front()->know_volumes(known_volumes(looked.rows));
   std::optional<ProviderObservation> seen;
   made.front()->observe("", [&](ProviderObservation answer) { seen = std::move(answer); });
   while (!seen && machine.loop.turn()) {

@@ -49,7 +49,7 @@ class CsiProvider final : public Provider {
   ~CsiProvider() override;
 
   const ProviderInfo& info() const override { return info_; }
-  bool keeps_our_keys() const override { return false; }
+  bool wants_known_volumes() const override { return true; }
   void know_volumes(std::vector<KnownVolume> known) override;
   std::string hosts_attribute() const override { return config_.hosts_attribute; }
   void know_hosts(std::vector<HostIdentity> hosts) override;

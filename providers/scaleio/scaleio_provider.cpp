@@ -155,7 +155,7 @@ void ScaleioProvider::decide(const WorkPtr& work, const Result<GatewayLook>& see
     finish_failed(work, error);
   };
   if (!next) return stopped(next.error());
-  // Mapped already, by a call of before that came late: its limits are still missing.
+  // Mapped already, by this call or by one of before that came late: its limits are still missing.
   if (work->refusal && is_limit_step(**next) && !is_limit_step(*work->last)) work->refusal.reset();
   if (work->refusal) return stopped(*work->refusal);
   if (work->last == *next) {
@@ -173,8 +173,12 @@ void ScaleioProvider::decide(const WorkPtr& work, const Result<GatewayLook>& see
     Error error = answer.error();
     const bool stands = stopped_before || is_limit_step(*work->last);
     if (stands && error.code != Errc::conflict && error.code != Errc::not_found) error.code = Errc::uncertain;
-    // Refused because of how things stand: then they are looked at.
-    if (error.code != Errc::conflict && error.code != Errc::not_found) return finish_failed(work, error);
+    // Refused because of how things stand, or a mapping whose answer was lost, which has no limits yet if it
+    // was made: then they are looked at.
+    const bool may_be_mapped =
+        work->call.operation.kind == OperationKind::attach && error.code == Errc::uncertain && !stands;
+    if (error.code != Errc::conflict && error.code != Errc::not_found && !may_be_mapped)
+      return finish_failed(work, error);
     work->refusal = std::move(error);
     look(work);
   });
@@ -202,6 +206,28 @@ void ScaleioProvider::finish_done(const WorkPtr& work, const GatewayLook& seen) 
 
 // ---- looks
 
+void ScaleioProvider::know_volumes(std::vector<KnownVolume> known) {
+  ref_of_key_.clear();
+  key_of_ref_.clear();
+  for (const KnownVolume& one : known) {
+    if (one.provider_ref.empty()) continue;
+    ref_of_key_[one.key] = one.provider_ref;
+    key_of_ref_[one.provider_ref] = one.key;
+  }
+}
+
+// Under the key of the ledger's volume with its id, whatever its name is by now; one that only has the name
+// is another.
+ObservedVolume ScaleioProvider::shown(const GatewayLook& look, const GatewayVolume& volume) const {
+  ObservedVolume out = observed(look, volume, config_);
+  if (const auto known = key_of_ref_.find(volume.id); known != key_of_ref_.end()) {
+    out.key = known->second;
+  } else if (ref_of_key_.contains(out.key)) {
+    out.key = volume.id;
+  }
+  return out;
+}
+
 void ScaleioProvider::observe(std::string volume_key, std::function<void(ProviderObservation)> done) {
   auto observing = std::make_shared<Observing>();
   observing->done = std::move(done);
@@ -209,11 +235,13 @@ void ScaleioProvider::observe(std::string volume_key, std::function<void(Provide
   observing->seen.volume_key = std::move(volume_key);
   observing->seen.sent_at = ports_.clock();
   observing->until = observing->seen.sent_at + config_.look_deadline * 3;
-  look_at(client_, config_, {{}, observing->seen.volume_key}, observing->until,
+  LookFor what{{}, observing->seen.volume_key};
+  if (const auto known = ref_of_key_.find(what.name); known != ref_of_key_.end()) what = {known->second, {}};
+  look_at(client_, config_, std::move(what), observing->until,
           [this, observing](const Result<GatewayLook>& look) {
             if (!look) return finish_observation(observing, tl::make_unexpected(look.error()));
             for (const GatewayVolume& one : look->volumes)
-              observing->seen.volumes.push_back(observed(*look, one, config_));
+              observing->seen.volumes.push_back(shown(*look, one));
             if (!observing->seen.volume_key.empty()) return finish_observation(observing, {});
             observe_capacity(observing, *look);
           });

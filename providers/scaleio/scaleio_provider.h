@@ -10,6 +10,8 @@
 // - create: yes, in steps of 8 GiB; the granted size is read back. A clone is a snapshot, which is a volume.
 // - attach_to_named_host: yes, the MDM maps a volume to any SDC.
 // - list_attachments: yes, mappedSdcInfo. Who is mapped as "all SDCs" or by SCSI is shown without a name.
+//   Whoever renames a volume there does not hide it: what has the ledger's id is shown under the ledger's
+//   key.
 // - detach_enforced: yes, I/O of an SDC that is not mapped any more fails.
 // - exclusive_attach: yes, mapped with allowMultipleMappings FALSE: the MDM refuses a second SDC.
 // - fence_volume: yes, the recorded SDC's mapping is removed.
@@ -24,6 +26,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -42,6 +45,8 @@ class ScaleioProvider final : public Provider {
   ScaleioProvider& operator=(const ScaleioProvider&) = delete;
 
   const ProviderInfo& info() const override { return info_; }
+  bool wants_known_volumes() const override { return true; }
+  void know_volumes(std::vector<KnownVolume> known) override;
   void observe(std::string volume_key, std::function<void(ProviderObservation)> done) override;
   void execute(OperationCall call, std::function<void(OperationResult)> done) override;
   void change_fence(FenceCall call, std::function<void(FenceResult)> done) override;
@@ -66,6 +71,7 @@ class ScaleioProvider final : public Provider {
   void check_writes(const FencingPtr& fencing, const std::string& volume_id, const std::string& sdc);
   void finish_fence(const FencingPtr& fencing, const Status& status);
 
+  ObservedVolume shown(const GatewayLook& look, const GatewayVolume& volume) const;
   void observe_capacity(const ObservingPtr& observing, const GatewayLook& look);
   void finish_observation(const ObservingPtr& observing, const Status& status);
 
@@ -73,6 +79,8 @@ class ScaleioProvider final : public Provider {
   ScaleioPorts ports_;
   GatewayClient client_;
   ProviderInfo info_;
+  std::map<std::string, std::string> ref_of_key_;  // of the ledger's volumes
+  std::map<std::string, std::string> key_of_ref_;
 };
 
 }  // namespace extvold::providers::scaleio

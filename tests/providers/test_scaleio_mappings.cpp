@@ -27,6 +27,35 @@ TEST_CASE("scaleio: each map is followed by its limit of IOPS") {
   CHECK(world.gateway.by_name("xv-one")->mappings.at(0).limit_iops == limit);
 }
 
+TEST_CASE("scaleio: a mapping whose answer was lost has its limits all the same") {
+  ScaleioWorld world;
+  Volume volume = created(world);
+  volume.iops = 500;
+  world.gateway.page_after = "/action/addMappedSdc";
+  CHECK(execute(world, call_of(OperationKind::attach, volume, "a1")).state == OperationState::done);
+  REQUIRE(world.gateway.by_name("xv-one")->mappings.size() == 1);
+  CHECK(world.gateway.by_name("xv-one")->mappings.at(0).limit_iops == 500);
+}
+
+TEST_CASE(
+    "scaleio: a volume that somebody renamed is shown as the ledger's, and another of its name is not") {
+  ScaleioWorld world;
+  const Volume volume = created(world);
+  REQUIRE(execute(world, call_of(OperationKind::attach, volume, "a1")).state == OperationState::done);
+  world.provider->know_volumes({{volume.key, volume.provider_ref, "pool-hdd", 8192}});
+  world.gateway.by_name("xv-one")->name = "renamed";
+  const GatewayDouble::Volume other = world.gateway.add("xv-one");
+  const ProviderObservation direct = observe(world, "xv-one");
+  REQUIRE(direct.volumes.size() == 1);
+  CHECK(direct.volumes.at(0).provider_ref == volume.provider_ref);
+  CHECK(direct.volumes.at(0).attachments.size() == 1);
+  const ProviderObservation list = observe(world);
+  REQUIRE(list.volumes.size() == 2);
+  CHECK(list.volumes.at(0).key == other.id);
+  CHECK(list.volumes.at(1).key == "xv-one");
+  CHECK(list.volumes.at(1).provider_ref == volume.provider_ref);
+}
+
 TEST_CASE("scaleio: mapped, and then its limit refused: something happened") {
   ScaleioWorld world;
   Volume volume = created(world);

@@ -230,10 +230,11 @@ TEST_CASE("scaleio: a page in answer to a change leaves open what became of it")
   ScaleioWorld world;
   as_powerflex(world, LoginKind::both);
   const Volume volume = created(world);
-  world.gateway.page_after = "/addMappedSdc";
-  const OperationResult result = execute(world, call_of(OperationKind::attach, volume, "a1"));
+  REQUIRE(execute(world, call_of(OperationKind::attach, volume, "a1")).state == OperationState::done);
+  world.gateway.page_after = "/removeMappedSdc";
+  const OperationResult result = execute(world, call_of(OperationKind::detach, volume, "a1"));
   CHECK(result.state == OperationState::uncertain);
-  CHECK(count_sent(world, "/addMappedSdc") == 1);
+  CHECK(count_sent(world, "/removeMappedSdc") == 1);
 }
 
 TEST_CASE("scaleio: who waits for a login with less time does not take it from the others") {

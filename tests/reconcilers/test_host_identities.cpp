@@ -88,6 +88,32 @@ TEST_CASE("rule: a host that its provider shows under another name is not who wa
   CHECK(now->origin == ev::AttachmentOrigin::found);
 }
 
+TEST_CASE("rule: what is proven of a host's new name says nothing of its former one") {
+  World world;
+  ev::Policy policy = named(EngineWorld::default_policy());
+  policy.providers[0].capabilities.detach_enforced = false;
+  policy.providers[0].capabilities.host_reports = false;
+  policy.providers[0].host_identities = {{"a1", "sdc-8"}, {"a2", "sdc-2"}};
+  world.truth.begin()->second.identities["a1"] = "sdc-8";
+  world.reload(policy);
+  world.advance(ev::minutes(5));
+  CHECK(world.attachment("pgdata", "a1")->host_identity == "sdc-8");
+  const ev::Attachment* former = world.attachment("pgdata", "sdc-1");
+  REQUIRE(former != nullptr);
+  CHECK(former->host_identity == "sdc-1");
+  CHECK(former->state == ev::AttachmentState::detached);  // read back, and that proves nothing here
+
+  world.end();
+  world.run_task("pg.2", "A2", "pgdata");
+  world.advance(ev::minutes(5));
+  REQUIRE(world.order(ev::FenceConfirm{"a1", "a1", "it has no power"}).status);
+  world.advance(ev::minutes(5));
+  CHECK_FALSE(world.attached("pgdata", "a2"));
+  REQUIRE(world.order(ev::FenceConfirm{"sdc-1", "sdc-1", "it has no power"}).status);
+  world.advance(ev::minutes(5));
+  CHECK(world.attached("pgdata", "a2"));
+}
+
 TEST_CASE("an identity that has moved to another host is that host's, whoever had it before") {
   World world;
   world.end();

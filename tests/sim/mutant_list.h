@@ -309,6 +309,10 @@ inline constexpr Mutant kMutants[] = {
      .open = "not hunted",
      .test = "test_reconcilers rule: a host that its provider shows under another name is not who was "
              "recorded"},
+    {.rule = Rule::former_identity,
+     .guards = "who had a volume under another name of its host, unproven, stands against others",
+     .open = "not hunted",
+     .test = "test_reconcilers rule: what is proven of a host's new name says nothing of its former one"},
     {.rule = Rule::absence_told,
      .guards = "where attachments are not listed, one that is not shown may be there all the same",
      .open = "the simulator's providers list theirs",

@@ -72,6 +72,15 @@ OperationResult execute(Subject& subject, const OperationCall& call) {
   return got;
 }
 
+void break_off(Subject& subject, const OperationCall& call) {
+  int told = 0;
+  subject.provider().execute(call, [&](const OperationResult&) { ++told; });
+  subject.restart();
+  subject.drain();
+  subject.let_late_calls_work();
+  CHECK(told == 0);
+}
+
 ProviderObservation observe(Subject& subject, const std::string& key) {
   const auto got = answer_of<ProviderObservation>(
       subject, [&](auto done) { subject.provider().observe(key, std::move(done)); });

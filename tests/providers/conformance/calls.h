@@ -10,6 +10,8 @@ OperationCall call_of(OperationKind kind, const Volume& volume, const std::strin
 
 // Each ends in exactly one callback, and never from inside the call.
 OperationResult execute(Subject& subject, const OperationCall& call);
+// The daemon dies between this call and its answer, which nobody is told.
+void break_off(Subject& subject, const OperationCall& call);
 ProviderObservation observe(Subject& subject, const std::string& key = "");
 FenceResult fence(Subject& subject, const FenceCall& call);
 

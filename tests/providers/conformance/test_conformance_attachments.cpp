@@ -113,6 +113,35 @@ void detaches_whatever_goes_wrong(Subject& subject, Fault fault) {
   CHECK(subject.holders_of(volume) == kNobody);
 }
 
+void survives_a_restart_in_the_middle(Subject& subject) {
+  const std::string host = subject.hosts()[0];
+  const Volume volume = created(subject, "xv-one");
+  const OperationCall attach = call_of(OperationKind::attach, volume, host);
+  break_off(subject, attach);
+  const OperationResult held = execute(subject, attach);
+  INFO(held.error.message);
+  REQUIRE(held.state == OperationState::done);
+  CHECK(subject.holders_of(volume) == std::vector<std::string>{held.host_identity});
+  const OperationCall detach = detach_call(volume, host, held);
+  break_off(subject, detach);
+  CHECK(execute(subject, detach).state == OperationState::done);
+  CHECK(subject.holders_of(volume) == kNobody);
+}
+
+// Somebody gave it the name of one of ours by mistake, or the ledger is another cluster's.
+void leaves_foreign_volumes_alone(Subject& subject) {
+  const std::string key = subject.make_foreign();
+  const std::string before = subject.state_of_foreign(key);
+  Volume volume = volume_of(subject, "xv-one");
+  volume.key = key;
+  const OperationResult attach = execute(subject, call_of(OperationKind::attach, volume, subject.hosts()[0]));
+  check_not_done(attach);
+  CHECK(attach.state == OperationState::failed);
+  CHECK(subject.state_of_foreign(key) == before);
+  execute(subject, call_of(OperationKind::detach, volume, subject.hosts()[0]));
+  CHECK(subject.state_of_foreign(key) == before);
+}
+
 }  // namespace
 
 TEMPLATE_TEST_CASE("conformance: attached to one host, detached from it, attached to another",
@@ -146,4 +175,16 @@ TEMPLATE_TEST_CASE(
     TestType subject;
     if (subject.can(Stage::change, fault)) detaches_whatever_goes_wrong(subject, fault);
   }
+}
+
+TEMPLATE_TEST_CASE("conformance: a crash between an attach or a detach and its answer", "[conformance]",
+                   EXTVOLD_ATTACHING_SUBJECTS) {
+  TestType subject;
+  if (can_attach(subject)) survives_a_restart_in_the_middle(subject);
+}
+
+TEMPLATE_TEST_CASE("conformance: what is not ours is attached and detached for nobody", "[conformance]",
+                   EXTVOLD_ATTACHING_SUBJECTS) {
+  TestType subject;
+  if (can_attach(subject)) leaves_foreign_volumes_alone(subject);
 }

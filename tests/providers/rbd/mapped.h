@@ -34,6 +34,7 @@ class Mapped {
   Mapped& operator=(const Mapped&) = delete;
   // Its server first: it may be stuck, and then nobody else who has to do with its file goes on.
   ~Mapped() {
+    if (frozen_) CephCluster::run({"/sbin/fsfreeze", "--unfreeze", folder});
     ceph_.stop(pid_);
     for (const pid_t pid : tries_) ceph_.stop(pid);
     CephCluster::run({"/bin/umount", "--lazy", folder});
@@ -45,6 +46,15 @@ class Mapped {
   void mount() const {
     CephCluster::must({"/bin/mount", device_, folder});
     CephCluster::must({"/sbin/losetup", "--detach", device_});  // ends with the mount
+  }
+  // Everything is written, and its filesystem writes nothing more until it is thawed.
+  void freeze() {
+    CephCluster::must({"/sbin/fsfreeze", "--freeze", folder});
+    frozen_ = true;
+  }
+  void thaw() {
+    CephCluster::must({"/sbin/fsfreeze", "--unfreeze", folder});
+    frozen_ = false;
   }
   // As a host does that is well: its watch ends at once, and not after half a minute.
   void unmap() const {
@@ -72,6 +82,7 @@ class Mapped {
  private:
   std::string device_;
   pid_t pid_ = -1;
+  bool frozen_ = false;
   std::vector<pid_t> tries_;  // that have not ended
 };
 
