@@ -404,6 +404,20 @@ TEST_CASE("config: each way to write it wrong is said with its place, its key an
   }
 }
 
+TEST_CASE("config: a header that is mistyped is an error with its place, whatever it is") {
+  for (const char* line :
+       {"[=a]", "[\x01\x02]", "[.a]", "[ ", "[", "[[", "[[=]]", "[*]", "[]", "[[]]", "[ ]", "[#"}) {
+    for (const char* rest : {"", "\n", "\nx = 1\n"}) {
+      INFO(line << rest);
+      const dm::ConfigResult result = parse("[log]\n" + std::string(line) + rest);
+      CHECK_FALSE(result.config.has_value());
+      REQUIRE_FALSE(result.errors.empty());
+      CHECK(result.errors.front().line >= 2);
+      CHECK(result.errors.front().what.find("is not TOML") != std::string::npos);
+    }
+  }
+}
+
 TEST_CASE("config: all problems at once, in the order of the file") {
   const dm::ConfigResult result = parse(R"([log]
 level = 3
