@@ -6,6 +6,8 @@
 namespace extvold::providers::csi {
 namespace {
 
+constexpr std::int64_t kNotTold = -1;  // Pool::free_mb
+
 class Observe : public std::enable_shared_from_this<Observe> {
  public:
   Observe(CsiDriver& driver, const std::vector<KnownVolume>& known, ProviderObservation seen,
@@ -92,17 +94,17 @@ class Observe : public std::enable_shared_from_this<Observe> {
     driver_.call<pb::GetCapacityResponse>(
         "/csi.v1.Controller/GetCapacity", request, until_,
         [self = shared_from_this(), &pool](const Replied<pb::GetCapacityResponse>& reply) {
-          if (!reply) return self->incomplete(error_of_look(reply.error()));
-          self->add_pool(pool, reply->available_capacity());
+          self->add_pool(pool, reply ? reply->available_capacity() : kNotTold);
           self->ask_next_pool();
         });
   }
 
+  // All volumes were seen by then: a driver that does not say what is free keeps nobody from failing over.
   void add_pool(const CsiPool& pool, std::int64_t free_bytes) {
     Pool row;
     row.name = {driver_.config().name, pool.name};
     row.capacity_mb = pool.capacity_mb;
-    row.free_mb = std::max<std::int64_t>(free_bytes, 0) >> 20;
+    row.free_mb = free_bytes < 0 ? kNotTold : free_bytes >> 20;
     row.iops = pool.iops;
     seen_.pools.push_back(std::move(row));
   }

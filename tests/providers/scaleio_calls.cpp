@@ -2,8 +2,6 @@
 
 #include <catch2/catch.hpp>
 
-#include "tests/providers/only_answer.h"
-
 namespace extvold::tests {
 
 Volume scaleio_volume(const std::string& key, std::int64_t size_mb) {
@@ -14,27 +12,6 @@ Volume scaleio_volume(const std::string& key, std::int64_t size_mb) {
   volume.pool = {ProviderName("scaleio~row8"), "pool-hdd"};
   volume.size_mb = size_mb;
   return volume;
-}
-
-OperationCall call_of(OperationKind kind, const Volume& volume, const std::string& host) {
-  OperationCall call;
-  call.operation.id = OperationId("op-1");
-  call.operation.kind = kind;
-  call.operation.generation = {1, 2};
-  call.ledger_id = "ledger-1";
-  call.volume = volume;
-  call.host_name = host;
-  return call;
-}
-
-OperationResult execute(ScaleioWorld& world, const OperationCall& call) {
-  return only_answer<OperationResult>([&](auto done) { world.provider->execute(call, std::move(done)); },
-                                      [&] { world.http.drain(); });
-}
-
-ProviderObservation observe(ScaleioWorld& world, const std::string& key) {
-  return only_answer<ProviderObservation>([&](auto done) { world.provider->observe(key, std::move(done)); },
-                                          [&] { world.http.drain(); });
 }
 
 Volume created(ScaleioWorld& world, const std::string& key) {

@@ -4,18 +4,13 @@
 #include <string>
 #include <string_view>
 
-#include "model/call.h"
-#include "model/observation.h"
+#include "tests/providers/http_calls.h"
 #include "tests/providers/scaleio_world.h"
 
 namespace extvold::tests {
 
 // In pool-hdd, not made yet.
 Volume scaleio_volume(const std::string& key = "xv-one", std::int64_t size_mb = 8192);
-OperationCall call_of(OperationKind kind, const Volume& volume, const std::string& host = "");
-
-OperationResult execute(ScaleioWorld& world, const OperationCall& call);
-ProviderObservation observe(ScaleioWorld& world, const std::string& key = "");
 Volume created(ScaleioWorld& world, const std::string& key = "xv-one");
 
 // How many requests were sent to URLs that end so.

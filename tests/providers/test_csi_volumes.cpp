@@ -173,7 +173,12 @@ TEST_CASE("csi: pools: what is free, and no more", "[csi]") {
   CHECK(seen.pools.front().capacity_mb == 1000);
   CHECK(seen.pools.front().iops == 1000);
   world.driver.refuse("GetCapacity", 13, "no");
-  CHECK_FALSE(world.observe().complete);
+  const ProviderObservation untold = world.observe();
+  CHECK(untold.complete);  // of the volumes; of the pool it does not say
+  CHECK(untold.volumes.size() == 1);
+  REQUIRE(untold.pools.size() == 1);
+  CHECK(untold.pools.front().free_mb == -1);
+  CHECK(untold.pools.front().capacity_mb == 1000);
 }
 
 TEST_CASE("csi: a driver that shows next to nothing", "[csi]") {

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/providers/docker_world.h"
-#include "tests/providers/only_answer.h"
+#include "tests/providers/http_calls.h"
 
 using namespace extvold;
 using namespace extvold::tests;
@@ -19,27 +19,6 @@ Volume volume_of(const std::string& key, std::int64_t size_mb = 1024) {
   volume.pool = {ProviderName("docker~row8"), "default"};
   volume.size_mb = size_mb;
   return volume;
-}
-
-OperationCall call_of(OperationKind kind, const Volume& volume, const std::string& host = "a1") {
-  OperationCall call;
-  call.operation.id = OperationId("op-1");
-  call.operation.kind = kind;
-  call.operation.generation = {1, 2};
-  call.ledger_id = "ledger-1";
-  call.volume = volume;
-  call.host_name = host;
-  return call;
-}
-
-OperationResult execute(DockerWorld& world, const OperationCall& call) {
-  return only_answer<OperationResult>([&](auto done) { world.provider->execute(call, std::move(done)); },
-                                      [&] { world.http.drain(); });
-}
-
-ProviderObservation observe(DockerWorld& world, const std::string& key = "") {
-  return only_answer<ProviderObservation>([&](auto done) { world.provider->observe(key, std::move(done)); },
-                                          [&] { world.http.drain(); });
 }
 
 // One that mounts on host a1 only, and shows what it has mounted.
