@@ -91,14 +91,15 @@ function(extvold_program name)
 endfunction()
 
 # extvold_test(NAME [RECURSE] [EXCLUDE REGEX...] [SOURCES files...] [DEPS libraries...] [TIMEOUT seconds]
-#              [MACHINE])
+#              [MACHINE] [LOCK name] [COST seconds])
 # One Catch2 program of this folder's *.cpp (or of SOURCES), one ctest for each of its cases. A case that
 # cannot run here says so with skip_test() of tests/lib/skip.h and counts as skipped, not as passed. MACHINE:
-# it uses what a machine has only once (loop devices, mounts, fixed ports, our programs), so that no other
-# such test runs beside it. catch_discover_tests() takes no property whose value is a list: one label, one
-# variable; the sanitizers' options are compiled in (tests/lib/test_main.cpp).
+# it uses what a machine has only once (fixed addresses, mounts, our programs), so that no other such test
+# runs beside it; of another LOCK none of the same. What has the highest COST is begun first.
+# catch_discover_tests() takes no property whose value is a list: one label, one variable; the sanitizers'
+# options are compiled in (tests/lib/test_main.cpp).
 function(extvold_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "RECURSE;MACHINE" "TIMEOUT" "EXCLUDE;SOURCES;DEPS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "RECURSE;MACHINE" "TIMEOUT;LOCK;COST" "EXCLUDE;SOURCES;DEPS")
   set(recurse)
   if(arg_RECURSE)
     set(recurse RECURSE)
@@ -114,10 +115,16 @@ function(extvold_test name)
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()
+  if(NOT arg_COST)
+    set(arg_COST 0)
+  endif()
   set(lock)
   set(programs)
   if(arg_MACHINE)
-    set(lock RESOURCE_LOCK machine)
+    if(NOT arg_LOCK)
+      set(arg_LOCK machine)
+    endif()
+    set(lock RESOURCE_LOCK ${arg_LOCK})
     foreach(program IN ITEMS extvold extvold-replay)
       if(TARGET ${program})
         list(APPEND programs ${program})
@@ -136,7 +143,8 @@ function(extvold_test name)
   extvold_use_pch(${name} extvold_pch_test)
   catch_discover_tests(${name}
     TEST_PREFIX "${area}:"
-    PROPERTIES TIMEOUT ${arg_TIMEOUT} SKIP_RETURN_CODE 77 LABELS ${area} ${lock} ENVIRONMENT LC_ALL=C.UTF-8)
+    PROPERTIES TIMEOUT ${arg_TIMEOUT} SKIP_RETURN_CODE 77 COST ${arg_COST} LABELS ${area} ${lock} ENVIRONMENT
+      LC_ALL=C.UTF-8)
 endfunction()
 
 # What the tests that are no Catch2 program run with: a sanitizer's first finding aborts, so that no exit code

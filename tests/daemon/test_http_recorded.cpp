@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <algorithm>
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <optional>
@@ -19,6 +20,7 @@ namespace {
 const std::string kFolder = std::string(EXTVOLD_SOURCE_DIR) + "/tests/data/";
 
 struct Recording {
+  std::string file;
   std::string method;
   std::string path;
   std::string answer;  // as it came, from its status line to the end of its body
@@ -29,6 +31,7 @@ struct Recording {
 Recording recording_of(const std::string& file) {
   const std::string text = read_file(file);
   Recording out;
+  out.file = file;
   out.method = text.substr(0, text.find(' '));
   out.path = text.substr(text.find(' ') + 1, text.find('\n') - text.find(' ') - 1);
   const std::size_t begin = text.find("HTTP/1.1 ");
@@ -41,10 +44,13 @@ Recording recording_of(const std::string& file) {
   return out;
 }
 
-std::vector<std::string> files(const std::string& folder) {
-  std::vector<std::string> out;
-  for (const auto& entry : std::filesystem::directory_iterator(kFolder + folder)) out.push_back(entry.path());
-  std::sort(out.begin(), out.end());
+std::vector<Recording> recordings_in(const std::string& folder) {
+  std::vector<std::string> files;
+  for (const auto& entry : std::filesystem::directory_iterator(kFolder + folder))
+    files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  std::vector<Recording> out;
+  for (const std::string& file : files) out.push_back(recording_of(file));
   return out;
 }
 
@@ -64,7 +70,7 @@ class UnixServer {
         if (!fd) return;
         Connection connection(fd.get());
         connection.read_request();
-        connection.send(answer);
+        connection.send(*answer.load());
       }
     });
   }
@@ -75,7 +81,7 @@ class UnixServer {
   UnixServer(const UnixServer&) = delete;
   UnixServer& operator=(const UnixServer&) = delete;
 
-  std::string answer;  // changed only between two requests
+  std::atomic<const std::string*> answer{nullptr};  // outlives the server, which may send it yet
 
  private:
   UniqueFd listener_;
@@ -101,16 +107,16 @@ struct Fixture {
 }  // namespace
 
 TEST_CASE("what a real libStorage server sent comes through the client", "[daemon][http_client]") {
-  std::string answer;
+  const std::vector<Recording> recordings = recordings_in("rexray/libstorage");
+  std::atomic<const std::string*> answer{nullptr};
   RawServer server([&](Connection& connection, int) {
     connection.read_request();
-    connection.send(answer);
+    connection.send(*answer.load());
   });
   Fixture fixture;
-  for (const std::string& file : files("rexray/libstorage")) {
-    INFO(file);
-    const Recording recorded = recording_of(file);
-    answer = recorded.answer;
+  for (const Recording& recorded : recordings) {
+    INFO(recorded.file);
+    answer = &recorded.answer;
     HttpRequest request;
     request.method = recorded.method;
     request.url = server.url(recorded.path);
@@ -121,12 +127,12 @@ TEST_CASE("what a real libStorage server sent comes through the client", "[daemo
 
 TEST_CASE("what a real Docker volume plugin sent comes through a unix socket", "[daemon][http_client]") {
   const TempDir dir;
+  const std::vector<Recording> recordings = recordings_in("docker-plugin");
   UnixServer server(dir.path("rexray.sock"));
   Fixture fixture;
-  for (const std::string& file : files("docker-plugin")) {
-    INFO(file);
-    const Recording recorded = recording_of(file);
-    server.answer = recorded.answer;
+  for (const Recording& recorded : recordings) {
+    INFO(recorded.file);
+    server.answer = &recorded.answer;
     HttpRequest request;
     request.method = recorded.method;
     request.url = "http://localhost" + recorded.path;
