@@ -232,7 +232,12 @@ void Engine::carry_out(const VolumeEntry& entry, VolumePlan& plan, Now now) {
       if (planned.operation.kind == OperationKind::detach && planned.operation.rule != kSettlesAttach &&
           EXTVOLD_FORBIDS(detach_storm, detach_storm_guard(entry, planned.operation, now)))
         break;
-      if (take_lane(*provider, lane, id, planned.operation.host, now)) record(std::move(planned), now);
+      if (planned.operation.kind == OperationKind::attach &&
+          keep_former_identity(entry, planned.operation.host, identity_now(*provider, planned.operation.host),
+                               now))
+        touch(id);  // it stands against this attach
+      else if (take_lane(*provider, lane, id, planned.operation.host, now))
+        record(std::move(planned), now);
       break;  // one open operation a volume
     }
   }
@@ -312,9 +317,9 @@ void Engine::record(PlannedOperation planned, Now now) {
     if (const Attachment* before = entry.attachment(operation.host)) {
       row.read_back = before->read_back;
       if (before->state != AttachmentState::detached) row.fence_addresses = before->fence_addresses;
+      if (before->host_identity == identity_now(provider_of(entry), operation.host))
+        row.host_identity = before->host_identity;
     }
-    keep_former_identity(entry, operation.host,
-                         identity_of(provider_of(entry), host_name(snapshot_, operation.host)), now);
     if (EXTVOLD_FORBIDS(evidence_voided_by_attach, true))
       void_evidence(entry, operation.host, /*keep_fenced=*/false, "a new attachment of that host begins");
     change(row);

@@ -391,10 +391,14 @@ class Engine {
   void settle_remove(const VolumeEntry& entry, const Operation& operation, bool is_there, bool over, Now now);
   void settle_untold(const VolumeEntry& entry, const Operation& operation, bool over, Now now);
   void settle_not_shown(const VolumeEntry& entry, const Operation& operation, bool over, Now now);
-  void note_identity(const VolumeEntry& entry, HostId host, const ObservedAttachment& there);
+  void note_identity(const VolumeEntry& entry, const Operation& operation, const ObservedAttachment& there,
+                     Now now);
   void settle_attachments(const VolumeEntry& entry, const ObservedVolume* seen,
                           const ProviderObservation& observation, Now now);
-  void keep_former_identity(const VolumeEntry& entry, HostId host, std::string_view identity, Now now);
+  std::string identity_now(const ProviderInfo& provider, HostId host) const {
+    return identity_of(provider, host_name(snapshot_, host));
+  }
+  bool keep_former_identity(const VolumeEntry& entry, HostId host, std::string_view identity, Now now);
   void settle_vanished(const VolumeEntry& entry, const ProviderObservation& observation, Now now);
   void note_unexplained_use(const VolumeEntry& entry, const ObservedVolume& seen,
                             const ProviderObservation& observation);

@@ -295,7 +295,7 @@ void Engine::settle_operation(const VolumeEntry& entry, const ObservedVolume* se
           return;
         return end_operation(operation, OperationState::done, Outcome::changed, {}, now);
       }
-      if (operation.rule == kSettlesAttach) note_identity(entry, operation.host, *there);  // it did happen
+      if (operation.rule == kSettlesAttach) note_identity(entry, operation, *there, now);  // it did happen
       return settle_not_shown(entry, operation, over, now);
     case OperationKind::format:
       // Nothing but a new probe tells; the next format begins with one.
@@ -339,7 +339,7 @@ void Engine::settle_attach(const VolumeEntry& entry, const Operation& operation,
                            const ObservedAttachment* there, bool over, Now now) {
   const bool in_doubt = operation.state == OperationState::uncertain;
   if (there != nullptr) {
-    note_identity(entry, operation.host, *there);
+    note_identity(entry, operation, *there, now);
     // What is shown may be an older call's doing, or a person's. Ours may come yet, also after a detach.
     if (EXTVOLD_FORBIDS(settle_attach_over, in_doubt && !over)) return;
     return end_operation(operation, OperationState::done, Outcome::changed, {}, now);
@@ -388,9 +388,16 @@ void Engine::settle_not_shown(const VolumeEntry& entry, const Operation& operati
 
 // An answer that was lost did not say what a fence must name; what the look shows is recorded before the
 // attach counts as done (DESIGN.md section 10).
-void Engine::note_identity(const VolumeEntry& entry, HostId host, const ObservedAttachment& there) {
+void Engine::note_identity(const VolumeEntry& entry, const Operation& operation,
+                           const ObservedAttachment& there, Now now) {
+  const HostId host = operation.host;
+  const Attachment& known = *entry.attachment(host);
+  const bool same = known.host_identity == there.host_identity && known.device == there.device &&
+                    known.fence_addresses == there.fence_addresses && known.boot_id == there.boot_id;
+  const bool told = operation.state != OperationState::uncertain && !known.host_identity.empty();
+  if (same || told) return;
+  keep_former_identity(entry, host, there.host_identity, now);
   Attachment row = *entry.attachment(host);
-  if (!row.host_identity.empty()) return;
   row.host_identity = there.host_identity;
   row.fence_addresses = there.fence_addresses;
   row.device = there.device;

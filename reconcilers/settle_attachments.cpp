@@ -25,36 +25,44 @@ HostId Engine::host_shown(const VolumeEntry& entry, const ObservedVolume& seen,
   return host_named(twice ? one.host_identity : name);
 }
 
-// Its host is named otherwise now, and what will be proven is proven of that name alone. Who had it under the
-// old one, and was not proven to be unable to write, stands against others as a host of that name.
-void Engine::keep_former_identity(const VolumeEntry& entry, HostId host, std::string_view identity, Now now) {
+// Its host is named otherwise now (empty: nobody says how), and what will be proven is proven of that name
+// alone. Who had it under the old one, and was not proven for good to be unable to write, stands against
+// others as a host of its own. A fence is no proof for good: once it is gone, that one may write. True: one
+// was kept.
+bool Engine::keep_former_identity(const VolumeEntry& entry, HostId host, std::string_view identity, Now now) {
   const Attachment* known = entry.attachment(host);
-  if (known == nullptr || known->host_identity.empty() || identity.empty() ||
-      known->host_identity == identity)
-    return;
+  if (known == nullptr || known->host_identity.empty() || known->host_identity == identity) return false;
+  const ProviderInfo& provider = provider_of(entry);
   EvidenceId evidence;
   const Look look{snapshot_, observed_, policy_, now.at};
-  if (EXTVOLD_PERMITS(former_identity, is_released(look, entry, provider_of(entry), *known, evidence)))
-    return;
+  const bool released = is_released(look, entry, provider, *known, evidence);
+  const bool by_fence = evidence && snapshot_.evidence(evidence)->kind == EvidenceKind::fenced;
+  if (EXTVOLD_PERMITS(former_identity, released && !by_fence)) return false;
   Attachment row = *known;
-  row.host = host_named(row.host_identity);
-  if (row.host == host) return;
+  // No host of Mesos is called so.
+  row.host = host_named(fmt::format("{}@{}", row.host_identity, provider.name.value));
   if (row.state != AttachmentState::detached) row.state = AttachmentState::attached;
   row.origin = AttachmentOrigin::found;
   row.generation = {snapshot_.ledger.incarnation, snapshot_.counters.next_generation++};
   counters_used_ = true;
   row.mounted = false;
   row.changed_at = now.wall;
+  void_evidence(entry, row.host, /*keep_fenced=*/false, "it is who another host was, once more");
   history(
       {.kind = "attachment.renamed",
        .volume = row.volume,
        .host = row.host,
        .rule = "former_identity",
-       .text = fmt::format("{} was {} when it had the volume and has another name now; nothing proves that "
-                           "{} cannot write any more, so that is a host of its own",
+       .text = fmt::format("{} was {} when it had the volume and has another name now; nothing proves for "
+                           "good that {} cannot write any more, so that is a host of its own",
                            host_name(snapshot_, host), row.host_identity, row.host_identity)});
   change(row);
   if (row.state == AttachmentState::attached) ensure_synthetic(row, now);
+  // As it was, under the new name, it is another attachment; where none follows at once, of nobody.
+  Attachment rest = *entry.attachment(host);
+  rest.host_identity.clear();
+  change(std::move(rest));
+  return true;
 }
 
 void Engine::settle_attachments(const VolumeEntry& entry, const ObservedVolume* seen,

@@ -28,6 +28,7 @@ struct ScaleioProvider::Work {
   Instant until;
   std::optional<Step> last;      // the newest step
   std::optional<Error> refusal;  // of it
+  std::optional<Error> lost;     // what became of a mapping nobody knows: it may come yet
   bool changed = false;          // a step was answered well
   bool source_is_gone = false;
 };
@@ -148,14 +149,16 @@ void ScaleioProvider::decide(const WorkPtr& work, const Result<GatewayLook>& see
                                             seen.error().message)});
   }
   const Result<std::optional<Step>> next = next_step(config_, info_, work->call, *seen, work->source_is_gone);
-  if (next && !*next) return finish_done(work, *seen);
+  if (next && !*next) return work->lost ? finish_failed(work, *work->lost) : finish_done(work, *seen);
   // What was done before stays done.
   const auto stopped = [&](Error error) {
-    if (work->changed || (work->last && is_limit_step(*work->last))) error.code = Errc::uncertain;
+    if (work->changed || work->lost || (work->last && is_limit_step(*work->last)))
+      error.code = Errc::uncertain;
     finish_failed(work, error);
   };
   if (!next) return stopped(next.error());
-  // Mapped already, by this call or by one of before that came late: its limits are still missing.
+  if (work->lost && !is_limit_step(**next)) return finish_failed(work, *work->lost);
+  // Mapped already, by a call of before that came late: its limits are still missing.
   if (work->refusal && is_limit_step(**next) && !is_limit_step(*work->last)) work->refusal.reset();
   if (work->refusal) return stopped(*work->refusal);
   if (work->last == *next) {
@@ -179,7 +182,7 @@ void ScaleioProvider::decide(const WorkPtr& work, const Result<GatewayLook>& see
         work->call.operation.kind == OperationKind::attach && error.code == Errc::uncertain && !stands;
     if (error.code != Errc::conflict && error.code != Errc::not_found && !may_be_mapped)
       return finish_failed(work, error);
-    work->refusal = std::move(error);
+    (may_be_mapped ? work->lost : work->refusal) = std::move(error);
     look(work);
   });
 }

@@ -32,9 +32,23 @@ TEST_CASE("scaleio: a mapping whose answer was lost has its limits all the same"
   Volume volume = created(world);
   volume.iops = 500;
   world.gateway.page_after = "/action/addMappedSdc";
-  CHECK(execute(world, call_of(OperationKind::attach, volume, "a1")).state == OperationState::done);
+  CHECK(execute(world, call_of(OperationKind::attach, volume, "a1")).state == OperationState::uncertain);
   REQUIRE(world.gateway.by_name("xv-one")->mappings.size() == 1);
   CHECK(world.gateway.by_name("xv-one")->mappings.at(0).limit_iops == 500);
+}
+
+TEST_CASE("scaleio: a mapping whose answer was lost is uncertain, whoever is mapped then") {
+  ScaleioWorld world;
+  const Volume volume = created(world);
+  world.gateway.page_after = "/action/addMappedSdc";
+  bool lost = false;
+  world.gateway.before = [&](const std::string& path) {
+    if (lost) world.gateway.by_name("xv-one")->mappings = {{world.gateway.sdcs.at(1).id}};
+    lost = lost || path.ends_with("/action/addMappedSdc");
+  };
+  const OperationResult result = execute(world, call_of(OperationKind::attach, volume, "a1"));
+  CHECK(lost);
+  CHECK(result.state == OperationState::uncertain);
 }
 
 TEST_CASE(

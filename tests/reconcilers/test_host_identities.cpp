@@ -98,7 +98,8 @@ TEST_CASE("rule: what is proven of a host's new name says nothing of its former 
   world.reload(policy);
   world.advance(ev::minutes(5));
   CHECK(world.attachment("pgdata", "a1")->host_identity == "sdc-8");
-  const ev::Attachment* former = world.attachment("pgdata", "sdc-1");
+  const std::string name = "sdc-1@" + policy.providers[0].name.value;
+  const ev::Attachment* former = world.attachment("pgdata", name);
   REQUIRE(former != nullptr);
   CHECK(former->host_identity == "sdc-1");
   CHECK(former->state == ev::AttachmentState::detached);  // read back, and that proves nothing here
@@ -109,9 +110,32 @@ TEST_CASE("rule: what is proven of a host's new name says nothing of its former 
   REQUIRE(world.order(ev::FenceConfirm{"a1", "a1", "it has no power"}).status);
   world.advance(ev::minutes(5));
   CHECK_FALSE(world.attached("pgdata", "a2"));
-  REQUIRE(world.order(ev::FenceConfirm{"sdc-1", "sdc-1", "it has no power"}).status);
+  REQUIRE(world.order(ev::FenceConfirm{name, name, "it has no power"}).status);
   world.advance(ev::minutes(5));
   CHECK(world.attached("pgdata", "a2"));
+}
+
+TEST_CASE("a host is not given a volume under a new name before its former one is proven") {
+  World world;
+  ev::Policy policy = named(EngineWorld::default_policy());
+  policy.providers[0].capabilities.detach_enforced = false;
+  policy.providers[0].capabilities.host_reports = false;
+  world.reload(policy);
+  world.truth.begin()->second.hosts.clear();  // somebody took it away, and nothing proves anything
+  world.end();
+  world.advance(ev::minutes(5));
+  REQUIRE(world.attachment("pgdata", "a1")->state == ev::AttachmentState::detached);
+  CHECK(world.attachment("pgdata", "a1")->host_identity == "sdc-1");
+  policy.providers[0].host_identities = {{"a1", "sdc-8"}, {"a2", "sdc-2"}};
+  world.reload(policy);
+  world.run_task("pg.2", "A1", "pgdata");
+  world.advance(ev::minutes(5));
+  CHECK_FALSE(world.attached("pgdata", "a1"));
+  const std::string name = "sdc-1@" + policy.providers[0].name.value;
+  REQUIRE(world.attachment("pgdata", name) != nullptr);
+  REQUIRE(world.order(ev::FenceConfirm{name, name, "it has no power"}).status);
+  world.advance(ev::minutes(5));
+  CHECK(world.attached("pgdata", "a1"));
 }
 
 TEST_CASE("an identity that has moved to another host is that host's, whoever had it before") {
