@@ -423,6 +423,57 @@ void sort_by_place(std::vector<ConfigProblem>& problems) {
   });
 }
 
+// Behind the text in quotes that begins there; nothing: it does not end, or not on its line.
+std::optional<std::size_t> behind_quotes(std::string_view text, std::size_t begin) {
+  const char quote = text[begin];
+  const std::string three(3, quote);
+  const bool is_long = text.substr(begin, 3) == three;
+  for (std::size_t at = begin + (is_long ? 3 : 1); at < text.size(); ++at) {
+    if (text[at] == '\\' && quote == '"') {
+      ++at;
+    } else if (text[at] == '\n' && !is_long) {
+      return std::nullopt;
+    } else if (text[at] == quote && !is_long) {
+      return at + 1;
+    } else if (is_long && text.substr(at, 3) == three) {
+      at += 3;
+      for (int more = 0; more < 2 && at < text.size() && text[at] == quote; ++more) ++at;
+      return at;
+    }
+  }
+  return std::nullopt;
+}
+
+// Where a character that is not ASCII stands outside of texts and comments: TOML has no place for one, and
+// what toml++ 3.3 does with it is undefined. Up to the first other mistake both read a file alike.
+std::optional<std::size_t> stray_character(std::string_view text) {
+  std::size_t at = text.starts_with("\xef\xbb\xbf") ? 3 : 0;
+  while (at < text.size()) {
+    const char c = text[at];
+    if (static_cast<unsigned char>(c) >= 0x80) return at;
+    if (c == '#') {
+      at = std::min(text.find('\n', at), text.size());
+    } else if (c == '"' || c == '\'') {
+      const auto behind = behind_quotes(text, at);
+      if (!behind) return std::nullopt;  // the parser says so
+      at = *behind;
+    } else {
+      ++at;
+    }
+  }
+  return std::nullopt;
+}
+
+toml::source_region place_of(std::string_view text, std::size_t at) {
+  const std::string_view before = text.substr(0, at);
+  const std::size_t line_end = before.rfind('\n');
+  const std::size_t line_begin = line_end == std::string_view::npos ? 0 : line_end + 1;
+  toml::source_region place;
+  place.begin.line = static_cast<toml::source_index>(1 + std::count(before.begin(), before.end(), '\n'));
+  place.begin.column = static_cast<toml::source_index>(at - line_begin + 1);
+  return place;
+}
+
 }  // namespace
 
 std::string to_text(const ConfigProblem& problem) {
@@ -436,6 +487,11 @@ std::string to_text(const ConfigProblem& problem) {
 
 ConfigResult parse_config(std::string_view text, std::string_view file, std::string_view host) {
   ConfigProblems problems{std::string(file), {}, {}};
+  if (const auto stray = stray_character(text)) {
+    problems.error(place_of(text, *stray), "",
+                   "is not TOML: a character that is not ASCII, outside of quotes", "put it in quotes");
+    return {std::nullopt, std::move(problems.errors), {}};
+  }
   const toml::parse_result parsed = toml::parse(text, std::string(file));
   if (!parsed) {
     const toml::parse_error& error = parsed.error();

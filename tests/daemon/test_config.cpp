@@ -418,6 +418,24 @@ TEST_CASE("config: a header that is mistyped is an error with its place, whateve
   }
 }
 
+TEST_CASE("config: a character that is not ASCII stands in quotes and comments only") {
+  for (const char* line :
+       {"a = {b\u00ed = 1}", "\u00ed = 1", "[\u00ed]", "a = \u00ed", "a = 1 \u00a0", "a = \"\"\u00ed"}) {
+    INFO(line);
+    const dm::ConfigResult result = parse("# \u00ed\n" + std::string(line) + "\n");
+    CHECK_FALSE(result.config.has_value());
+    REQUIRE(result.errors.size() == 1);
+    CHECK(result.errors.front().line == 2);
+    CHECK(result.errors.front().what.find("not ASCII") != std::string::npos);
+  }
+  for (const char* line : {"a = \"\u00ed\"", "a = '\u00ed' # \u00ed", "a = \"\"\"\n\u00ed\"\"\"\"\"",
+                           "a = \"\\\"\u00ed\"", "'\u00ed' = 1", "a = '''\u00ed''''", "a = \"\u00ed"}) {
+    INFO(line);
+    for (const dm::ConfigProblem& problem : parse(std::string(line) + "\n").errors)
+      CHECK(problem.what.find("not ASCII") == std::string::npos);
+  }
+}
+
 TEST_CASE("config: all problems at once, in the order of the file") {
   const dm::ConfigResult result = parse(R"([log]
 level = 3
