@@ -445,7 +445,8 @@ std::optional<std::size_t> behind_quotes(std::string_view text, std::size_t begi
 }
 
 // Where a character that is not ASCII stands outside of texts and comments: TOML has no place for one, and
-// what toml++ 3.3 does with it is undefined. Up to the first other mistake both read a file alike.
+// what toml++ 3.3 does with it is undefined. Or a quote in a word, behind which it would read on. Up to the
+// first other mistake both read a file alike.
 std::optional<std::size_t> stray_character(std::string_view text) {
   std::size_t at = text.starts_with("\xef\xbb\xbf") ? 3 : 0;
   while (at < text.size()) {
@@ -454,6 +455,8 @@ std::optional<std::size_t> stray_character(std::string_view text) {
     if (c == '#') {
       at = std::min(text.find('\n', at), text.size());
     } else if (c == '"' || c == '\'') {
+      constexpr std::string_view kBeforeText = " \t\r\n[{,=.";
+      if (at > 0 && kBeforeText.find(text[at - 1]) == std::string_view::npos) return at;
       const auto behind = behind_quotes(text, at);
       if (!behind) return std::nullopt;  // the parser says so
       at = *behind;
@@ -489,7 +492,8 @@ ConfigResult parse_config(std::string_view text, std::string_view file, std::str
   ConfigProblems problems{std::string(file), {}, {}};
   if (const auto stray = stray_character(text)) {
     problems.error(place_of(text, *stray), "",
-                   "is not TOML: a character that is not ASCII, outside of quotes", "put it in quotes");
+                   "is not TOML: a quote in a word, or a character that is not ASCII outside of quotes",
+                   "put it in quotes");
     return {std::nullopt, std::move(problems.errors), {}};
   }
   const toml::parse_result parsed = toml::parse(text, std::string(file));
