@@ -2,7 +2,7 @@
 // down, does not bring a claim back. Seen in the recordings `basic`, `partition` and `pods`.
 #include <catch2/catch.hpp>
 
-#include "tests/reconcilers/engine_world.h"
+#include "tests/reconcilers/held.h"
 
 using extvold::testing::EngineWorld;
 namespace ev = extvold;
@@ -11,15 +11,8 @@ namespace {
 
 // pg.1 holds pgdata at a1 and was killed, but nothing proves it yet; pg.2 was wanted at a2 and was killed
 // too.
-struct BothKilled : EngineWorld {
+struct BothKilled : ev::testing::Held {
   BothKilled() {
-    subscribe();
-    agent_added("A1", "a1");
-    agent_added("A2", "a2");
-    make_volume("pgdata");
-    run_task("pg.1", "A1", "pgdata");
-    advance(ev::seconds(1));
-    REQUIRE(attached("pgdata", "a1"));
     silent_agents = {"A1", "A2"};
     kill("pg.1", "A1");
     second = task("pg.2", "A2", "pgdata");

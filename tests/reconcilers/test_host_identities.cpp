@@ -15,17 +15,22 @@ ev::Policy named(ev::Policy policy) {
   return policy;
 }
 
+// Nor does a detach, or what a host says, prove anything.
+ev::Policy unproven(std::vector<ev::HostIdentity> identities) {
+  ev::Policy policy = EngineWorld::default_policy();
+  policy.providers[0].hosts_by_name = false;
+  policy.providers[0].capabilities.detach_enforced = false;
+  policy.providers[0].capabilities.host_reports = false;
+  policy.providers[0].host_identities = std::move(identities);
+  return policy;
+}
+
+// Of the ledger's host for who was sdc-1.
+std::string former_name() { return "sdc-1@" + EngineWorld::default_policy().providers[0].name.value; }
+
 // pg.1 has pgdata on a1, which is sdc-1 there.
-struct World : EngineWorld {
-  World() : EngineWorld(named(EngineWorld::default_policy())) {
-    subscribe();
-    agent_added("A1", "a1");
-    agent_added("A2", "a2");
-    make_volume("pgdata");
-    run_task("pg.1", "A1", "pgdata");
-    advance(ev::seconds(1));
-    REQUIRE(attached("pgdata", "a1"));
-  }
+struct World : ev::testing::Held {
+  World() : Held(named(EngineWorld::default_policy())) {}
   void end() {
     end_container("pg.1", "A1");
     task_updated("pg.1", "A1", ev::TaskState::task_killed, ev::StatusSource::source_executor);
@@ -90,15 +95,11 @@ TEST_CASE("rule: a host that its provider shows under another name is not who wa
 
 TEST_CASE("rule: what is proven of a host's new name says nothing of its former one") {
   World world;
-  ev::Policy policy = named(EngineWorld::default_policy());
-  policy.providers[0].capabilities.detach_enforced = false;
-  policy.providers[0].capabilities.host_reports = false;
-  policy.providers[0].host_identities = {{"a1", "sdc-8"}, {"a2", "sdc-2"}};
   world.truth.begin()->second.identities["a1"] = "sdc-8";
-  world.reload(policy);
+  world.reload(unproven({{"a1", "sdc-8"}, {"a2", "sdc-2"}}));
   world.advance(ev::minutes(5));
   CHECK(world.attachment("pgdata", "a1")->host_identity == "sdc-8");
-  const std::string name = "sdc-1@" + policy.providers[0].name.value;
+  const std::string name = former_name();
   const ev::Attachment* former = world.attachment("pgdata", name);
   REQUIRE(former != nullptr);
   CHECK(former->host_identity == "sdc-1");
@@ -117,21 +118,17 @@ TEST_CASE("rule: what is proven of a host's new name says nothing of its former 
 
 TEST_CASE("a host is not given a volume under a new name before its former one is proven") {
   World world;
-  ev::Policy policy = named(EngineWorld::default_policy());
-  policy.providers[0].capabilities.detach_enforced = false;
-  policy.providers[0].capabilities.host_reports = false;
-  world.reload(policy);
+  world.reload(unproven({{"a1", "sdc-1"}, {"a2", "sdc-2"}}));
   world.truth.begin()->second.hosts.clear();  // somebody took it away, and nothing proves anything
   world.end();
   world.advance(ev::minutes(5));
   REQUIRE(world.attachment("pgdata", "a1")->state == ev::AttachmentState::detached);
   CHECK(world.attachment("pgdata", "a1")->host_identity == "sdc-1");
-  policy.providers[0].host_identities = {{"a1", "sdc-8"}, {"a2", "sdc-2"}};
-  world.reload(policy);
+  world.reload(unproven({{"a1", "sdc-8"}, {"a2", "sdc-2"}}));
   world.run_task("pg.2", "A1", "pgdata");
   world.advance(ev::minutes(5));
   CHECK_FALSE(world.attached("pgdata", "a1"));
-  const std::string name = "sdc-1@" + policy.providers[0].name.value;
+  const std::string name = former_name();
   REQUIRE(world.attachment("pgdata", name) != nullptr);
   REQUIRE(world.order(ev::FenceConfirm{name, name, "it has no power"}).status);
   world.advance(ev::minutes(5));
